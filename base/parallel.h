@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one place that makes threads. Loops run over tiles whose number and size depend on shapes
+ * only, so results do not depend on the number of threads: a tile writes its own outputs, partial
+ * sums are kept per tile and merged in tile order.
+ *
+ *     onp_parallel_start(2, true, &err);
+ *     onp_parallel_for(n_tiles, tile_fn, &args);     // tile_fn(&args, tile, thread)
+ *
+ * Rules (they keep OpenBLAS single threaded inside, and bits equal): the thread count is set once,
+ * no region has num_threads or if, none nests, and SGEMM is called inside tiles only.
+ */
+#ifndef ONP_BASE_PARALLEL_H
+#define ONP_BASE_PARALLEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef void (*onp_tile_fn)(void *arg, int64_t tile, int thread);
+
+/*
+ * Sets the number of threads of this process (0: one per allowed processor), binds thread i to the
+ * i-th allowed processor when `bind`, and sets flush-to-zero in each. Call once, before the first
+ * loop; a second call with another count is ONP_E_FAIL. Without it, the first loop starts with 0
+ * and no binding. Errors: ONP_E_RANGE when threads < 0 or above ONP_MAX_THREADS.
+ */
+#define ONP_MAX_THREADS 256
+onp_status onp_parallel_start(int threads, bool bind, onp_error *err) ONP_MUST_USE;
+
+/* Number of threads that loops use, at least 1. */
+int onp_parallel_threads(void);
+
+/* fn(arg, tile, thread) for tile = 0 .. n_tiles-1, tiles dealt out statically in contiguous runs.
+ * Not reentrant. */
+void onp_parallel_for(int64_t n_tiles, onp_tile_fn fn, void *arg);
+
+/* Number of processors this process may run on. */
+int onp_parallel_processors(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
