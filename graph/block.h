@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A block: the unit that search space, latency table, arch.json and agent share. A plain value that
+ * turns into a canonical key, back from it, and into graph nodes.
+ *
+ *     onp_block b = {.kind = ONP_BLOCK_MBCONV, .in_h = 56, .in_w = 56, .in_c = 24, .out_c = 40,
+ * .kernel = 5, .expand = 3, .stride = 2}; ONP_TRY(onp_block_complete(&b, err));              //
+ * checks it, fills out_h, out_w char key[ONP_BLOCK_KEY]; onp_block_key(&b, key);       // "mbconv
+ * in=56x56x24 out=28x28x40 k=5 e=3 s=2 skip=0"
+ *
+ * Kinds:
+ *   stem    k x k convolution, batch norm, ReLU6           "stem in=32x32x3 out=32x32x32 k=3 s=1"
+ *   mbconv  [1x1 to in_c*e, batch norm, ReLU6,] depthwise k x k, batch norm, ReLU6, 1x1, batch norm
+ * [, + input] mix     1x1 convolution, batch norm, ReLU6             "mix in=4x4x192 out=4x4x640"
+ *   head    global average pool, linear with bias          "head in=4x4x640 out=10"
+ *   zero    nothing: the output is the input. Cost exactly 0, no row in a table       "zero"
+ * mbconv without expansion (e=1) has no first convolution. A hidden width that is not in_c*e
+ * (arch.json's mid_channels) adds " mid=150" to the key.
+ */
+#ifndef ONP_GRAPH_BLOCK_H
+#define ONP_GRAPH_BLOCK_H
+
+#include "ops/op.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum onp_block_kind {
+    ONP_BLOCK_STEM,
+    ONP_BLOCK_MBCONV,
+    ONP_BLOCK_MIX,
+    ONP_BLOCK_HEAD,
+    ONP_BLOCK_ZERO,
+    ONP_BLOCK_KIND_COUNT
+} onp_block_kind;
+
+typedef struct onp_block {
+    onp_block_kind kind;
+    int32_t in_h, in_w, in_c;
+    int32_t out_h, out_w, out_c; /* head: 1, 1, classes */
+    int32_t kernel, stride;      /* 1 where the kind has none */
+    int32_t expand;              /* mbconv: hidden width / in_c; 0 elsewhere */
+    int32_t mid;                 /* mbconv: hidden width; 0 before complete: in_c * expand */
+    bool skip;                   /* adds its input */
+} onp_block;
+
+#define ONP_BLOCK_KEY        128
+#define ONP_BLOCK_MAX_PARAMS 16
+
+/* Checks a block and fills out_h, out_w (ceil(in / stride)) and mid. Errors: ONP_E_RANGE naming
+ * field, value and range (sizes 1..65536, odd kernel 1..31, stride 1..4), ONP_E_SHAPE when skip is
+ * asked for where shapes differ. */
+onp_status onp_block_complete(onp_block *b, onp_error *err) ONP_MUST_USE;
+
+/* Canonical key of a complete block. */
+void onp_block_key(const onp_block *b, char key[ONP_BLOCK_KEY]);
+/* The block of a key; the reverse of the above, strict. Errors: ONP_E_FORMAT naming the key and
+ * what is wrong. */
+onp_status onp_block_parse(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
+
+/* Short name of a candidate: "3x3e6" for mbconv, "zero". */
+void onp_block_short_name(const onp_block *b, char name[32]);
+
+bool onp_block_equal(const onp_block *a, const onp_block *b);
+
+/* Parameters (convolution and linear weights and biases, batch-norm gamma and beta) and
+ * multiply-accumulates (convolutions and linear, true output sizes), as DESIGN part 5 defines them.
+ */
+int64_t onp_block_n_params(const onp_block *b);
+int64_t onp_block_n_macs(const onp_block *b);
+
+/* What a parameter is, for initialisation, weight decay and folding. */
+typedef enum onp_param_role {
+    ONP_PARAM_WEIGHT, /* convolution or linear weight */
+    ONP_PARAM_BIAS,
+    ONP_PARAM_GAMMA,
+    ONP_PARAM_BETA,
+    ONP_PARAM_STATS /* {1, 1, 2, c}: mean and variance; not trained, present in evaluation only */
+} onp_param_role;
+
+typedef struct onp_param_spec {
+    const char *name; /* "expand.weight", "depthwise.bn.gamma", ...; static text */
+    onp_param_role role;
+    onp_shape shape;
+} onp_param_spec;
+
+/* How a block is built. */
+typedef enum onp_block_mode {
+    ONP_MODE_TRAIN, /* batch norm by batch statistics; parameters: weight, gamma, beta */
+    ONP_MODE_EVAL,  /* batch norm by stored statistics; parameters: weight, gamma, beta, stats */
+    ONP_MODE_FOLDED /* batch norm folded into the convolution; parameters: weight, bias */
+} onp_block_mode;
+
+/* The parameters of a block in the order onp_block_build takes them, convolution by convolution:
+ * weight, gamma, beta (TRAIN), weight, gamma, beta, stats (EVAL), or weight, bias (FOLDED); the
+ * head has weight, bias. Returns how many (zero: 0). */
+int onp_block_params(const onp_block *b, onp_block_mode mode,
+                     onp_param_spec specs[ONP_BLOCK_MAX_PARAMS]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract of every operation: what it takes and gives, its shapes, its cost, and which
+ * operations its gradient is made of. How an operation is computed is elsewhere: ops/kernels/ref/
+ * in double precision, ops/kernels/generic/ and its instruction-set copies in float. A new
+ * operation is one entry of the X-macro, one file and its kernels.
+ *
+ *     const onp_op_def *def = onp_op_get(ONP_OP_CONV);
+ *     ONP_TRY(def->infer(inputs, n_in, &attr, &out, err));
+ *
+ * Activations are NHWC. Weights are [kernel rows][kernel columns][input channels][output channels]
+ * (a depthwise convolution has one input channel per group, so [k][k][1][c]). Vectors are {1, 1, 1,
+ * c}. A linear layer is a 1x1 convolution with a bias on a 1x1 map. Padding is kernel / 2 on every
+ * side, so an output map is ceil(map / stride).
+ */
+#ifndef ONP_OPS_OP_H
+#define ONP_OPS_OP_H
+
+#include "base/context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct onp_shape {
+    int64_t n, h, w, c;
+} onp_shape;
+
+int64_t onp_shape_count(onp_shape s); /* elements */
+bool onp_shape_equal(onp_shape a, onp_shape b);
+
+#define ONP_OP_MAX_IN  6
+#define ONP_OP_MAX_OUT 2
+
+/*
+ * enum, name, inputs (minimum, maximum), outputs. Forward first, then the operations gradients are
+ * made of.
+ *
+ * BN_STATS gives {1, 1, 2, c}: mean, then biased variance, over n, h and w. BN_APPLY is
+ * gamma * (x - mean) / sqrt(var + eps) + beta. SOFTMAX_CE gives {1, 1, 1, 2}: mean cross entropy
+ * over the batch with label smoothing (S. Szegedy et al., 2016: target (1 - e) onehot + e /
+ * classes), and the number of right answers. GATE is sum_c (gamma dgamma + beta dbeta) = <dL/dy, o>
+ * for a candidate o that ends in a batch norm.
+ */
+#define ONP_OP_LIST(X)                                                                             \
+    X(CONV, "conv", 2, 3, 1)                       /* x, w[, bias] -> y */                         \
+    X(DEPTHWISE, "depthwise", 2, 3, 1)             /* x, w[, bias] -> y */                         \
+    X(BN_STATS, "bn-stats", 1, 1, 1)               /* x -> stats */                                \
+    X(BN_APPLY, "bn-apply", 4, 4, 1)               /* x, stats, gamma, beta -> y */                \
+    X(RELU6, "relu6", 1, 1, 1)                     /* x -> y */                                    \
+    X(GLOBAL_AVG_POOL, "global-avg-pool", 1, 1, 1) /* x -> {n, 1, 1, c} */                         \
+    X(ADD, "add", 2, 2, 1)                         /* a, b -> y */                                 \
+    X(SOFTMAX_CE, "softmax-ce", 2, 2, 1)           /* logits, labels (int32) -> {loss, hits} */    \
+    X(CONV_BWD_DATA, "conv-bwd-data", 2, 2, 1)     /* gy, w -> gx */                               \
+    X(CONV_BWD_WEIGHT, "conv-bwd-weight", 2, 2, 1) /* x, gy -> gw */                               \
+    X(DEPTHWISE_BWD_DATA, "depthwise-bwd-data", 2, 2, 1)                                           \
+    X(DEPTHWISE_BWD_WEIGHT, "depthwise-bwd-weight", 2, 2, 1)                                       \
+    X(COLUMN_SUM, "column-sum", 1, 1, 1)     /* gy -> gbias */                                     \
+    X(BN_BWD_SUMS, "bn-bwd-sums", 3, 3, 2)   /* gy, x, stats -> dgamma, dbeta */                   \
+    X(BN_BWD_APPLY, "bn-bwd-apply", 6, 6, 1) /* gy, x, stats, gamma, dgamma, dbeta -> gx */        \
+    X(RELU6_BWD, "relu6-bwd", 2, 2, 1)       /* gy, x -> gx */                                     \
+    X(GLOBAL_AVG_POOL_BWD, "global-avg-pool-bwd", 1, 1, 1)                                         \
+    X(SOFTMAX_CE_BWD, "softmax-ce-bwd", 2, 2, 1) /* logits, labels -> glogits */                   \
+    X(GATE, "gate", 4, 4, 1)                     /* gamma, dgamma, beta, dbeta -> scalar */
+
+typedef enum onp_op {
+#define ONP_X(id, name, lo, hi, out) ONP_OP_##id,
+    ONP_OP_LIST(ONP_X)
+#undef ONP_X
+        ONP_OP_COUNT
+} onp_op;
+
+/* What a node needs to know beside its inputs; unused fields are 0. */
+typedef struct onp_attr {
+    int32_t kernel, stride; /* convolutions */
+    double eps;             /* BN_APPLY, BN_BWD_SUMS, BN_BWD_APPLY */
+    double smoothing;       /* SOFTMAX_CE and its backward */
+} onp_attr;
+
+/*
+ * Backward rules: the operations that give an operation's input gradients, in order. An input code
+ * says where each input comes from; out[i] says which forward input the i-th output is the gradient
+ * of (-1: only for later rules).
+ */
+#define ONP_FROM_GY   (1)        /* gradient of the forward output */
+#define ONP_FROM_X(i) (10 + (i)) /* the i-th forward input */
+#define ONP_FROM_RULE(r, o)                                                                        \
+    (20 + (r)*4 + (o)) /* output o of an earlier rule of the same operation */
+
+typedef struct onp_grad_rule {
+    onp_op op;
+    int8_t n_in, n_out;
+    int8_t in[ONP_OP_MAX_IN];
+    int8_t out[ONP_OP_MAX_OUT];
+    int8_t optional_input; /* > 0: the rule applies only when that forward input is present */
+} onp_grad_rule;
+
+typedef struct onp_op_def {
+    const char *name;
+    int min_in, max_in, n_out;
+    bool pass_gradient; /* the gradient of each input is the gradient of the output itself (ADD) */
+    const onp_grad_rule *rules; /* NULL: not differentiable */
+    int n_rules;
+    /* Shapes of the outputs of a forward operation; backward ones get theirs from what they are the
+     * gradient of. Errors: ONP_E_SHAPE naming the operation, the shape seen and the shape wanted.
+     * NULL for backward operations. */
+    onp_status (*infer)(const onp_shape *in, int n_in, const onp_attr *attr, onp_shape *out,
+                        onp_error *err);
+    /* Multiply-accumulates of convolutions and linear layers, true output sizes (DESIGN part 5);
+     * NULL: 0. */
+    int64_t (*macs)(const onp_shape *in, const onp_shape *out, const onp_attr *attr);
+} onp_op_def;
+
+/* The table entry of an operation; op must be below ONP_OP_COUNT. */
+const onp_op_def *onp_op_get(onp_op op);
+/* The operation of this name, or ONP_OP_COUNT. */
+onp_op onp_op_by_name(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
