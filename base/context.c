@@ -27,7 +27,11 @@ void onp_context_init(onp_context *ctx)
 
 bool onp_mul_size(size_t a, size_t b, size_t *out)
 {
-    return !__builtin_mul_overflow(a, b, out);
+    size_t product;
+    if (__builtin_mul_overflow(a, b, &product))
+        return false;
+    *out = product;
+    return true;
 }
 
 void *onp_alloc(const onp_context *ctx, size_t count, size_t size)

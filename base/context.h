@@ -5,8 +5,8 @@
  *
  *     onp_context ctx;
  *     onp_context_init(&ctx);                    // malloc, no log, kernels chosen later
- *     float *x = onp_alloc(&ctx, n, sizeof *x);  // zeroed, 64-byte aligned, NULL on overflow or no
- * memory onp_free(&ctx, x);
+ *     float *x = onp_alloc(&ctx, n, sizeof *x);  // zeroed, aligned; NULL: overflow or no memory
+ *     onp_free(&ctx, x);
  */
 #ifndef ONP_BASE_CONTEXT_H
 #define ONP_BASE_CONTEXT_H

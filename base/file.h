@@ -2,8 +2,8 @@
 /*
  * Files: read whole with a limit, map, replace atomically, lock, hash.
  *
- *     ONP_TRY(onp_file_write_atomic(path, text, length, err));   // temporary file, fsync, rename,
- * fsync of the folder
+ *     ONP_TRY(onp_file_write_atomic(path, text, length, err));
+ *     // a temporary file beside it, fsync, rename, fsync of the folder
  */
 #ifndef ONP_BASE_FILE_H
 #define ONP_BASE_FILE_H
@@ -22,7 +22,8 @@ extern "C" {
 onp_status onp_file_read(const onp_context *ctx, const char *path, size_t max_bytes, char **data,
                          size_t *size, onp_error *err) ONP_MUST_USE;
 
-/* A file mapped read-only and private. data is NULL when size is 0. Errors: ONP_E_IO. */
+/* A regular file mapped read-only and private. data is NULL when size is 0. Errors: ONP_E_IO,
+ * ONP_E_FORMAT when it is not a regular file. */
 typedef struct onp_mapped_file {
     const uint8_t *data;
     size_t size;
@@ -55,8 +56,8 @@ onp_status onp_file_lock(const char *path, int *lock, onp_error *err) ONP_MUST_U
 void onp_file_unlock(int lock);
 
 /*
- * path as seen from `base_dir` when it is relative, else path itself; "" base_dir means ".". Writes
- * into out. Errors: ONP_E_RANGE when it does not fit.
+ * path as seen from `base_dir` when it is relative, else path itself; a base_dir of "" or "." adds
+ * nothing. Writes into out. Errors: ONP_E_RANGE when it does not fit.
  */
 onp_status onp_path_join(char *out, size_t out_size, const char *base_dir, const char *path,
                          onp_error *err) ONP_MUST_USE;

@@ -3,11 +3,16 @@
  * The safetensors format: 8 bytes of little-endian header length, a JSON header, then raw
  * little-endian data.
  *
- *     onp_st_writer *w;                                      onp_st_file *f;
- *     onp_st_writer_new(ctx, path, &w, err);                 onp_st_open(ctx, path, &f, err);
- *     onp_st_writer_meta(w, "seed", "1", err);               onp_st_find(f, "stem.weight",
- * ONP_ST_F32, dims, 4, &x, err); onp_st_writer_add(w, "stem.weight", ONP_ST_F32, dims, 4, x, err);
- *     onp_st_writer_commit(w, err);                          onp_st_close(f);
+ *     onp_st_writer *w;
+ *     onp_st_writer_new(ctx, path, &w, err);
+ *     onp_st_writer_meta(w, "seed", "1", err);
+ *     onp_st_writer_add(w, "stem.weight", ONP_ST_F32, dims, 4, x, err);
+ *     onp_st_writer_commit(w, err);
+ *
+ *     onp_st_file *f;
+ *     onp_st_open(ctx, path, &f, err);
+ *     onp_st_find(f, "stem.weight", ONP_ST_F32, dims, 4, &x, err);
+ *     onp_st_close(f);
  */
 #ifndef ONP_BASE_SAFETENSORS_H
 #define ONP_BASE_SAFETENSORS_H

@@ -7,7 +7,7 @@
  *
  *     static const onp_yaml_field prune_fields[] = {
  *         {.key = "below", .type = ONP_YAML_REAL, .offset = offsetof(cfg, below), .def = "0.02",
- * .min = 0, .max = 1},
+ *          .min = 0, .max = 1},
  *         {.key = NULL}};
  *     onp_yaml_doc *doc;
  *     ONP_TRY(onp_yaml_load(ctx, path, &doc, err));

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread count is set once per process, so each count runs in a child of its own and sends back
+ * what its tiles wrote. */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/parallel.h"
+#include "base/philox.h"
+#include "tests/test_support.h"
+
+enum { TILES = 1003 };
+
+typedef struct tiles {
+    double sum[TILES];
+    int visits[TILES];
+    int n_threads;
+} tiles;
+
+static void work(void *arg, int64_t tile, int thread)
+{
+    tiles *t = arg;
+    onp_rng r = onp_rng_make(1, ONP_RNG_TEST);
+    for (uint32_t i = 0; i < 50; i++)
+        t->sum[tile] += onp_rng_normal(r, (uint64_t)tile, i, 0);
+    t->visits[tile] += thread >= 0 && thread < t->n_threads ? 1 : 1000;
+}
+
+static void run_child(int threads, int fd)
+{
+    static tiles t;
+    if (onp_parallel_start(threads, true, NULL) != ONP_OK)
+        _exit(2);
+    t.n_threads = onp_parallel_threads();
+    onp_parallel_for(0, work, &t);
+    onp_parallel_for(TILES, work, &t);
+    for (size_t done = 0; done < sizeof t;) {
+        ssize_t n = write(fd, (const char *)&t + done, sizeof t - done);
+        if (n <= 0)
+            _exit(3);
+        done += (size_t)n;
+    }
+    _exit(0);
+}
+
+static void run_with(int threads, tiles *out)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        run_child(threads, ends[1]);
+    (void)close(ends[1]);
+    for (size_t done = 0; done < sizeof *out;) {
+        ssize_t n = read(ends[0], (char *)out + done, sizeof *out - done);
+        assert_true(n > 0);
+        done += (size_t)n;
+    }
+    (void)close(ends[0]);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void tiles_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    static tiles one, many;
+    run_with(1, &one);
+    static const int counts[] = {2, 3, 8};
+    for (size_t k = 0; k < ONP_COUNT(counts); k++) {
+        run_with(counts[k], &many);
+        for (int i = 0; i < TILES; i++)
+            assert_int_equal(many.visits[i], 1);
+        assert_memory_equal(many.sum, one.sum, sizeof one.sum);
+    }
+}
+
+/* Runs last: it starts this process's own threads. */
+static void start_checks_its_count(void **state)
+{
+    (void)state;
+    onp_error err = {0};
+    assert_int_equal(onp_parallel_start(-1, false, &err), ONP_E_RANGE);
+    onp_assert_contains(err.msg, "-1");
+    assert_int_equal(onp_parallel_start(ONP_MAX_THREADS + 1, false, &err), ONP_E_RANGE);
+    assert_true(onp_parallel_processors() >= 1);
+    assert_int_equal(onp_parallel_start(1, false, &err), ONP_OK);
+    assert_int_equal(onp_parallel_threads(), 1);
+    assert_int_equal(onp_parallel_start(1, true, &err), ONP_OK); /* the same count again */
+    assert_int_equal(onp_parallel_start(2, false, &err), ONP_E_FAIL);
+    onp_assert_contains(err.msg, "already started with 1");
+    assert_int_equal(onp_parallel_threads(), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tiles_do_not_depend_on_threads),
+        cmocka_unit_test(start_checks_its_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
