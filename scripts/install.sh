@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian 12 packages that are missing for one purpose:
+#
+#     bash scripts/install.sh build    to build and run onepath (quickstart.sh)
+#     bash scripts/install.sh test     and to run its tests (test.sh)
+#     bash scripts/install.sh full     and those of test.sh --full
+#
+# As root, or with a sudo that asks for no password; else it names what is missing and exits 1.
+set -euo pipefail
+
+build_packages=(
+    gcc libc6-dev make cmake pkgconf
+    libopenblas-openmp-dev libyaml-dev libsqlite3-dev libjansson-dev libmd-dev zlib1g-dev
+)
+test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3)
+full_packages=(clang-tidy-14 libclang-rt-14-dev)
+# Images for the quickstart; without them it draws its own.
+optional_packages=(dataset-fashion-mnist)
+
+case ${1:-} in
+build) wanted=("${build_packages[@]}") ;;
+test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+full) wanted=("${build_packages[@]}" "${test_packages[@]}" "${full_packages[@]}") ;;
+*)
+    echo "usage: install.sh build|test|full" >&2
+    exit 2
+    ;;
+esac
+
+# missing PACKAGE...: those of them that are not installed, one a line.
+missing() {
+    local installed
+    installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+        sed -n 's/ installed$//p') || true
+    printf '%s\n' "$@" | grep -vxF -e "$installed" || true
+}
+
+# unavailable PACKAGE...: those of them that apt knows no version of.
+unavailable() {
+    local name
+    for name in "$@"; do
+        apt-cache policy "$name" 2>/dev/null | grep -q '^ *Candidate: [^(]' || echo "$name"
+    done
+}
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "error: this is not Debian; install the equivalents of: ${wanted[*]}" >&2
+    exit 1
+fi
+
+mapfile -t required < <(missing "${wanted[@]}")
+mapfile -t optional < <(missing "${optional_packages[@]}")
+if [ $((${#required[@]} + ${#optional[@]})) -eq 0 ]; then
+    echo "all packages are installed" >&2
+    exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=(sudo -n)
+    if ! sudo -n true 2>/dev/null; then
+        [ ${#optional[@]} -eq 0 ] || echo "note: not installed, optional: ${optional[*]}" >&2
+        [ ${#required[@]} -eq 0 ] && exit 0
+        echo "error: missing packages, and no right to install them. Run:" >&2
+        echo "    sudo apt-get install ${required[*]}" >&2
+        exit 1
+    fi
+fi
+
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >&2
+}
+
+# A minimal image has no package lists at all.
+updated=no
+if [ -n "$(unavailable "${required[@]}" "${optional[@]}")" ]; then
+    apt update || true
+    updated=yes
+fi
+mapfile -t none < <(unavailable "${required[@]}")
+if [ ${#none[@]} -gt 0 ]; then
+    echo "error: apt has no package: ${none[*]} (Debian 12 has them)" >&2
+    exit 1
+fi
+mapfile -t none < <(unavailable "${optional[@]}")
+[ ${#none[@]} -gt 0 ] && optional=()
+
+install() {
+    echo "installing: $*" >&2
+    apt install -y --no-install-recommends "$@" && return 0
+    # Lists that are there but old name versions that the mirror no longer has.
+    [ "$updated" = no ] && updated=yes && apt update && apt install -y --no-install-recommends "$@"
+}
+if [ ${#optional[@]} -gt 0 ]; then
+    install "${optional[@]}" || echo "note: could not install, optional: ${optional[*]}" >&2
+fi
+if [ ${#required[@]} -gt 0 ] && ! install "${required[@]}"; then
+    echo "error: apt-get could not install: ${required[*]}" >&2
+    exit 1
+fi

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Sets up and runs the tests; stops at the first stage that fails.
+#
+#     bash test.sh           format, Release (GCC) and Clang with warnings as errors, ASan and UBSan
+#     bash test.sh --full    also clang-tidy, ThreadSanitizer, every kernel set, the long searches
+#
+# The last line is "N passed, N failed, N skipped", summed over all runs of ctest. A part of a test that says
+# "SKIPPED: ..." counts as one skipped beside the test that passed; a stage without tests that fails counts as one failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+source scripts/common.sh
+exec 2>&1
+
+full=no
+case ${1:-} in
+"") ;;
+--full) full=yes ;;
+*)
+    echo "usage: bash test.sh [--full]"
+    exit 2
+    ;;
+esac
+
+passed=0 failed=0 skipped=0 skips=""
+launcher=() # before ctest: a command that changes what it runs in
+
+finish() {
+    local status=$? failed_stage=${STAGE:-}
+    stage_end
+    if [ -n "$skips" ]; then
+        printf '\n******** SKIPPED, so not tested here:\n%s\n' "$(sort <<<"$skips" | uniq -c)"
+    fi
+    if [ "$status" -ne 0 ]; then
+        printf '\n******** FAILED in stage: %s\n' "$failed_stage"
+        [ "$failed" -gt 0 ] || failed=1
+    fi
+    printf '\ntotal %d s\n%d passed, %d failed, %d skipped\n' "$SECONDS" "$passed" "$failed" "$skipped"
+}
+trap finish EXIT
+
+# skip REASON: a stage or a test that cannot run here.
+skip() {
+    skips+="${skips:+$'\n'}$1"
+    skipped=$((skipped + 1))
+    echo "SKIPPED: $1"
+}
+
+# run_tests BINARY_DIR CTEST_ARGUMENT...: runs ctest and adds its results to the sums. One test at a time: many use
+# every thread, and some measure time.
+run_tests() {
+    local dir=$1 status=0 junit n_tests n_failed n_skipped lines
+    shift
+    junit=$PWD/$dir/junit.xml
+    rm -f "$junit"
+    "${launcher[@]}" ctest "$@" --output-junit "$junit" || status=$?
+    [ -e "$junit" ] || return 1
+    attribute() { sed -n "s/^.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$junit" | head -n 1; }
+    n_tests=$(attribute tests) n_failed=$(attribute failures)
+    n_skipped=$(($(attribute skipped) + $(attribute disabled)))
+    passed=$((passed + n_tests - n_failed - n_skipped))
+    failed=$((failed + n_failed))
+    skipped=$((skipped + n_skipped))
+    lines=$(sed -n 's/^.*status="\(notrun\|disabled\)".*/&/; s/^.*<testcase name="\([^"]*\)".*status="\(notrun\|disabled\)".*/\1 (whole test)/p' "$junit")
+    [ -z "$lines" ] || skips+="${skips:+$'\n'}$lines"
+    lines=$(sed -n 's/^.*SKIPPED: //p' "$dir/Testing/Temporary/LastTest.log")
+    if [ -n "$lines" ]; then
+        skips+="${skips:+$'\n'}$lines"
+        skipped=$((skipped + $(wc -l <<<"$lines")))
+    fi
+    return "$status"
+}
+
+# runs_kernels SET: whether this processor has what the kernel set needs.
+runs_kernels() {
+    case $1 in
+    avx2) grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo ;;
+    avx512) grep -qw avx512f /proc/cpuinfo ;;
+    neon) [ "$(uname -m)" = aarch64 ] ;;
+    esac
+}
+
+unset_blas_variables
+shared=${ONEPATH_SHARED:-../shared}
+if [ -d "$shared" ]; then
+    echo "shared test data: $shared"
+else
+    echo "shared test data: none in $shared; tests that read it are skipped (ONEPATH_SHARED names another folder)"
+fi
+
+stage "install"
+if [ "$full" = yes ]; then bash scripts/install.sh full; else bash scripts/install.sh test; fi
+
+stage "format"
+find . \( -path ./.git -o -path './build*' -o -path ./runs \) -prune -o -name '*.[ch]' -print0 |
+    xargs -0 -r clang-format-14 --dry-run --Werror
+
+stage "build: Release, GCC, warnings are errors"
+build release build -DONEPATH_WERROR=ON -DONEPATH_TESTS=ON -DONEPATH_BENCH=ON
+
+stage "build: Clang, warnings are errors"
+build dev build-clang -DCMAKE_C_COMPILER=clang-14
+
+stage "build: ASan and UBSan"
+build asan build-asan
+
+stage "test: Release"
+run_tests build --preset release
+
+stage "test: ASan and UBSan"
+run_tests build-asan --preset asan
+
+if [ "$full" = yes ]; then
+    stage "clang-tidy"
+    run-clang-tidy-14 -quiet -p build-clang -j "$(nproc)"
+
+    stage "build: TSan"
+    build tsan build-tsan
+    stage "test: TSan"
+    # Clang 14's ThreadSanitizer fails to map its shadow where addresses are randomised over more than 28 bits.
+    if setarch -R true; then launcher=(setarch -R); fi
+    run_tests build-tsan --preset tsan
+    launcher=()
+
+    # A kernel set is a folder with sources in it; ref, in double, is the one they are compared with.
+    for set in $(dirname ops/kernels/*/*.c | xargs -n 1 basename | sort -u | grep -vx ref); do
+        stage "test: Release, kernel set $set"
+        if runs_kernels "$set"; then
+            ONEPATH_KERNELS=$set run_tests build --preset release
+        else
+            skip "kernel set $set: not for this processor"
+        fi
+    done
+
+    stage "test: long searches"
+    run_tests build --test-dir build --output-on-failure --no-tests=error -L '^long$'
+fi
+stage_end

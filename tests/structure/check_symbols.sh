@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check_symbols.sh NM DIRECTORY: fails on a global symbol of a libonepath_*.a below DIRECTORY whose name does not begin
+# with onp_. Exempt: main, and what sanitizers and coverage add (__odr_asan, __gcov).
+set -euo pipefail
+mapfile -t archives < <(find "$2" -path "$2/tests" -prune -o -name 'libonepath_*.a' -print | sort)
+if [ ${#archives[@]} -eq 0 ]; then
+    echo "no libonepath_*.a below $2"
+    exit 1
+fi
+"$1" -A -g --defined-only "${archives[@]}" | awk '
+    $NF !~ /^(onp_|main$|__odr_asan|__gcov)/ { print $1 " " $NF ": a global symbol without onp_"; n_bad++ }
+    END { exit n_bad > 0 }'
