@@ -112,7 +112,8 @@ run_tests build-asan --preset asan
 
 if [ "$full" = yes ]; then
     stage "clang-tidy"
-    run-clang-tidy-14 -quiet -p build-clang -j "$(nproc)"
+    sed -n 's/^ *"file": "\(.*\)",*$/\1/p' build-clang/compile_commands.json |
+        xargs -P "$(nproc)" -n 1 clang-tidy-14 --quiet -p build-clang 2> >(grep -v 'warnings generated' >&2)
 
     stage "build: TSan"
     build tsan build-tsan

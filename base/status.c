@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/status.h"
 
+#undef onp_fail
+#undef onp_fail_prefix
+
 #include <stdio.h>
 #include <string.h>
 

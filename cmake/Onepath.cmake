@@ -32,11 +32,12 @@ function(onepath_folder name)
   endif()
 endfunction()
 
-# onepath_test(NAME KIND SOURCE LIBRARIES...): a cmocka program, labelled by kind (unit kernel grad golden property fault).
+# onepath_test(NAME KIND SOURCE LIBRARIES...): a cmocka program, labelled by kind (unit kernel grad golden property
+# fault; more labels after a semicolon: threads for what ThreadSanitizer runs, long for test.sh --full only).
 function(onepath_test name kind source)
   add_executable(test_${name} ${source})
   target_link_libraries(test_${name} PRIVATE ${ARGN} cmocka)
   add_test(NAME ${name} COMMAND test_${name})
-  set_tests_properties(${name} PROPERTIES LABELS ${kind} TIMEOUT 600
+  set_tests_properties(${name} PROPERTIES LABELS "${kind}" TIMEOUT 600
     ENVIRONMENT "ONEPATH_SOURCE=${PROJECT_SOURCE_DIR};ONEPATH_BINARY=${CMAKE_BINARY_DIR}")
 endfunction()
