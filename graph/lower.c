@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A graph into calls. First it is decided which outputs are not stored: those of batch norms, ReLU6
+ * and their gradients, as long as every reader can load them through one lazy operand. Then each
+ * node becomes at most a few calls; an unstored node becomes none. Column sums for batch norms ride
+ * on the call that writes the tensor where that call can take them.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "graph/plan_internal.h"
+
+typedef struct lowering {
+    onp_plan *p;
+    const onp_graph *g;
+    onp_status st;
+    onp_error *err;
+    bool changed; /* an output was found to need storing after all */
+} lowering;
+
+/* What a lazy operand is made of; tensors are stored ones. */
+typedef struct lazy {
+    onp_tid x, q;
+    int32_t coef, grad_coef; /* buffers */
+    bool clamp;
+} lazy;
+
+static onp_tensor_state *state_of(const lowering *l, onp_tid t)
+{
+    return &l->p->state[t];
+}
+
+static const onp_node *producer_of(const lowering *l, onp_tid t)
+{
+    const int32_t i = onp_graph_tensor(l->g, t)->producer;
+    return i == ONP_NONE ? NULL : onp_graph_node(l->g, i);
+}
+
+/* ---- what is not stored ---- */
+
+static bool is_lazy_op(onp_op op)
+{
+    return op == ONP_OP_BN_APPLY || op == ONP_OP_RELU6 || op == ONP_OP_RELU6_BWD ||
+           op == ONP_OP_BN_BWD_APPLY;
+}
+
+static void store(lowering *l, onp_tid t)
+{
+    l->changed = l->changed || state_of(l, t)->unstored;
+    state_of(l, t)->unstored = false;
+}
+
+static bool unstored_by(const lowering *l, onp_tid t, onp_op op)
+{
+    return state_of(l, t)->unstored && producer_of(l, t)->op == op;
+}
+
+/* The raw tensor that the mask of a ReLU6 gradient compares: behind the batch norm when that is not
+ * stored. */
+static onp_tid mask_tensor(const lowering *l, const onp_node *relu6_bwd)
+{
+    const onp_tid x = relu6_bwd->in[1];
+    return unstored_by(l, x, ONP_OP_BN_APPLY) ? producer_of(l, x)->in[0] : x;
+}
+
+/* A gradient that a batch-norm gradient over `x` can read: stored, or masked by the same x. */
+static void need_gradient_of(lowering *l, onp_tid g, onp_tid x)
+{
+    if (unstored_by(l, g, ONP_OP_RELU6_BWD) && mask_tensor(l, producer_of(l, g)) == x)
+        return;
+    store(l, g);
+}
+
+/* Stores those inputs of a node that it cannot read through an operand. */
+static void need_inputs(lowering *l, const onp_node *n)
+{
+    switch (n->op) {
+    case ONP_OP_CONV:
+    case ONP_OP_DEPTHWISE:
+    case ONP_OP_CONV_BWD_DATA:
+    case ONP_OP_DEPTHWISE_BWD_DATA:
+    case ONP_OP_CONV_BWD_WEIGHT:
+    case ONP_OP_DEPTHWISE_BWD_WEIGHT:
+    case ONP_OP_GLOBAL_AVG_POOL:
+    case ONP_OP_GLOBAL_AVG_POOL_BWD:
+    case ONP_OP_ADD:
+    case ONP_OP_BN_STATS:
+        return;
+    case ONP_OP_RELU6:
+        if (!unstored_by(l, n->in[0], ONP_OP_BN_APPLY))
+            store(l, n->in[0]);
+        return;
+    case ONP_OP_RELU6_BWD:
+        store(l, n->in[0]);
+        if (!unstored_by(l, n->in[1], ONP_OP_BN_APPLY))
+            store(l, n->in[1]);
+        return;
+    case ONP_OP_BN_BWD_SUMS:
+    case ONP_OP_BN_BWD_APPLY:
+        store(l, n->in[1]);
+        need_gradient_of(l, n->in[0], n->in[1]);
+        return;
+    default:
+        for (int i = 0; i < n->n_in; i++)
+            store(l, n->in[i]);
+        return;
+    }
+}
+
+static void mark_unstored(lowering *l, const onp_plan_options *options)
+{
+    for (onp_tid t = 0; t < l->p->n_tensors; t++) {
+        const onp_tensor *tensor = onp_graph_tensor(l->g, t);
+        const onp_node *n = producer_of(l, t);
+        *state_of(l, t) =
+            (onp_tensor_state){.buffer = ONP_NONE,
+                               .writer = ONP_NONE,
+                               .coef = ONP_NONE,
+                               .unstored = n != NULL && !options->stored && is_lazy_op(n->op) &&
+                                           !tensor->keep && !tensor->external};
+    }
+    for (int32_t i = 0; i < onp_graph_n_nodes(l->g); i++) {
+        const onp_node *n = onp_graph_node(l->g, i);
+        for (int k = 0; k < n->n_in; k++)
+            state_of(l, n->in[k])->n_uses++;
+    }
+    do { /* storing one output can take another's lazy operand apart */
+        l->changed = false;
+        for (int32_t i = 0; i < onp_graph_n_nodes(l->g); i++)
+            need_inputs(l, onp_graph_node(l->g, i));
+    } while (l->changed);
+}
+
+/* ---- building calls ---- */
+
+static int32_t new_buffer(lowering *l, int64_t floats)
+{
+    onp_plan *p = l->p;
+    if (l->st == ONP_OK)
+        l->st = onp_grow(p->ctx, (void **)&p->buffers, &p->buffers_cap, (size_t)p->n_buffers + 1,
+                         sizeof *p->buffers, l->err);
+    if (l->st != ONP_OK)
+        return 0;
+    p->buffers[p->n_buffers] = (onp_buffer){.floats = floats};
+    return p->n_buffers++;
+}
+
+static int32_t new_call(lowering *l, onp_call call)
+{
+    onp_plan *p = l->p;
+    if (l->st == ONP_OK)
+        l->st = onp_grow(p->ctx, (void **)&p->calls, &p->calls_cap, (size_t)p->n_calls + 1,
+                         sizeof *p->calls, l->err);
+    if (l->st != ONP_OK)
+        return 0;
+    if (call.lo == 0 && call.hi == 0)
+        call.lo = 1; /* lo > hi: no clamp */
+    p->calls[p->n_calls] = call;
+    return p->n_calls++;
+}
+
+static void patch(lowering *l, int32_t call, size_t field, int32_t buffer, int64_t extra)
+{
+    onp_plan *p = l->p;
+    if (l->st == ONP_OK)
+        l->st = onp_grow(p->ctx, (void **)&p->patches, &p->patches_cap, (size_t)p->n_patches + 1,
+                         sizeof *p->patches, l->err);
+    if (l->st == ONP_OK)
+        p->patches[p->n_patches++] = (onp_patch){call, (uint32_t)field, buffer, extra};
+}
+
+/* The buffer of a stored tensor, made when it is first asked for. */
+static int32_t buffer_of(lowering *l, onp_tid t)
+{
+    onp_tensor_state *s = state_of(l, t);
+    if (s->buffer != ONP_NONE)
+        return s->buffer;
+    const onp_tensor *tensor = onp_graph_tensor(l->g, t);
+    if (tensor->external && tensor->data == NULL && l->st == ONP_OK)
+        l->st = onp_fail(l->err, ONP_E_SHAPE, "plan: external tensor %d has no memory", t);
+    if (!tensor->external && (tensor->producer == ONP_NONE) && l->st == ONP_OK)
+        l->st = onp_fail(l->err, ONP_E_SHAPE, "plan: tensor %d is never written", t);
+    s->buffer = new_buffer(l, onp_shape_count(tensor->shape));
+    if (l->st == ONP_OK) {
+        l->p->buffers[s->buffer].external = tensor->external ? tensor->data : NULL;
+        l->p->buffers[s->buffer].keep = tensor->keep;
+    }
+    return s->buffer;
+}
+
+static void patch_tensor(lowering *l, int32_t call, size_t field, onp_tid t)
+{
+    patch(l, call, field, buffer_of(l, t), 0);
+}
+
+static lazy resolve(const lowering *l, onp_tid t)
+{
+    if (!state_of(l, t)->unstored)
+        return (lazy){.x = t, .q = ONP_NONE, .coef = ONP_NONE, .grad_coef = ONP_NONE};
+    const onp_node *n = producer_of(l, t);
+    lazy v;
+    switch (n->op) {
+    case ONP_OP_BN_APPLY:
+        v = resolve(l, n->in[0]);
+        v.coef = state_of(l, t)->coef;
+        return v;
+    case ONP_OP_RELU6:
+        v = resolve(l, n->in[0]);
+        v.clamp = true;
+        return v;
+    case ONP_OP_RELU6_BWD:
+        v = resolve(l, n->in[1]);
+        v.q = v.x;
+        v.x = n->in[0];
+        v.clamp = true;
+        return v;
+    default: /* BN_BWD_APPLY */
+        v = resolve(l, n->in[0]);
+        v.q = n->in[1];
+        v.grad_coef = state_of(l, t)->coef;
+        return v;
+    }
+}
+
+/* Writes operand v into the call's field at `at` (offset of an onp_operand). */
+static void put_operand(lowering *l, int32_t call, size_t at, lazy v)
+{
+    if (l->st != ONP_OK)
+        return;
+    onp_operand *o = (onp_operand *)(void *)((char *)&l->p->calls[call] + at);
+    const int64_t c = onp_graph_shape(l->g, v.x).c;
+    *o = (onp_operand){.lo = 0, .hi = 6, .clamp = v.clamp, .c = c};
+    patch_tensor(l, call, at + offsetof(onp_operand, x), v.x);
+    if (v.q != ONP_NONE)
+        patch_tensor(l, call, at + offsetof(onp_operand, q), v.q);
+    if (v.coef != ONP_NONE) {
+        patch(l, call, at + offsetof(onp_operand, scale), v.coef, 0);
+        patch(l, call, at + offsetof(onp_operand, shift), v.coef, c);
+    }
+    if (v.grad_coef != ONP_NONE) {
+        patch(l, call, at + offsetof(onp_operand, ga), v.grad_coef, 0);
+        patch(l, call, at + offsetof(onp_operand, gb), v.grad_coef, c);
+        patch(l, call, at + offsetof(onp_operand, gc), v.grad_coef, 2 * c);
+    }
+}
+
+static void write_output(lowering *l, int32_t call, onp_tid t)
+{
+    patch_tensor(l, call, offsetof(onp_call, y), t);
+    state_of(l, t)->writer = call;
+}
+
+static void add_splits(lowering *l, int32_t call)
+{
+    if (l->st != ONP_OK)
+        return;
+    const int64_t floats = onp_call_split_floats(&l->p->calls[call]);
+    patch(l, call, offsetof(onp_call, splits), new_buffer(l, floats > 0 ? floats : 1), 0);
+}
+
+/* Asks `call` for column sums of what it stores. */
+static void add_sums(lowering *l, int32_t call, onp_sums_kind kind)
+{
+    if (l->st != ONP_OK)
+        return;
+    l->p->calls[call].sums = kind;
+    patch(l, call, offsetof(onp_call, partial),
+          new_buffer(l, onp_call_partial_floats(&l->p->calls[call])), 0);
+}
+
+/* The call that takes sums of stored tensor t: its writer when that can, has none yet and runs
+ * after call `after`, which made what the sums read beside t; else one of its own. */
+static int32_t sums_call(lowering *l, onp_tid t, onp_sums_kind kind, int32_t after)
+{
+    const int32_t writer = state_of(l, t)->writer;
+    if (l->st == ONP_OK && writer > after && l->p->calls[writer].sums == ONP_SUMS_NONE &&
+        onp_call_can_sum(l->p->calls[writer].kind, kind)) {
+        add_sums(l, writer, kind);
+        return writer;
+    }
+    const onp_shape s = onp_graph_shape(l->g, t);
+    const int32_t call = new_call(l, (onp_call){.kind = ONP_CALL_SUMS, .in = s, .out = s});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, t));
+    add_sums(l, call, kind);
+    return call;
+}
+
+/* The merge of a call's partial sums. */
+static int32_t merge_call(lowering *l, onp_call_kind kind, int32_t sums, onp_shape s)
+{
+    const int32_t call = new_call(
+        l, (onp_call){.kind = kind, .in = s, .out = {1, 1, 1, s.c}, .count = s.n * s.h * s.w});
+    if (l->st != ONP_OK)
+        return call;
+    l->p->calls[call].partial_tiling = onp_call_tiling(&l->p->calls[sums]);
+    for (int32_t i = l->p->n_patches - 1; i >= 0; i--) {
+        const onp_patch *q = &l->p->patches[i];
+        if (q->call == sums && q->field == offsetof(onp_call, partial)) {
+            patch(l, call, offsetof(onp_call, partial), q->buffer, 0);
+            break;
+        }
+    }
+    return call;
+}
+
+static void lower_store(lowering *l, const onp_node *n)
+{
+    if (state_of(l, n->out[0])->unstored)
+        return;
+    const onp_shape s = onp_graph_shape(l->g, n->out[0]);
+    const int32_t call = new_call(l, (onp_call){.kind = ONP_CALL_STORE, .in = s, .out = s});
+    if (n->op == ONP_OP_ADD) {
+        put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+        put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[1]));
+    } else {
+        /* its own output as an operand, as if it were not stored */
+        state_of(l, n->out[0])->unstored = true;
+        put_operand(l, call, offsetof(onp_call, a), resolve(l, n->out[0]));
+        state_of(l, n->out[0])->unstored = false;
+    }
+    write_output(l, call, n->out[0]);
+}
+
+/* A ReLU6 that alone reads a convolution's output clamps it where it is stored. */
+static bool clamp_at_store(lowering *l, const onp_node *n)
+{
+    const onp_tensor_state *x = state_of(l, n->in[0]);
+    const onp_tensor *tensor = onp_graph_tensor(l->g, n->in[0]);
+    if (l->st != ONP_OK || x->unstored || x->writer == ONP_NONE || x->n_uses != 1 ||
+        tensor->external || tensor->keep)
+        return false;
+    onp_call *writer = &l->p->calls[x->writer];
+    if ((writer->kind != ONP_CALL_CONV && writer->kind != ONP_CALL_DEPTHWISE) ||
+        writer->sums != ONP_SUMS_NONE || onp_graph_tensor(l->g, n->out[0])->external)
+        return false;
+    writer->lo = 0;
+    writer->hi = 6;
+    onp_tensor_state *y = state_of(l, n->out[0]);
+    y->buffer = x->buffer;
+    y->writer = x->writer;
+    y->unstored = false;
+    if (onp_graph_tensor(l->g, n->out[0])->keep)
+        l->p->buffers[y->buffer].keep = true;
+    return true;
+}
+
+static void lower_conv(lowering *l, const onp_node *n, onp_call_kind kind)
+{
+    const int32_t call = new_call(l, (onp_call){.kind = kind,
+                                                .in = onp_graph_shape(l->g, n->in[0]),
+                                                .out = onp_graph_shape(l->g, n->out[0]),
+                                                .kernel = n->attr.kernel,
+                                                .stride = n->attr.stride});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    patch_tensor(l, call, offsetof(onp_call, w), n->in[1]);
+    if (n->n_in > 2)
+        patch_tensor(l, call, offsetof(onp_call, bias), n->in[2]);
+    write_output(l, call, n->out[0]);
+}
+
+static void lower_conv_data(lowering *l, const onp_node *n, onp_call_kind kind)
+{
+    const int32_t call = new_call(l, (onp_call){.kind = kind,
+                                                .in = onp_graph_shape(l->g, n->out[0]),
+                                                .out = onp_graph_shape(l->g, n->in[0]),
+                                                .kernel = n->attr.kernel,
+                                                .stride = n->attr.stride});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    patch_tensor(l, call, offsetof(onp_call, w), n->in[1]);
+    write_output(l, call, n->out[0]);
+}
+
+static void lower_conv_weight(lowering *l, const onp_node *n, onp_call_kind kind)
+{
+    const int32_t call = new_call(l, (onp_call){.kind = kind,
+                                                .in = onp_graph_shape(l->g, n->in[0]),
+                                                .out = onp_graph_shape(l->g, n->in[1]),
+                                                .kernel = n->attr.kernel,
+                                                .stride = n->attr.stride});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[1]));
+    add_splits(l, call);
+    write_output(l, call, n->out[0]);
+}
+
+static void lower_bn_stats(lowering *l, const onp_node *n)
+{
+    const onp_shape s = onp_graph_shape(l->g, n->in[0]);
+    const int32_t sums = sums_call(l, n->in[0], ONP_SUMS_MOMENTS, ONP_NONE);
+    const int32_t call = merge_call(l, ONP_CALL_MOMENTS_MERGE, sums, s);
+    patch_tensor(l, call, offsetof(onp_call, stats), n->out[0]);
+    state_of(l, n->out[0])->writer = call;
+}
+
+/* Coefficients ride on the merge of the sums when there is one; eps and gamma go with them. */
+static int32_t coef_call(lowering *l, onp_tid sums_tensor, onp_call_kind merge, onp_call_kind alone,
+                         onp_shape s, double eps)
+{
+    const int32_t writer = state_of(l, sums_tensor)->writer;
+    if (l->st == ONP_OK && writer != ONP_NONE && l->p->calls[writer].kind == merge &&
+        state_of(l, sums_tensor)->coef == ONP_NONE) {
+        l->p->calls[writer].eps = eps;
+        return writer;
+    }
+    return new_call(
+        l,
+        (onp_call){
+            .kind = alone, .in = s, .out = {1, 1, 1, s.c}, .count = s.n * s.h * s.w, .eps = eps});
+}
+
+static void lower_bn_apply(lowering *l, const onp_node *n)
+{
+    const onp_shape s = onp_graph_shape(l->g, n->in[0]);
+    const int32_t call =
+        coef_call(l, n->in[1], ONP_CALL_MOMENTS_MERGE, ONP_CALL_BN_COEF, s, n->attr.eps);
+    const int32_t coef = new_buffer(l, 2 * s.c);
+    patch(l, call, offsetof(onp_call, coef), coef, 0);
+    patch_tensor(l, call, offsetof(onp_call, stats), n->in[1]);
+    patch_tensor(l, call, offsetof(onp_call, gamma), n->in[2]);
+    patch_tensor(l, call, offsetof(onp_call, beta), n->in[3]);
+    state_of(l, n->in[1])->coef = coef;
+    state_of(l, n->out[0])->coef = coef;
+    lower_store(l, n);
+}
+
+static void lower_bn_bwd_sums(lowering *l, const onp_node *n)
+{
+    const onp_shape s = onp_graph_shape(l->g, n->in[1]);
+    lazy g = resolve(l, n->in[0]);
+    const int32_t x_writer = state_of(l, n->in[1])->writer;
+    const int32_t stats_writer = state_of(l, n->in[2])->writer;
+    const int32_t sums =
+        sums_call(l, g.x, ONP_SUMS_GRAD, x_writer > stats_writer ? x_writer : stats_writer);
+    lazy mask = {
+        .x = n->in[1], .q = n->in[1], .coef = g.coef, .grad_coef = ONP_NONE, .clamp = g.clamp};
+    put_operand(l, sums, offsetof(onp_call, mask), mask);
+    patch_tensor(l, sums, offsetof(onp_call, stats), n->in[2]);
+    const int32_t call = merge_call(l, ONP_CALL_GRAD_MERGE, sums, s);
+    if (l->st == ONP_OK)
+        l->p->calls[call].eps = n->attr.eps;
+    patch_tensor(l, call, offsetof(onp_call, stats), n->in[2]);
+    patch_tensor(l, call, offsetof(onp_call, dgamma), n->out[0]);
+    patch_tensor(l, call, offsetof(onp_call, dbeta), n->out[1]);
+    state_of(l, n->out[0])->writer = call;
+    state_of(l, n->out[1])->writer = call;
+}
+
+static void lower_bn_bwd_apply(lowering *l, const onp_node *n)
+{
+    const onp_shape s = onp_graph_shape(l->g, n->in[1]);
+    const int32_t call =
+        coef_call(l, n->in[4], ONP_CALL_GRAD_MERGE, ONP_CALL_GRAD_COEF, s, n->attr.eps);
+    const int32_t coef = new_buffer(l, 3 * s.c);
+    patch(l, call, offsetof(onp_call, coef), coef, 0);
+    patch_tensor(l, call, offsetof(onp_call, stats), n->in[2]);
+    patch_tensor(l, call, offsetof(onp_call, gamma), n->in[3]);
+    patch_tensor(l, call, offsetof(onp_call, dgamma), n->in[4]);
+    patch_tensor(l, call, offsetof(onp_call, dbeta), n->in[5]);
+    state_of(l, n->in[4])->coef = coef;
+    state_of(l, n->out[0])->coef = coef;
+    lower_store(l, n);
+}
+
+static void lower_softmax(lowering *l, const onp_node *n, onp_call_kind kind)
+{
+    const onp_shape s = onp_graph_shape(l->g, n->in[0]);
+    const int32_t call =
+        new_call(l, (onp_call){.kind = kind, .in = s, .out = s, .smoothing = n->attr.smoothing});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    patch_tensor(l, call, offsetof(onp_call, labels), n->in[1]);
+    if (kind == ONP_CALL_SOFTMAX)
+        add_splits(l, call);
+    write_output(l, call, n->out[0]);
+}
+
+static void lower_rows(lowering *l, const onp_node *n, onp_call_kind kind, onp_tid in, onp_tid out)
+{
+    const int32_t call = new_call(l, (onp_call){.kind = kind,
+                                                .in = onp_graph_shape(l->g, in),
+                                                .out = onp_graph_shape(l->g, out)});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    write_output(l, call, n->out[0]);
+}
+
+static void lower_gate(lowering *l, const onp_node *n)
+{
+    const int32_t call =
+        new_call(l, (onp_call){.kind = ONP_CALL_GATE, .out = onp_graph_shape(l->g, n->in[0])});
+    static const size_t field[4] = {offsetof(onp_call, gamma), offsetof(onp_call, dgamma),
+                                    offsetof(onp_call, beta), offsetof(onp_call, dbeta)};
+    for (int i = 0; i < 4; i++)
+        patch_tensor(l, call, field[i], n->in[i]);
+    write_output(l, call, n->out[0]);
+}
+
+static void lower_node(lowering *l, const onp_node *n)
+{
+    switch (n->op) {
+    case ONP_OP_CONV:
+        lower_conv(l, n, ONP_CALL_CONV);
+        break;
+    case ONP_OP_DEPTHWISE:
+        lower_conv(l, n, ONP_CALL_DEPTHWISE);
+        break;
+    case ONP_OP_CONV_BWD_DATA:
+        lower_conv_data(l, n, ONP_CALL_CONV_DATA);
+        break;
+    case ONP_OP_DEPTHWISE_BWD_DATA:
+        lower_conv_data(l, n, ONP_CALL_DEPTHWISE_DATA);
+        break;
+    case ONP_OP_CONV_BWD_WEIGHT:
+        lower_conv_weight(l, n, ONP_CALL_CONV_WEIGHT);
+        break;
+    case ONP_OP_DEPTHWISE_BWD_WEIGHT:
+        lower_conv_weight(l, n, ONP_CALL_DEPTHWISE_WEIGHT);
+        break;
+    case ONP_OP_BN_STATS:
+        lower_bn_stats(l, n);
+        break;
+    case ONP_OP_BN_APPLY:
+        lower_bn_apply(l, n);
+        break;
+    case ONP_OP_BN_BWD_SUMS:
+        lower_bn_bwd_sums(l, n);
+        break;
+    case ONP_OP_BN_BWD_APPLY:
+        lower_bn_bwd_apply(l, n);
+        break;
+    case ONP_OP_RELU6:
+        if (!clamp_at_store(l, n))
+            lower_store(l, n);
+        break;
+    case ONP_OP_RELU6_BWD:
+    case ONP_OP_ADD:
+        lower_store(l, n);
+        break;
+    case ONP_OP_GLOBAL_AVG_POOL:
+        lower_rows(l, n, ONP_CALL_POOL, n->in[0], n->out[0]);
+        break;
+    case ONP_OP_GLOBAL_AVG_POOL_BWD:
+        lower_rows(l, n, ONP_CALL_POOL_BWD, n->out[0], n->out[0]);
+        break;
+    case ONP_OP_COLUMN_SUM:
+        lower_rows(l, n, ONP_CALL_COLUMN_SUM, n->in[0], n->out[0]);
+        break;
+    case ONP_OP_SOFTMAX_CE:
+        lower_softmax(l, n, ONP_CALL_SOFTMAX);
+        break;
+    case ONP_OP_SOFTMAX_CE_BWD:
+        lower_softmax(l, n, ONP_CALL_SOFTMAX_BWD);
+        break;
+    case ONP_OP_GATE:
+        lower_gate(l, n);
+        break;
+    case ONP_OP_COUNT:
+        break;
+    }
+}
+
+onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
+                          onp_error *err)
+{
+    lowering l = {.p = p, .g = g, .st = ONP_OK, .err = err};
+    p->n_calls = p->n_buffers = p->n_patches = 0;
+    p->n_tensors = onp_graph_n_tensors(g);
+    ONP_TRY(onp_grow(p->ctx, (void **)&p->state, &p->state_cap, (size_t)p->n_tensors,
+                     sizeof *p->state, err));
+    mark_unstored(&l, options);
+    for (int32_t i = 0; i < onp_graph_n_nodes(g) && l.st == ONP_OK; i++)
+        lower_node(&l, onp_graph_node(g, i));
+    for (onp_tid t = 0; t < p->n_tensors && l.st == ONP_OK; t++)
+        if (onp_graph_tensor(g, t)->external && !onp_graph_tensor(g, t)->labels &&
+            onp_graph_tensor(g, t)->data != NULL)
+            (void)buffer_of(&l, t); /* so that its data can be asked for */
+    return l.st;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "graph/plan.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/parallel.h"
+#include "graph/plan_internal.h"
+#include "ops/kernels.h"
+
+onp_status onp_plan_new(const onp_context *ctx, onp_plan **out, onp_error *err)
+{
+    onp_plan *p = onp_alloc(ctx, 1, sizeof *p);
+    if (p == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "plan: out of memory");
+    p->ctx = ctx;
+    *out = p;
+    return ONP_OK;
+}
+
+static void unmap(float **memory, size_t *mapped)
+{
+    if (*memory != NULL)
+        (void)munmap(*memory, *mapped);
+    *memory = NULL;
+    *mapped = 0;
+}
+
+/* One mapping, huge pages where the system has them, committed on first touch; contents need not
+ * survive growth. */
+static onp_status reserve(float **memory, size_t *mapped, size_t bytes, onp_error *err)
+{
+    if (bytes <= *mapped)
+        return ONP_OK;
+    const size_t page = 2 * ONP_MIB;
+    size_t want = (bytes + bytes / 4 + page - 1) / page * page;
+    unmap(memory, mapped);
+    void *p = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED)
+        return onp_fail(err, ONP_E_NOMEM, "plan: no memory for an arena of %zu MiB",
+                        want / ONP_MIB);
+    (void)madvise(p, want, MADV_HUGEPAGE); /* a wish: slower without, not wrong */
+    *memory = p;
+    *mapped = want;
+    return ONP_OK;
+}
+
+void onp_plan_free(onp_plan *p)
+{
+    if (p == NULL)
+        return;
+    unmap(&p->arena, &p->arena_mapped);
+    unmap(&p->scratch, &p->scratch_mapped);
+    onp_free(p->ctx, p->calls);
+    onp_free(p->ctx, p->buffers);
+    onp_free(p->ctx, p->patches);
+    onp_free(p->ctx, p->state);
+    onp_free(p->ctx, p->order);
+    onp_free(p->ctx, p);
+}
+
+static void *buffer_address(const onp_plan *p, int32_t id)
+{
+    const onp_buffer *b = &p->buffers[id];
+    return b->external != NULL ? b->external : p->arena + b->offset;
+}
+
+static void apply_patches(onp_plan *p)
+{
+    for (int32_t i = 0; i < p->n_patches; i++) {
+        const onp_patch *patch = &p->patches[i];
+        float *address = (float *)buffer_address(p, patch->buffer) + patch->extra;
+        memcpy((char *)&p->calls[patch->call] + patch->field, &address, sizeof address);
+    }
+}
+
+onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
+                         onp_error *err)
+{
+    static const onp_plan_options defaults;
+    ONP_TRY(onp_graph_status(g, err));
+    ONP_TRY(onp_plan_lower(p, g, options != NULL ? options : &defaults, err));
+    ONP_TRY(onp_plan_place(p, err));
+    p->scratch_floats = 16;
+    for (int32_t i = 0; i < p->n_calls; i++) {
+        int64_t need = (onp_call_scratch_floats(&p->calls[i]) + 15) / 16 * 16;
+        if (need > p->scratch_floats)
+            p->scratch_floats = need;
+    }
+    /* an odd number of cache lines, so that threads' areas do not share cache sets */
+    p->scratch_floats += 16;
+    p->info.scratch_bytes =
+        (size_t)p->scratch_floats * sizeof(float) * (size_t)onp_parallel_threads();
+    ONP_TRY(reserve(&p->arena, &p->arena_mapped, p->info.arena_bytes, err));
+    ONP_TRY(reserve(&p->scratch, &p->scratch_mapped, p->info.scratch_bytes, err));
+    apply_patches(p);
+    return ONP_OK;
+}
+
+void onp_plan_run(const onp_plan *p)
+{
+    for (int32_t i = 0; i < p->n_calls; i++)
+        onp_call_run(p->ctx, &p->calls[i], p->scratch, p->scratch_floats);
+}
+
+float *onp_plan_data(const onp_plan *p, onp_tid t)
+{
+    if (t < 0 || t >= p->n_tensors || p->state[t].buffer == ONP_NONE)
+        return NULL;
+    return buffer_address(p, p->state[t].buffer);
+}
+
+onp_plan_info onp_plan_get_info(const onp_plan *p)
+{
+    return p->info;
+}
+
+const onp_call *onp_plan_call(const onp_plan *p, int32_t i)
+{
+    return &p->calls[i];
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a plan, for lower.c (graph to calls), memory.c (placement) and plan.c. */
+#ifndef ONP_GRAPH_PLAN_INTERNAL_H
+#define ONP_GRAPH_PLAN_INTERNAL_H
+
+#include "graph/plan.h"
+
+/* Memory of one tensor, or of something that only calls know of (coefficients, partial sums). */
+typedef struct onp_buffer {
+    int64_t floats;
+    void *external; /* not NULL: lives there */
+    bool keep;
+    int32_t first, last; /* calls that touch it; first > last: none */
+    int64_t offset;      /* floats from the start of the arena */
+} onp_buffer;
+
+/* Pointer field of a call to be filled once buffers have addresses. */
+typedef struct onp_patch {
+    int32_t call;
+    uint32_t field; /* offsetof in onp_call */
+    int32_t buffer;
+    int64_t extra; /* floats into the buffer */
+} onp_patch;
+
+/* What lowering knows of a tensor. */
+typedef struct onp_tensor_state {
+    int32_t buffer; /* ONP_NONE: not stored */
+    int32_t writer; /* call that writes it, or ONP_NONE */
+    int32_t coef; /* buffer of the coefficients of the batch norm (or its gradient) that made it */
+    int32_t n_uses; /* nodes that read it */
+    bool unstored;
+} onp_tensor_state;
+
+struct onp_plan {
+    const onp_context *ctx;
+    onp_call *calls;
+    size_t calls_cap;
+    onp_buffer *buffers;
+    size_t buffers_cap;
+    onp_patch *patches;
+    size_t patches_cap;
+    onp_tensor_state *state;
+    size_t state_cap;
+    int32_t *order; /* placement: buffers, largest first, then those placed */
+    size_t order_cap;
+    int32_t n_calls, n_buffers, n_patches, n_tensors;
+    float *arena;
+    size_t arena_mapped;
+    float *scratch;
+    size_t scratch_mapped;
+    int64_t scratch_floats; /* per thread */
+    onp_plan_info info;
+};
+
+/* Fills calls, buffers and patches from the graph. */
+onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
+                          onp_error *err) ONP_MUST_USE;
+/* Gives each buffer an offset in the arena; fills the sizes of p->info. */
+onp_status onp_plan_place(onp_plan *p, onp_error *err) ONP_MUST_USE;
+
+#endif

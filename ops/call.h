@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A call: one parallel loop over tiles, covering one or more nodes of a graph. Inputs are lazy
+ * operands; a store may carry a bias, a clamp and per-tile column sums. The plan fills calls,
+ * onp_call_run executes one.
+ *
+ *     onp_call call = {.kind = ONP_CALL_CONV, .in = {8, 28, 28, 8}, .out = {8, 28, 28, 48}, .kernel
+ * = 1, .stride = 1, .a = {.x = x, .c = 8}, .w = w, .y = y, .lo = 1, .hi = 0}; onp_call_run(ctx,
+ * &call, scratch, onp_call_scratch_floats(&call));
+ *
+ * Tiles and partial sums depend on shapes only: the same bits on any number of threads.
+ */
+#ifndef ONP_OPS_CALL_H
+#define ONP_OPS_CALL_H
+
+#include "base/context.h"
+#include "ops/op.h"
+#include "ops/operand.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum onp_call_kind {
+    /* in: forward input map, out: forward output map, for both directions */
+    ONP_CALL_CONV,             /* a = x, w -> y [out] */
+    ONP_CALL_CONV_DATA,        /* a = gy, w -> y [in] */
+    ONP_CALL_CONV_WEIGHT,      /* a = x, b = gy -> y [k][k][cin][cout]; splits */
+    ONP_CALL_DEPTHWISE,        /* as above */
+    ONP_CALL_DEPTHWISE_DATA,   /* a = gy, w -> y [in] */
+    ONP_CALL_DEPTHWISE_WEIGHT, /* a = x, b = gy -> y [k][k][c]; splits */
+    ONP_CALL_STORE,            /* a (+ b when present) -> y [out]; in == out */
+    ONP_CALL_SUMS,             /* column sums of a, nothing stored; in == out */
+    ONP_CALL_POOL,             /* a -> y {n, 1, 1, c} */
+    ONP_CALL_POOL_BWD,         /* a = gy {n, 1, 1, c} -> y [in] */
+    ONP_CALL_MOMENTS_MERGE,    /* partial -> stats; with gamma also coef = scale, shift */
+    ONP_CALL_BN_COEF,          /* stats, gamma, beta -> coef = scale, shift */
+    ONP_CALL_GRAD_MERGE,  /* partial, stats -> dgamma, dbeta; with gamma also coef = ga, gb, gc */
+    ONP_CALL_GRAD_COEF,   /* stats, gamma, dgamma, dbeta -> coef = ga, gb, gc */
+    ONP_CALL_SOFTMAX,     /* a = logits, labels -> y {loss, hits}; splits = per-row results */
+    ONP_CALL_SOFTMAX_BWD, /* a = logits, labels -> y [n][c] */
+    ONP_CALL_COLUMN_SUM,  /* a -> y [c] */
+    ONP_CALL_GATE,        /* gamma, dgamma, beta, dbeta -> y[0] */
+    ONP_CALL_KIND_COUNT
+} onp_call_kind;
+
+typedef enum onp_sums_kind { ONP_SUMS_NONE, ONP_SUMS_MOMENTS, ONP_SUMS_GRAD } onp_sums_kind;
+
+/* How rows are cut: `groups` of `group` rows (an image, or all rows), each into tiles of `rows`,
+ * the last one shorter. */
+typedef struct onp_tiling {
+    int64_t rows, group, groups;
+} onp_tiling;
+
+typedef struct onp_call {
+    onp_call_kind kind;
+    int32_t kernel, stride;
+    onp_shape in, out;
+    onp_operand a, b;
+    const float *w, *bias;
+    float *y;
+    float lo, hi;  /* clamp of what is stored; lo > hi: none */
+    float *splits; /* partial weight gradients, onp_call_split_floats() */
+
+    onp_sums_kind sums; /* taken of what is stored */
+    float *partial;     /* [tiles][2][c] */
+    onp_operand mask;   /* GRAD: q, scale, shift, clamp: see onp_kernels.grad_sums */
+
+    const float *gamma, *beta; /* [c] */
+    float *stats;              /* [2][c]: mean, variance; also the mean of GRAD sums */
+    float *coef;               /* [2][c] or [3][c] */
+    float *dgamma, *dbeta;     /* [c] */
+    onp_tiling partial_tiling; /* of the call that took the sums, for the merge */
+    double eps, smoothing;
+    int64_t count; /* rows behind the sums */
+    const int32_t *labels;
+} onp_call;
+
+/* Which sums the kind can take while it stores; anything else needs a SUMS call. */
+bool onp_call_can_sum(onp_call_kind kind, onp_sums_kind sums);
+/* Tiling of the rows that the call stores (or, for SUMS, reads): its partial sums are in this
+ * order. */
+onp_tiling onp_call_tiling(const onp_call *call);
+int64_t onp_tiling_count(onp_tiling t);
+/* Rows of the i-th tile. */
+int64_t onp_tiling_rows(onp_tiling t, int64_t i);
+/* Floats of `partial`, of `splits`, and of scratch per thread. */
+int64_t onp_call_partial_floats(const onp_call *call);
+int64_t onp_call_split_floats(const onp_call *call);
+int64_t onp_call_scratch_floats(const onp_call *call);
+
+/* Runs the call on ctx->kernels. scratch: scratch_floats per thread, thread i at scratch + i *
+ * scratch_floats, 64-byte aligned; scratch_floats at least onp_call_scratch_floats(call) and a
+ * multiple of 16. */
+void onp_call_run(const onp_context *ctx, const onp_call *call, float *scratch,
+                  int64_t scratch_floats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

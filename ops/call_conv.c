@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Convolutions as matrix products over tiles of rows. A pointwise convolution multiplies the rows
+ * themselves; a k x k one first gathers the taps of a tile's output pixels (im2col of one tile,
+ * never of a whole tensor). The tile is transformed into scratch that fits the second-level cache,
+ * then multiplied.
+ */
+#include <string.h>
+
+#include "ops/call_internal.h"
+
+/* Columns of the gathered matrix. */
+static int64_t taps(const onp_call *call)
+{
+    return (int64_t)call->kernel * call->kernel * call->in.c;
+}
+
+/*
+ * Pointwise: tiles of rows. k x k: a tile is some output rows of one image; the data gradient
+ * scatters, so its tile is a whole image and owns the pixels that it writes.
+ */
+onp_tiling onp_conv_tiling(const onp_call *call)
+{
+    if (onp_call_is_pointwise(call))
+        return onp_tiling_of_rows(onp_shape_rows(call->out), call->in.c + call->out.c);
+    if (call->kind == ONP_CALL_CONV_DATA)
+        return (onp_tiling){call->in.h * call->in.w, call->in.h * call->in.w, call->in.n};
+    const int64_t row_floats = call->out.w * (taps(call) + call->out.c);
+    int64_t lines = 128 * 1024 / (row_floats > 0 ? row_floats : 1);
+    lines = onp_min64(lines > 1 ? lines : 1, call->out.h);
+    return (onp_tiling){lines * call->out.w, call->out.h * call->out.w, call->out.n};
+}
+
+/* Input lines that a tile of a k x k convolution reads, padding included. */
+static int64_t padded_lines(const onp_call *call, onp_tiling t)
+{
+    return (t.rows / call->out.w - 1) * call->stride + call->kernel;
+}
+
+static int64_t padded_width(const onp_call *call)
+{
+    return (call->out.w - 1) * call->stride + call->kernel;
+}
+
+int64_t onp_conv_scratch(const onp_call *call)
+{
+    const onp_tiling t = onp_conv_tiling(call);
+    if (onp_call_is_pointwise(call))
+        return onp_round_lane(t.rows * call->in.c) + onp_round_lane(t.rows * call->out.c);
+    if (call->kind == ONP_CALL_CONV_DATA) {
+        const int64_t pixels = call->out.h * call->out.w;
+        return onp_round_lane(pixels * taps(call)) + onp_round_lane(pixels * call->out.c);
+    }
+    return onp_round_lane(t.rows * taps(call)) + onp_round_lane(t.rows * call->out.c) +
+           onp_round_lane(padded_lines(call, t) * padded_width(call) * call->in.c);
+}
+
+/* Rows [row, row + rows) of an operand as a dense matrix: in place when nothing has to be done. */
+static const float *dense_rows(const onp_call_env *env, const onp_operand *o, int64_t row,
+                               int64_t rows, float *scratch)
+{
+    if (onp_operand_is_plain(o))
+        return o->x + row * o->c;
+    env->k->load(o, row, rows, 0, o->c, scratch, o->c);
+    return scratch;
+}
+
+/* The taps of output rows [row, row + rows) of one image: [rows][k][k][cin]. `padded` holds the
+ * transformed input lines. */
+static void gather(const onp_call_env *env, int64_t row, int64_t rows, float *cols, float *padded)
+{
+    const onp_call *call = env->call;
+    const int64_t c = call->in.c, width = padded_width(call), pad = call->kernel / 2;
+    const int64_t image = row / (call->out.h * call->out.w);
+    const int64_t line0 = row % (call->out.h * call->out.w) / call->out.w;
+    const int64_t lines = rows / call->out.w;
+    const int64_t in_lines = (lines - 1) * call->stride + call->kernel;
+    const int64_t copy = onp_min64(call->in.w, width - pad);
+    memset(padded, 0, (size_t)(in_lines * width * c) * sizeof *padded);
+    for (int64_t i = 0; i < in_lines; i++) {
+        const int64_t y = line0 * call->stride + i - pad;
+        if (y >= 0 && y < call->in.h)
+            env->k->load(&call->a, (image * call->in.h + y) * call->in.w, copy, 0, c,
+                         padded + (i * width + pad) * c, c);
+    }
+    const int64_t segment = call->kernel * c;
+    for (int64_t i = 0; i < lines; i++)
+        for (int64_t j = 0; j < call->out.w; j++)
+            for (int64_t u = 0; u < call->kernel; u++, cols += segment)
+                memcpy(cols, padded + ((i * call->stride + u) * width + j * call->stride) * c,
+                       (size_t)segment * sizeof *cols);
+}
+
+static void conv_tile(void *arg, int64_t tile, int thread)
+{
+    const onp_call_env *env = arg;
+    const onp_call *call = env->call;
+    const int64_t row = onp_tiling_first(env->tiling, tile);
+    const int64_t rows = onp_tiling_rows(env->tiling, tile);
+    const int64_t depth = taps(call), n = call->out.c;
+    float *scratch = onp_env_scratch(env, thread);
+    const float *a = scratch;
+    if (onp_call_is_pointwise(call))
+        a = dense_rows(env, &call->a, row, rows, scratch);
+    else
+        gather(env, row, rows, scratch, scratch + onp_round_lane(env->tiling.rows * depth));
+    onp_sgemm(false, false, rows, n, depth, a, depth, call->w, n, 0.0F, call->y + row * n, n);
+    onp_call_epilogue(env, tile, row, rows, n);
+}
+
+void onp_run_conv(onp_call_env *env)
+{
+    onp_parallel_for(onp_tiling_count(env->tiling), conv_tile, env);
+}
+
+/* Adds gathered columns back to the pixels they came from. */
+static void scatter(const onp_call *call, const float *cols, float *gx)
+{
+    const int64_t c = call->in.c, pad = call->kernel / 2;
+    memset(gx, 0, (size_t)(call->in.h * call->in.w * c) * sizeof *gx);
+    for (int64_t i = 0; i < call->out.h; i++)
+        for (int64_t j = 0; j < call->out.w; j++)
+            for (int64_t u = 0; u < call->kernel; u++)
+                for (int64_t v = 0; v < call->kernel; v++, cols += c) {
+                    const int64_t y = i * call->stride + u - pad, x = j * call->stride + v - pad;
+                    if (y < 0 || y >= call->in.h || x < 0 || x >= call->in.w)
+                        continue;
+                    float *p = gx + (y * call->in.w + x) * c;
+                    for (int64_t k = 0; k < c; k++)
+                        p[k] += cols[k];
+                }
+}
+
+static void conv_data_tile(void *arg, int64_t tile, int thread)
+{
+    const onp_call_env *env = arg;
+    const onp_call *call = env->call;
+    const int64_t depth = taps(call), n = call->out.c;
+    float *scratch = onp_env_scratch(env, thread);
+    const int64_t row = onp_tiling_first(env->tiling, tile);
+    const int64_t rows = onp_tiling_rows(env->tiling, tile);
+    if (onp_call_is_pointwise(call)) {
+        const float *g = dense_rows(env, &call->a, row, rows, scratch);
+        onp_sgemm(false, true, rows, depth, n, g, n, call->w, n, 0.0F, call->y + row * depth,
+                  depth);
+    } else {
+        const int64_t pixels = call->out.h * call->out.w;
+        const float *g = dense_rows(env, &call->a, tile * pixels, pixels,
+                                    scratch + onp_round_lane(pixels * depth));
+        onp_sgemm(false, true, pixels, depth, n, g, n, call->w, n, 0.0F, scratch, depth);
+        scatter(call, scratch, call->y + row * call->in.c);
+    }
+    onp_call_epilogue(env, tile, row, rows, call->in.c);
+}
+
+void onp_run_conv_data(onp_call_env *env)
+{
+    onp_parallel_for(onp_tiling_count(env->tiling), conv_data_tile, env);
+}
+
+/* Weight gradients are summed over runs of tiles into private matrices, merged in order. Fewer
+ * where they are large. */
+int64_t onp_conv_splits(const onp_call *call)
+{
+    const int64_t floats = taps(call) * call->out.c;
+    const int64_t splits = floats <= 32 * 1024 ? 16 : floats <= 128 * 1024 ? 8 : 4;
+    return onp_min64(splits, onp_tiling_count(onp_conv_tiling(call)));
+}
+
+static void conv_weight_tile(void *arg, int64_t split, int thread)
+{
+    const onp_call_env *env = arg;
+    const onp_call *call = env->call;
+    const int64_t depth = taps(call), n = call->out.c;
+    const int64_t splits = onp_conv_splits(call), tiles = onp_tiling_count(env->tiling);
+    float *x_scratch = onp_env_scratch(env, thread);
+    float *g_scratch = x_scratch + onp_round_lane(env->tiling.rows * depth);
+    float *padded = g_scratch + onp_round_lane(env->tiling.rows * n);
+    float *out = (splits > 1 ? call->splits : call->y) + split * depth * n;
+    const int64_t first = split * tiles / splits, last = (split + 1) * tiles / splits;
+    for (int64_t tile = first; tile < last; tile++) {
+        const int64_t row = onp_tiling_first(env->tiling, tile);
+        const int64_t rows = onp_tiling_rows(env->tiling, tile);
+        const float *x = x_scratch;
+        if (onp_call_is_pointwise(call))
+            x = dense_rows(env, &call->a, row, rows, x_scratch);
+        else
+            gather(env, row, rows, x_scratch, padded);
+        const float *g = dense_rows(env, &call->b, row, rows, g_scratch);
+        onp_sgemm(true, false, depth, n, rows, x, depth, g, n, tile == first ? 0.0F : 1.0F, out, n);
+    }
+}
+
+void onp_run_conv_weight(onp_call_env *env)
+{
+    const int64_t splits = onp_conv_splits(env->call);
+    onp_parallel_for(splits, conv_weight_tile, env);
+    if (splits > 1)
+        onp_run_merge_splits(env, splits, taps(env->call) * env->call->out.c);
+}

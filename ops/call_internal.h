@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the drivers of one call share. */
+#ifndef ONP_OPS_CALL_INTERNAL_H
+#define ONP_OPS_CALL_INTERNAL_H
+
+#include "base/parallel.h"
+#include "ops/call.h"
+#include "ops/gemm.h"
+#include "ops/kernels.h"
+
+/* Passed to every tile. */
+typedef struct onp_call_env {
+    const onp_context *ctx;
+    const onp_kernels *k;
+    const onp_call *call;
+    onp_tiling tiling;
+    float *scratch;
+    int64_t scratch_floats;
+} onp_call_env;
+
+static inline int64_t onp_min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t onp_ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Sizes of scratch areas are rounded so that each starts on a cache line. */
+static inline int64_t onp_round_lane(int64_t n)
+{
+    return onp_ceil_div(n, ONP_LANE) * ONP_LANE;
+}
+
+static inline float *onp_env_scratch(const onp_call_env *env, int thread)
+{
+    return env->scratch + thread * env->scratch_floats;
+}
+
+static inline int64_t onp_shape_rows(onp_shape s)
+{
+    return s.n * s.h * s.w;
+}
+
+static inline bool onp_call_is_pointwise(const onp_call *call)
+{
+    return call->kernel == 1 && call->stride == 1;
+}
+
+/* First row of tile i. */
+int64_t onp_tiling_first(onp_tiling t, int64_t i);
+
+/* Bias, clamp and column sums of rows [row, row + rows) of y (c channels each), which tile `tile`
+ * has just written. */
+void onp_call_epilogue(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c);
+
+/* Tilings, per family of drivers. */
+onp_tiling onp_tiling_of_rows(int64_t n_rows, int64_t floats_per_row);
+onp_tiling onp_conv_tiling(const onp_call *call);
+onp_tiling onp_depthwise_tiling(const onp_call *call);
+int64_t onp_conv_scratch(const onp_call *call);
+int64_t onp_depthwise_scratch(const onp_call *call);
+int64_t onp_conv_splits(const onp_call *call);
+int64_t onp_depthwise_splits(const onp_call *call);
+
+void onp_run_conv(onp_call_env *env);
+void onp_run_conv_data(onp_call_env *env);
+void onp_run_conv_weight(onp_call_env *env);
+void onp_run_depthwise(onp_call_env *env);
+void onp_run_depthwise_weight(onp_call_env *env);
+void onp_run_store(onp_call_env *env);
+void onp_run_sums(onp_call_env *env);
+void onp_run_pool(onp_call_env *env);
+void onp_run_pool_bwd(onp_call_env *env);
+void onp_run_norm(onp_call_env *env);
+void onp_run_softmax(onp_call_env *env);
+void onp_run_column_sum(onp_call_env *env);
+void onp_run_gate(onp_call_env *env);
+/* y = sum over splits in order, n floats each. */
+void onp_run_merge_splits(onp_call_env *env, int64_t n_splits, int64_t n);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel table: small single-threaded float routines on tiles, one table per instruction set.
+ * The generic one is portable C; the others are the same template compiled for wider vectors, to be
+ * overwritten entry by entry where a benchmark earns it. The drivers in ops/call*.c cut operations
+ * into tiles and call these.
+ *
+ *     ONP_TRY(onp_kernels_choose(&ctx, NULL, err));          // the best this processor has, or
+ * $ONEPATH_KERNELS ctx.kernels->load(&operand, row, 64, 0, c, tile, c);
+ *
+ * No routine allocates. Pointers of one call do not overlap unless it says so. Leading dimensions
+ * count floats.
+ */
+#ifndef ONP_OPS_KERNELS_H
+#define ONP_OPS_KERNELS_H
+
+#include "base/context.h"
+#include "ops/operand.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Channels of a depthwise tile: scratch is laid out [rows][columns][ONP_LANE], tails padded with 0.
+ */
+#define ONP_LANE 16
+
+typedef struct onp_kernels {
+    const char *name;
+
+    /* dst[r][j] = value of operand at row + r, channel c0 + j, for r < rows, j < cn. */
+    void (*load)(const onp_operand *o, int64_t row, int64_t rows, int64_t c0, int64_t cn,
+                 float *dst, int64_t ld);
+    /* Per channel of y [rows][c]: the mean, and the sum of squared deviations from it. */
+    void (*moments)(const float *y, int64_t rows, int64_t c, int64_t ld, float *mean, float *m2);
+    /* Per channel: sum of g' and of g' * (q - mean), g' being g where the mask of `m` (q, scale,
+     * shift, lo, hi, clamp) lets it pass. g is [rows][c] with ld_g; q is read at row.., channels
+     * c0... mean is indexed by c0 + j as well. */
+    void (*grad_sums)(const float *g, int64_t ld_g, const onp_operand *m, const float *mean,
+                      int64_t row, int64_t rows, int64_t c0, int64_t c, float *sum_g,
+                      float *sum_gx);
+    /* y = clamp(y + bias) in place; bias may be NULL; no clamp when lo > hi. */
+    void (*finish)(float *y, int64_t rows, int64_t c, int64_t ld, const float *bias, float lo,
+                   float hi);
+    /* dst += src, n floats. */
+    void (*accumulate)(float *dst, const float *src, int64_t n);
+    /* Depthwise convolution of one lane group: x [*][x_width][ONP_LANE] padded, w [k*k][ONP_LANE],
+     * y [rows][cols][ONP_LANE]; y[i][j] = sum_{u,v} x[i*s+u][j*s+v] w[u][v]. */
+    void (*depthwise)(const float *x, int64_t x_width, int kernel, int stride, const float *w,
+                      int64_t rows, int64_t cols, float *y);
+    /* Its weight gradient: gw[u][v] += sum_{i,j} x[i*s+u][j*s+v] gy[i][j]. */
+    void (*depthwise_weight)(const float *x, int64_t x_width, int kernel, int stride,
+                             const float *gy, int64_t rows, int64_t cols, float *gw);
+    /* SGD with Nesterov momentum and weight decay, as PyTorch has it:
+     * d = g + decay * w;  m = momentum * m + d;  w -= lr * (d + momentum * m). */
+    void (*sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
+                float decay);
+} onp_kernels;
+
+/*
+ * Puts a table into ctx. name: "generic", "avx2", "avx512"; NULL: $ONEPATH_KERNELS, else the best
+ * that the processor has. Errors: ONP_E_USAGE for a name that does not exist or that this processor
+ * cannot run, listing those it can.
+ */
+onp_status onp_kernels_choose(onp_context *ctx, const char *name, onp_error *err) ONP_MUST_USE;
+
+/* The i-th table that this processor can run, NULL past the last: for tests that go through all. */
+const onp_kernels *onp_kernels_at(int i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
