@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -58,14 +57,9 @@ static void dump_string(const char *s, size_t length, onp_strbuf *out)
 
 static void dump_real(double value, onp_strbuf *out)
 {
-    char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    onp_strbuf_adds(out, text);
-    if (strpbrk(text, ".e") == NULL)
+    size_t start = out->length;
+    onp_strbuf_addreal(out, value);
+    if (strpbrk(out->text + start, ".e") == NULL)
         onp_strbuf_adds(out, ".0"); /* else it would read back as an integer */
 }
 

@@ -2,6 +2,7 @@
 #include "base/strbuf.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void onp_strbuf_init(onp_strbuf *s, const onp_context *ctx)
@@ -52,6 +53,17 @@ void onp_strbuf_addf(onp_strbuf *s, const char *fmt, ...)
     }
     va_end(again);
     va_end(ap);
+}
+
+void onp_strbuf_addreal(onp_strbuf *s, double value)
+{
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    onp_strbuf_adds(s, text);
 }
 
 onp_status onp_strbuf_status(const onp_strbuf *s, onp_error *err)

@@ -31,6 +31,8 @@ void onp_strbuf_init(onp_strbuf *s, const onp_context *ctx);
 void onp_strbuf_add(onp_strbuf *s, const char *text, size_t length);
 void onp_strbuf_adds(onp_strbuf *s, const char *text);
 void onp_strbuf_addf(onp_strbuf *s, const char *fmt, ...) ONP_PRINTF(2, 3);
+/* A finite number with the fewest digits (15, 16 or 17) that read back as the same double. */
+void onp_strbuf_addreal(onp_strbuf *s, double value);
 /* ONP_OK, or ONP_E_NOMEM if any append failed. */
 onp_status onp_strbuf_status(const onp_strbuf *s, onp_error *err) ONP_MUST_USE;
 /* Frees the text; the buffer is empty and usable again. */

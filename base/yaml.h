@@ -44,24 +44,31 @@ typedef struct onp_yaml_target {
     double share; /* > 0 when a share was given (0.6 for 60%), else 0 */
 } onp_yaml_target;
 
+/*
+ * One key of a map. A key that is absent takes `def` (YAML scalar text, not checked against the
+ * range, so that 0 can stand for "not given"); without one it is an error, unless `optional`: then
+ * strings and paths are NULL, lists are empty, scalars stay zero, and a map takes its fields'
+ * defaults, those it has.
+ */
 typedef struct onp_yaml_field {
     const char *key; /* NULL ends the table */
     onp_yaml_type type;
     size_t offset;
-    const char
-        *def; /* default as YAML scalar text; NULL: required (lists and maps: see `optional`) */
+    const char *def;
     double min, max;                     /* INT, REAL, DURATION (ns): inclusive; both 0: no range */
     const char *const *choices;          /* CHOICE: NULL-terminated */
     const struct onp_yaml_field *fields; /* MAP, LIST */
     size_t elem_size, count_offset;      /* LIST */
-    bool optional;      /* MAP: absent means its fields' defaults; LIST: absent means empty; STRING,
-                           PATH: absent is NULL */
-    size_t line_offset; /* when not 0: int at this offset gets the 1-based line of the key (LIST
-                           elements: of the item when put on the first field) */
+    bool optional;
+    size_t line_offset; /* when not 0 (so not the first member): int at this offset gets the 1-based
+                           line of the key, 0 when it is absent or set by --set (the first field of
+                           a LIST element: the line of the item, always) */
 } onp_yaml_field;
 
-/* Parses the file. Errors: ONP_E_CONFIG with file:line:col (syntax; a missing file too),
- * ONP_E_NOMEM. A file larger than 16 MiB or deeper than 32 levels is refused. */
+/* Parses the file; its root must be a map. ctx must outlive the document. Errors: ONP_E_CONFIG with
+ * file:line:col (syntax; a missing file too), ONP_E_NOMEM. A file larger than 16 MiB, deeper than
+ * 32 levels or of more than a million values is refused. Duplicate keys are left to bind and walk.
+ */
 onp_status onp_yaml_load(const onp_context *ctx, const char *path, onp_yaml_doc **out,
                          onp_error *err) ONP_MUST_USE;
 /* The same from memory; `name` stands in errors and its folder resolves paths. */
@@ -71,41 +78,49 @@ void onp_yaml_free(onp_yaml_doc *doc);
 
 /*
  * Overrides or adds one scalar before binding: "search.loss.lambda=0", "data.limit=6000". The value
- * is a YAML plain scalar; errors about it name "--set KEY". A key that no table knows is found by
- * bind. A relative path given this way is relative to the working folder. Errors: ONP_E_USAGE (no
- * '=', empty key, the path runs through a scalar).
+ * is a YAML plain scalar; errors about it name "--set KEY". Items of lists go by their index from 0
+ * ("stages.2.blocks=3"). A key that no table knows is found by bind. A relative path given this way
+ * is relative to the working folder. Errors: ONP_E_USAGE (no '=', empty key, the path runs through
+ * a scalar, no such item), ONP_E_NOMEM.
  */
 onp_status onp_yaml_set(onp_yaml_doc *doc, const char *assignment, onp_error *err) ONP_MUST_USE;
 
 /* True when the root is a map that has this key. Tells a CONFIG (space:) from a SPACE (stages:). */
 bool onp_yaml_has(const onp_yaml_doc *doc, const char *key);
 
-/* 1-based position of a dotted key ("search.prune.below", "stages.2.blocks"), for errors found
- * later; 0 when absent. */
+/* 1-based position of a dotted key ("search.prune.below", "stages.2.blocks", items from 0), for
+ * errors found later; 0 when absent or set by --set. */
 void onp_yaml_where(const onp_yaml_doc *doc, const char *dotted_key, int *line, int *column);
 
 /*
  * Fills `out` (zeroed by the caller) by the table. Every problem is appended to `problems` as one
- * line (may be NULL). ONP_E_CONFIG if there was any; err holds the first. `out` is then still to be
- * released.
+ * line (may be NULL; after a thousand they are only counted). Errors: ONP_E_CONFIG if there was any
+ * (err holds the first), ONP_E_NOMEM. `out` is then still to be released.
  */
 onp_status onp_yaml_bind(const onp_yaml_doc *doc, const onp_yaml_field *fields, void *out,
                          onp_strbuf *problems, onp_error *err) ONP_MUST_USE;
 /* Frees strings and lists that bind made in `out`. */
 void onp_yaml_release(const onp_context *ctx, const onp_yaml_field *fields, void *out);
 
-/* Writes the filled struct as YAML, every key with its value (the effective configuration). Reading
- * it back binds to the same values; paths are written as they are. */
+/*
+ * Appends the filled struct as YAML, every key with its value (the effective configuration), so
+ * that reading it back binds to the same values; paths are written as they are. What was not given
+ * is left out: a NULL string, a value outside its range, a map that lacks a required value. Errors:
+ * ONP_E_NOMEM.
+ */
 onp_status onp_yaml_emit(const onp_yaml_field *fields, const void *in, onp_strbuf *out,
                          onp_error *err) ONP_MUST_USE;
 
 /* "3ms" to 3000000. ONP_E_CONFIG names the text and the units when it is not a positive time. */
 onp_status onp_duration_parse(const char *text, int64_t *ns, onp_error *err) ONP_MUST_USE;
 
-/* Generic walk over the document, for files that are data rather than configuration (latency
- * tables): calls `visit` for each entry of the root map in file order with its key, and for the
- * children of a map value with theirs. Stops at the first failure. Duplicate keys have been refused
- * by load. */
+/*
+ * Generic walk over the document, for files that are data rather than configuration (latency
+ * tables). Calls `visit` for each entry of the root map in file order, with child_key NULL, and
+ * after an entry that is a map for each of its entries in turn. scalar is NULL for a map or a list;
+ * the position is the key's. Stops at the first failure. Errors: ONP_E_CONFIG when there is a
+ * duplicate key (before the first visit), else what visit returns.
+ */
 typedef onp_status (*onp_yaml_visit)(void *user, const char *key, const char *child_key,
                                      const char *scalar, int line, int column, onp_error *err);
 onp_status onp_yaml_walk(const onp_yaml_doc *doc, onp_yaml_visit visit, void *user,
