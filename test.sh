@@ -46,24 +46,35 @@ skip() {
     echo "SKIPPED: $1"
 }
 
+# skips_of JUNIT LOG: what a run of ctest skipped, a line each: the tests that it did not run, and every "SKIPPED: ..."
+# that a test wrote.
+skips_of() {
+    awk '
+        FNR == NR {
+            if (match($0, /<testcase name="[^"]*"/)) {
+                name = substr($0, RSTART + 16, RLENGTH - 17)
+                if (/status="(notrun|disabled)"/) whole[name] = 1
+            }
+            next
+        }
+        /^[0-9]+\/[0-9]+ Testing: / { name = $3 }
+        sub(/^ *SKIPPED: /, "") { print name ": " $0; delete whole[name] }
+        END { for (name in whole) print name ": all of it" }' "$1" "$2"
+}
+
 # run_tests BINARY_DIR CTEST_ARGUMENT...: runs ctest and adds its results to the sums. One test at a time: many use
 # every thread, and some measure time.
 run_tests() {
-    local dir=$1 status=0 junit n_tests n_failed n_skipped lines
+    local dir=$1 status=0 junit lines
     shift
     junit=$PWD/$dir/junit.xml
     rm -f "$junit"
     "${launcher[@]}" ctest "$@" --output-junit "$junit" || status=$?
-    [ -e "$junit" ] || return 1
-    attribute() { sed -n "s/^.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$junit" | head -n 1; }
-    n_tests=$(attribute tests) n_failed=$(attribute failures)
-    n_skipped=$(($(attribute skipped) + $(attribute disabled)))
-    passed=$((passed + n_tests - n_failed - n_skipped))
-    failed=$((failed + n_failed))
-    skipped=$((skipped + n_skipped))
-    lines=$(sed -n 's/^.*status="\(notrun\|disabled\)".*/&/; s/^.*<testcase name="\([^"]*\)".*status="\(notrun\|disabled\)".*/\1 (whole test)/p' "$junit")
-    [ -z "$lines" ] || skips+="${skips:+$'\n'}$lines"
-    lines=$(sed -n 's/^.*SKIPPED: //p' "$dir/Testing/Temporary/LastTest.log")
+    [ -e "$junit" ] || return "$status"
+    attribute() { sed -n "s/^[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$junit" | head -n 1; }
+    passed=$((passed + $(attribute tests) - $(attribute failures) - $(attribute skipped) - $(attribute disabled)))
+    failed=$((failed + $(attribute failures)))
+    lines=$(skips_of "$junit" "$dir/Testing/Temporary/LastTest.log")
     if [ -n "$lines" ]; then
         skips+="${skips:+$'\n'}$lines"
         skipped=$((skipped + $(wc -l <<<"$lines")))
@@ -124,7 +135,7 @@ if [ "$full" = yes ]; then
     launcher=()
 
     # A kernel set is a folder with sources in it; ref, in double, is the one they are compared with.
-    for set in $(dirname ops/kernels/*/*.c | xargs -n 1 basename | sort -u | grep -vx ref); do
+    for set in $(find ops/kernels -mindepth 2 -name '*.c' | cut -d / -f 3 | sort -u | grep -vx ref); do
         stage "test: Release, kernel set $set"
         if runs_kernels "$set"; then
             ONEPATH_KERNELS=$set run_tests build --preset release
