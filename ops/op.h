@@ -26,6 +26,10 @@ typedef struct onp_shape {
     int64_t n, h, w, c;
 } onp_shape;
 
+/* Elements of one tensor at most: products of two counts (multiply-accumulates) fit int64_t. */
+#define ONP_SHAPE_MAX_COUNT ((int64_t)1 << 31)
+#define ONP_STRIDE_MAX      4
+
 int64_t onp_shape_count(onp_shape s); /* elements */
 bool onp_shape_equal(onp_shape a, onp_shape b);
 
@@ -39,8 +43,10 @@ bool onp_shape_equal(onp_shape a, onp_shape b);
  * BN_STATS gives {1, 1, 2, c}: mean, then biased variance, over n, h and w. BN_APPLY is
  * gamma * (x - mean) / sqrt(var + eps) + beta. SOFTMAX_CE gives {1, 1, 1, 2}: mean cross entropy
  * over the batch with label smoothing (S. Szegedy et al., 2016: target (1 - e) onehot + e /
- * classes), and the number of right answers. GATE is sum_c (gamma dgamma + beta dbeta) = <dL/dy, o>
- * for a candidate o that ends in a batch norm.
+ * classes), and the number of right answers (of equal logits the first is the answer); logits are
+ * {n, 1, 1, classes}, labels {1, 1, 1, n}. Its backward is the gradient of the mean loss itself.
+ * GATE is sum_c (gamma dgamma + beta dbeta) = <dL/dy, o> for a candidate o that ends in a batch
+ * norm.
  */
 #define ONP_OP_LIST(X)                                                                             \
     X(CONV, "conv", 2, 3, 1)                       /* x, w[, bias] -> y */                         \
@@ -72,7 +78,7 @@ typedef enum onp_op {
 
 /* What a node needs to know beside its inputs; unused fields are 0. */
 typedef struct onp_attr {
-    int32_t kernel, stride; /* convolutions */
+    int32_t kernel, stride; /* convolutions: odd; 1..ONP_STRIDE_MAX */
     double eps;             /* BN_APPLY, BN_BWD_SUMS, BN_BWD_APPLY */
     double smoothing;       /* SOFTMAX_CE and its backward */
 } onp_attr;
@@ -102,7 +108,8 @@ typedef struct onp_op_def {
     const onp_grad_rule *rules; /* NULL: not differentiable */
     int n_rules;
     /* Shapes of the outputs of a forward operation; backward ones get theirs from what they are the
-     * gradient of. Errors: ONP_E_SHAPE naming the operation, the shape seen and the shape wanted.
+     * gradient of. Errors: ONP_E_SHAPE naming the operation, the shape seen and the shape wanted;
+     * ONP_E_RANGE the same for an attribute; out is then unchanged.
      * NULL for backward operations. */
     onp_status (*infer)(const onp_shape *in, int n_in, const onp_attr *attr, onp_shape *out,
                         onp_error *err);
