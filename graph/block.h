@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A block: the unit that search space, latency table, arch.json and agent share. A plain value that
- * turns into a canonical key, back from it, and into graph nodes.
+ * turns into a canonical key, back from it, and into graph nodes (graph/block_build.h).
  *
- *     onp_block b = {.kind = ONP_BLOCK_MBCONV, .in_h = 56, .in_w = 56, .in_c = 24, .out_c = 40,
- * .kernel = 5, .expand = 3, .stride = 2}; ONP_TRY(onp_block_complete(&b, err));              //
- * checks it, fills out_h, out_w char key[ONP_BLOCK_KEY]; onp_block_key(&b, key);       // "mbconv
- * in=56x56x24 out=28x28x40 k=5 e=3 s=2 skip=0"
+ *     onp_block b = {.kind = ONP_BLOCK_MBCONV, .in_h = 56, .in_w = 56, .in_c = 24,
+ *                    .out_c = 40, .kernel = 5, .expand = 3, .stride = 2};
+ *     ONP_TRY(onp_block_complete(&b, err));    // checks it, fills out_h, out_w, mid
+ *     char key[ONP_BLOCK_KEY];
+ *     onp_block_key(&b, key);    // "mbconv in=56x56x24 out=28x28x40 k=5 e=3 s=2 skip=0"
  *
  * Kinds:
- *   stem    k x k convolution, batch norm, ReLU6           "stem in=32x32x3 out=32x32x32 k=3 s=1"
- *   mbconv  [1x1 to in_c*e, batch norm, ReLU6,] depthwise k x k, batch norm, ReLU6, 1x1, batch norm
- * [, + input] mix     1x1 convolution, batch norm, ReLU6             "mix in=4x4x192 out=4x4x640"
- *   head    global average pool, linear with bias          "head in=4x4x640 out=10"
- *   zero    nothing: the output is the input. Cost exactly 0, no row in a table       "zero"
- * mbconv without expansion (e=1) has no first convolution. A hidden width that is not in_c*e
- * (arch.json's mid_channels) adds " mid=150" to the key.
+ *
+ *     stem    k x k convolution, batch norm, ReLU6        "stem in=32x32x3 out=32x32x32 k=3 s=1"
+ *     mbconv  [1x1 to in_c*e, batch norm, ReLU6,] depthwise k x k, batch norm, ReLU6,
+ *             1x1, batch norm [, + input]
+ *     mix     1x1 convolution, batch norm, ReLU6          "mix in=4x4x192 out=4x4x640"
+ *     head    global average pool, linear with bias       "head in=4x4x640 out=10"
+ *     zero    nothing: the output is the input            "zero"
+ *
+ * A zero costs exactly 0 and has no row in a table. mbconv without expansion (e=1) has no first
+ * convolution. A hidden width that is not in_c*e (arch.json's mid_channels) adds " mid=150" to the
+ * key.
  */
 #ifndef ONP_GRAPH_BLOCK_H
 #define ONP_GRAPH_BLOCK_H
@@ -49,19 +54,21 @@ typedef struct onp_block {
 #define ONP_BLOCK_MAX_PARAMS 16
 
 /* Checks a block and fills out_h, out_w (ceil(in / stride)) and mid. Errors: ONP_E_RANGE naming
- * field, value and range (sizes 1..65536, odd kernel 1..31, stride 1..4), ONP_E_SHAPE when skip is
- * asked for where shapes differ. */
+ * field, value and range (sizes 1..65536, odd kernel 1..31, stride 1..4, expand 1..32, maps of
+ * fewer than 2^31 elements), ONP_E_SHAPE when skip is asked for where shapes differ; b is then
+ * unchanged. Fields that a kind has not may be 0. */
 onp_status onp_block_complete(onp_block *b, onp_error *err) ONP_MUST_USE;
 
 /* Canonical key of a complete block. */
 void onp_block_key(const onp_block *b, char key[ONP_BLOCK_KEY]);
 /* The block of a key; the reverse of the above, strict. Errors: ONP_E_FORMAT naming the key and
- * what is wrong. */
+ * what is wrong; *out is then unchanged. The key of a zero has no sizes: they are 0 in *out. */
 onp_status onp_block_parse(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
 
-/* Short name of a candidate: "3x3e6" for mbconv, "zero". */
+/* Short name of a candidate: "3x3e6" for mbconv; the kind's name for others. */
 void onp_block_short_name(const onp_block *b, char name[32]);
 
+/* Same key: the sizes of zeros do not count. */
 bool onp_block_equal(const onp_block *a, const onp_block *b);
 
 /* Parameters (convolution and linear weights and biases, batch-norm gamma and beta) and
