@@ -2,7 +2,7 @@
 /*
  * Progress on stderr: a bar with time left on a terminal, plain lines (at most one every ten
  * seconds, and the last) elsewhere. NO_COLOR is honoured. Created by cli, passed down as a pointer
- * that may be NULL; every call accepts NULL.
+ * that may be NULL; every call accepts NULL. One thread at a time.
  *
  *     onp_progress_begin(p, "profile", n_blocks);
  *     onp_progress_step(p, i, "%s", key);

@@ -23,6 +23,8 @@
 extern "C" {
 #endif
 
+#define ONP_ST_MAX_DIMS 8
+
 typedef enum onp_st_dtype {
     ONP_ST_F32,
     ONP_ST_F64,
@@ -31,18 +33,23 @@ typedef enum onp_st_dtype {
     ONP_ST_U8
 } onp_st_dtype;
 
+/* Writes a file; free without commit leaves nothing. Errors of new: ONP_E_NOMEM, ONP_E_RANGE (path
+ * too long). */
 typedef struct onp_st_writer onp_st_writer;
 onp_status onp_st_writer_new(const onp_context *ctx, const char *path, onp_st_writer **out,
                              onp_error *err) ONP_MUST_USE;
-/* Metadata string; copied. */
+/* Metadata string; copied. Errors: ONP_E_FAIL when the key is there already, ONP_E_FORMAT when key
+ * or value is not UTF-8. */
 onp_status onp_st_writer_meta(onp_st_writer *w, const char *key, const char *value,
                               onp_error *err) ONP_MUST_USE;
-/* A tensor; the name is copied, the data is borrowed until commit. */
+/* A tensor of at most ONP_ST_MAX_DIMS dimensions; the name is copied, the data is borrowed until
+ * commit. Errors: as meta, ONP_E_SHAPE (a negative size, too many dimensions or bytes),
+ * ONP_E_NOMEM. */
 onp_status onp_st_writer_add(onp_st_writer *w, const char *name, onp_st_dtype type,
                              const int64_t *dims, int n_dims, const void *data,
                              onp_error *err) ONP_MUST_USE;
-/* Writes the file atomically: metadata and tensors in the order added, data 8-byte aligned (the
- * same input gives the same bytes). */
+/* Writes the file atomically: metadata and tensors in the order added (the same input gives the
+ * same bytes); the data of wider types comes first, so that all of it is aligned without gaps. */
 onp_status onp_st_writer_commit(onp_st_writer *w, onp_error *err) ONP_MUST_USE;
 void onp_st_writer_free(onp_st_writer *w);
 
@@ -50,14 +57,14 @@ typedef struct onp_st_file onp_st_file;
 typedef struct onp_st_tensor {
     const char *name;
     onp_st_dtype type;
-    int64_t dims[8];
+    int64_t dims[ONP_ST_MAX_DIMS];
     int n_dims;
     const void *data; /* into the mapping; aligned to its type */
     size_t size_bytes;
 } onp_st_tensor;
 /* Maps and checks the whole file: header length, JSON, every range inside the file, none
- * overlapping, no gap, size equal to dims times type. Errors: ONP_E_FORMAT, ONP_E_IO, ONP_E_NOMEM.
- */
+ * overlapping, no gap, size equal to dims times type, data aligned to its type. Errors:
+ * ONP_E_FORMAT, ONP_E_IO, ONP_E_NOMEM. */
 onp_status onp_st_open(const onp_context *ctx, const char *path, onp_st_file **out,
                        onp_error *err) ONP_MUST_USE;
 void onp_st_close(onp_st_file *f);
