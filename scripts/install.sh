@@ -28,20 +28,23 @@ full) wanted=("${build_packages[@]}" "${test_packages[@]}" "${full_packages[@]}"
     ;;
 esac
 
-# missing PACKAGE...: those of them that are not installed, one a line.
+# without LIST PACKAGE...: those of the packages that are not a line of LIST, one a line.
+without() {
+    local list=$1
+    shift
+    [ $# -eq 0 ] || printf '%s\n' "$@" | grep -vxF -e "$list" || true
+}
+
+# missing PACKAGE...: those of them that are not installed.
 missing() {
-    local installed
-    installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
-        sed -n 's/ installed$//p') || true
-    printf '%s\n' "$@" | grep -vxF -e "$installed" || true
+    without "$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+        sed -n 's/ installed$//p')" "$@"
 }
 
 # unavailable PACKAGE...: those of them that apt knows no version of.
 unavailable() {
-    local name
-    for name in "$@"; do
-        apt-cache policy "$name" 2>/dev/null | grep -q '^ *Candidate: [^(]' || echo "$name"
-    done
+    without "$(apt-cache policy "$@" |
+        awk '/^[^ ]/ { name = substr($1, 1, length($1) - 1) } /^ *Candidate: [^(]/ { print name }')" "$@"
 }
 
 if ! command -v dpkg-query >/dev/null; then

@@ -8,6 +8,7 @@ if [ ${#archives[@]} -eq 0 ]; then
     echo "no libonepath_*.a below $2"
     exit 1
 fi
+# With several archives nm also writes a heading for each; a symbol is a line of three words.
 "$1" -A -g --defined-only "${archives[@]}" | awk '
-    $NF !~ /^(onp_|main$|__odr_asan|__gcov)/ { print $1 " " $NF ": a global symbol without onp_"; n_bad++ }
+    NF == 3 && $NF !~ /^(onp_|main$|__odr_asan|__gcov)/ { print $1 " " $NF ": a global symbol without onp_"; n_bad++ }
     END { exit n_bad > 0 }'

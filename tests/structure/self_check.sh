@@ -79,6 +79,7 @@ refuses 'graph/late.c: no SPDX line' "$here/check_files.sh" "$tree"
 refuses 'graph/late.c: no SPDX line' "$here/check_files.sh" "$tree"
 
 archive good 'static int helper(void) { return 1; } int onp_good(void) { return helper(); } int main(void) { return 0; }'
+archive also_good 'int onp_also_good;'
 passes "$here/check_symbols.sh" "$nm" "$tree"
 archive bad 'int onp_fine; int stray(void) { return 1; }'
 refuses 'stray: a global symbol without onp_' "$here/check_symbols.sh" "$nm" "$tree"
