@@ -63,7 +63,7 @@ static void format_counts(const onp_progress *p, int64_t now, char *out, size_t 
     char left[32] = "";
     int used = p->total > 0 ? snprintf(out, size, "%" PRId64 "/%" PRId64, p->done, p->total)
                             : snprintf(out, size, "%" PRId64, p->done);
-    if (p->done > 0 && p->done < p->total) {
+    if (p->active && p->done > 0 && p->done < p->total) {
         double rate = (double)(now - p->begun_ns) / (double)p->done;
         format_time((int64_t)(rate * (double)(p->total - p->done)), left, sizeof left);
         (void)snprintf(out + used, size - (size_t)used, ", %s left", left);
