@@ -271,9 +271,11 @@ static void test_softmax_ce_extremes(void **state)
     assert_near(y, ((double[]){2000, 0}), 2);
     softmax(ONP_OP_SOFTMAX_CE_BWD, 0, (const double[]){1000, -1000, 0}, 1, 3, labels, y);
     assert_near(y, ((double[]){1, -1, 0}), 3);
-    /* of equal logits the first is the answer: label 1 is no hit */
+    /* of equal logits the first is the answer */
     softmax(ONP_OP_SOFTMAX_CE, 0, (const double[]){2, 2, 2}, 1, 3, labels, y);
     assert_near(y, ((double[]){log(3), 0}), 2);
+    softmax(ONP_OP_SOFTMAX_CE, 0, (const double[]){2, 2, 2}, 1, 3, (const int32_t[]){0}, y);
+    assert_near(y, ((double[]){log(3), 1}), 2);
     softmax(ONP_OP_SOFTMAX_CE, 0, (const double[]){5}, 1, 1, (const int32_t[]){0}, y);
     assert_near(y, ((double[]){0, 1}), 2);
 }
