@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "latency/table/platform.h"
+
+#include "base/json.h"
+
+typedef enum field_kind { REQUIRED, TEXT, NUMBER } field_kind;
+
+typedef struct platform_field {
+    const char *key;
+    field_kind kind;
+    const char *text;
+    int64_t number;
+} platform_field;
+
+static onp_status check_field(const platform_field *f, onp_error *err)
+{
+    if (f->number < 0)
+        return onp_fail(err, ONP_E_RANGE, "platform: %s is %lld, wanted 0 (unknown) or more",
+                        f->key, (long long)f->number);
+    if (f->kind == REQUIRED && (f->text == NULL || f->text[0] == '\0'))
+        return onp_fail(err, ONP_E_RANGE, "platform: %s is missing", f->key);
+    return ONP_OK;
+}
+
+static onp_status set_field(json_t *object, const platform_field *f, onp_error *err)
+{
+    if (f->kind == NUMBER ? f->number == 0 : f->text == NULL)
+        return ONP_OK;
+    json_t *value = NULL;
+    if (f->kind == NUMBER) {
+        value = json_integer(f->number);
+    } else {
+        value = json_string(f->text);
+        json_t *unchecked = value == NULL ? json_string_nocheck(f->text) : NULL;
+        if (unchecked != NULL) { /* so memory was not the reason */
+            json_decref(unchecked);
+            return onp_fail(err, ONP_E_RANGE, "platform: %s is not UTF-8 text", f->key);
+        }
+    }
+    if (json_object_set_new(object, f->key, value) != 0)
+        return onp_fail(err, ONP_E_NOMEM, "platform: out of memory");
+    return ONP_OK;
+}
+
+onp_status onp_platform_json(const onp_platform *p, onp_strbuf *out, onp_error *err)
+{
+    const platform_field fields[] = {
+        /* sorted: the order is the canonical one */
+        {"backend", REQUIRED, p->backend, 0},   {"backend_version", TEXT, p->backend_version, 0},
+        {"batch", NUMBER, NULL, p->batch},      {"blas_core", TEXT, p->blas_core, 0},
+        {"cache_mode", TEXT, p->cache_mode, 0}, {"cluster", TEXT, p->cluster, 0},
+        {"device", REQUIRED, p->device, 0},     {"kernel_hash", TEXT, p->kernel_hash, 0},
+        {"kernel_set", TEXT, p->kernel_set, 0}, {"precision", TEXT, p->precision, 0},
+        {"threads", NUMBER, NULL, p->threads},
+    };
+    json_t *object = json_object();
+    onp_status st = ONP_OK;
+    if (object == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "platform: out of memory");
+    for (size_t i = 0; i < ONP_COUNT(fields); i++) {
+        ONP_TRY_GOTO(check_field(&fields[i], err));
+        ONP_TRY_GOTO(set_field(object, &fields[i], err));
+    }
+    ONP_TRY_GOTO(onp_json_dump(object, 0, out, err));
+done:
+    json_decref(object);
+    return st;
+}
+
+onp_status onp_platform_signature(const onp_context *ctx, const onp_platform *p,
+                                  char signature[ONP_SHA256_HEX], onp_error *err)
+{
+    onp_strbuf json;
+    onp_strbuf_init(&json, ctx);
+    onp_status st = onp_platform_json(p, &json, err);
+    if (st == ONP_OK)
+        onp_sha256(json.text, json.length, signature);
+    onp_strbuf_reset(&json);
+    return st;
+}

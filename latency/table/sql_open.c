@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "latency/table/sql.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The first column of the first row of a query that always has one. */
+static onp_status query_int(sqlite3 *db, const char *sql, int64_t *out, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    bool row = false;
+    onp_status st = onp_sql_prepare(db, sql, &q, err);
+    if (st == ONP_OK)
+        st = onp_sql_step(q, &row, err);
+    if (st == ONP_OK)
+        *out = row ? sqlite3_column_int64(q, 0) : 0;
+    sqlite3_finalize(q);
+    return st;
+}
+
+static onp_status is_empty(sqlite3 *db, bool *empty, onp_error *err)
+{
+    int64_t n = 0;
+    ONP_TRY(query_int(db, "SELECT count(*) FROM sqlite_master", &n, err));
+    if (n == 0)
+        ONP_TRY(query_int(db, "PRAGMA application_id", &n, err));
+    *empty = n == 0;
+    return ONP_OK;
+}
+
+/* Asks again inside the transaction: another process may have been faster. */
+static onp_status create(sqlite3 *db, const onp_sql_schema *schema, onp_error *err)
+{
+    char marks[128];
+    bool empty = false;
+    onp_sql_tx tx;
+    (void)snprintf(marks, sizeof marks,
+                   "PRAGMA application_id = %" PRId64 "; PRAGMA user_version = %" PRId64,
+                   schema->application_id, schema->version);
+    ONP_TRY(onp_sql_begin(db, &tx, err));
+    onp_status st = is_empty(db, &empty, err);
+    if (st == ONP_OK && empty)
+        st = onp_sql_exec(db, schema->ddl, err);
+    if (st == ONP_OK && empty)
+        st = onp_sql_exec(db, marks, err);
+    return onp_sql_end(&tx, st, err);
+}
+
+static onp_status check_version(sqlite3 *db, const char *path, const onp_sql_schema *schema,
+                                onp_error *err)
+{
+    int64_t id = 0, version = 0;
+    ONP_TRY(query_int(db, "PRAGMA application_id", &id, err));
+    ONP_TRY(query_int(db, "PRAGMA user_version", &version, err));
+    if (id != schema->application_id)
+        return onp_fail(err, ONP_E_FORMAT, "%s: a database, but not a onepath %s", path,
+                        schema->what);
+    if (version != schema->version)
+        return onp_fail(err, ONP_E_FORMAT,
+                        "%s: %s of schema version %" PRId64 ", this onepath reads version %" PRId64,
+                        path, schema->what, version, schema->version);
+    return ONP_OK;
+}
+
+/* SQLite reads a page that the file holds only in part as if the rest were zero. */
+static onp_status check_size(sqlite3 *db, const char *path, onp_error *err)
+{
+    struct stat file;
+    int64_t page_size = 0;
+    ONP_TRY(query_int(db, "PRAGMA page_size", &page_size, err));
+    if (stat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size % page_size != 0)
+        return onp_fail(err, ONP_E_FORMAT,
+                        "%s: truncated: %lld bytes, wanted a multiple of the page size %" PRId64,
+                        path, (long long)file.st_size, page_size);
+    return ONP_OK;
+}
+
+static onp_status check_pages(sqlite3 *db, const char *path, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    bool row = false;
+    onp_status st = onp_sql_prepare(db, "PRAGMA quick_check(1)", &q, err);
+    if (st == ONP_OK)
+        st = onp_sql_step(q, &row, err);
+    if (st == ONP_OK) {
+        const char *said = row ? (const char *)sqlite3_column_text(q, 0) : NULL;
+        if (said == NULL || strcmp(said, "ok") != 0)
+            st = onp_fail(err, ONP_E_FORMAT, "%s: damaged or truncated database: %s", path,
+                          said != NULL ? said : "no answer");
+    }
+    sqlite3_finalize(q);
+    return st;
+}
+
+static onp_status prepare_connection(sqlite3 *db, onp_error *err)
+{
+    int code = sqlite3_busy_timeout(db, ONP_SQL_BUSY_MS);
+    if (code == SQLITE_OK) /* a file from outside cannot make our statements do other things */
+        code = sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (code != SQLITE_OK)
+        return onp_sql_fail(db, code, "open", err);
+    return onp_sql_exec(db,
+                        "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON;"
+                        "PRAGMA synchronous = NORMAL",
+                        err);
+}
+
+static onp_status check_database(sqlite3 *db, const char *path, const onp_sql_schema *schema,
+                                 onp_sql_mode mode, onp_error *err)
+{
+    bool empty = false;
+    ONP_TRY(prepare_connection(db, err));
+    ONP_TRY(is_empty(db, &empty, err));
+    if (empty && mode == ONP_SQL_EXISTING)
+        return onp_fail(err, ONP_E_FORMAT, "%s: empty, wanted a onepath %s", path, schema->what);
+    if (empty)
+        ONP_TRY(create(db, schema, err));
+    ONP_TRY(check_version(db, path, schema, err));
+    ONP_TRY(check_size(db, path, err));
+    ONP_TRY(check_pages(db, path, err));
+    /* WAL lets readers go on while another process writes. Where it cannot be had (the other
+     * process is busy, a file system without shared memory) the rollback journal does. */
+    (void)sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    return ONP_OK;
+}
+
+onp_status onp_sql_open(const char *path, const onp_sql_schema *schema, onp_sql_mode mode,
+                        sqlite3 **out, onp_error *err)
+{
+    sqlite3 *db = NULL;
+    *out = NULL;
+    if (path[0] == '\0') /* SQLite would take it for a private temporary file */
+        return onp_fail(err, ONP_E_USAGE, "%s: the path is empty", schema->what);
+    int flags = SQLITE_OPEN_READWRITE | (mode == ONP_SQL_CREATE ? SQLITE_OPEN_CREATE : 0);
+    int code = sqlite3_open_v2(path, &db, flags, NULL);
+    onp_status st = ONP_OK;
+    if (db == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", path);
+    if (code != SQLITE_OK)
+        st = onp_fail(err, ONP_E_FORMAT, "%s: %s: %s", path, schema->what, sqlite3_errmsg(db));
+    else
+        st = check_database(db, path, schema, mode, err);
+    if (st != ONP_OK) {
+        onp_sql_close(db);
+        return st;
+    }
+    *out = db;
+    return ONP_OK;
+}
+
+void onp_sql_close(sqlite3 *db)
+{
+    (void)sqlite3_close(db);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "latency/table/store_internal.h"
+
+static const char *const source_names[] = {
+    [ONP_SOURCE_MEASURED] = "measured",         [ONP_SOURCE_IMPORTED] = "imported",
+    [ONP_SOURCE_INTERPOLATED] = "interpolated", [ONP_SOURCE_TRANSFERRED] = "transferred",
+    [ONP_SOURCE_DEFINITION] = "definition",
+};
+
+const char *onp_estimate_source_name(onp_estimate_source source)
+{
+    return source_names[source];
+}
+
+static bool costs_nothing(const char *key)
+{
+    return strcmp(key, "zero") == 0;
+}
+
+onp_status onp_store_estimate_set(onp_store *s, int64_t run, const char *key, const onp_estimate *e,
+                                  onp_error *err)
+{
+    int64_t block = 0;
+    onp_sql_tx tx;
+    ONP_TRY(onp_store_begin(s, &tx, err));
+    onp_status st = onp_store_block_add(s, key, &block, err);
+    if (st == ONP_OK) {
+        const onp_sql_value values[] = {
+            onp_sql_int(run),
+            onp_sql_int(block),
+            onp_sql_int(e->median_ns),
+            e->hi_ns == 0 ? onp_sql_text(NULL) : onp_sql_int(e->lo_ns),
+            onp_sql_known(e->hi_ns),
+            onp_sql_text(source_names[e->source]),
+            onp_sql_text(onp_quality_name(e->quality)),
+            onp_sql_int(onp_unix_ns()),
+        };
+        st = ONP_STORE_RUN(s, ONP_Q_ESTIMATE_SET, values, err);
+        if (st == ONP_OK && sqlite3_changes(s->db) != 1)
+            st = onp_fail(err, ONP_E_RANGE, "%s: there is no run %lld", onp_store_path(s),
+                          (long long)run);
+    }
+    return onp_store_end(s, &tx, st, err);
+}
+
+/* Index of the name in column; ONP_E_FORMAT when it is none of the n. */
+static onp_status read_name(sqlite3_stmt *q, int column, const char *(*name)(int i), int n,
+                            int *out, onp_error *err)
+{
+    const char *seen = (const char *)sqlite3_column_text(q, column);
+    for (int i = 0; seen != NULL && i < n; i++) {
+        if (strcmp(seen, name(i)) == 0) {
+            *out = i;
+            return ONP_OK;
+        }
+    }
+    return onp_fail(err, ONP_E_FORMAT, "%s: unknown %s \"%s\"",
+                    sqlite3_db_filename(sqlite3_db_handle(q), "main"),
+                    sqlite3_column_name(q, column), seen != NULL ? seen : "NULL");
+}
+
+static const char *source_name(int i)
+{
+    return onp_estimate_source_name((onp_estimate_source)i);
+}
+
+static const char *quality_name(int i)
+{
+    return onp_quality_name((onp_quality)i);
+}
+
+/* The columns from the first on: median, lo, hi, source, quality, run. */
+static onp_status read_estimate(sqlite3_stmt *q, int first, onp_estimate *out, onp_error *err)
+{
+    int source = 0, quality = 0;
+    ONP_TRY(read_name(q, first + 3, source_name, ONP_SOURCE_DEFINITION, &source, err));
+    ONP_TRY(read_name(q, first + 4, quality_name, ONP_QUALITY_FAILED, &quality, err));
+    *out = (onp_estimate){.median_ns = sqlite3_column_int64(q, first),
+                          .lo_ns = sqlite3_column_int64(q, first + 1),
+                          .hi_ns = sqlite3_column_int64(q, first + 2),
+                          .source = (onp_estimate_source)source,
+                          .quality = (onp_quality)quality,
+                          .run = sqlite3_column_int64(q, first + 5)};
+    return ONP_OK;
+}
+
+static onp_status look_up(onp_store *s, int64_t platform, const char *key, bool *found,
+                          onp_estimate *out, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    const onp_sql_value values[] = {onp_sql_int(platform), onp_sql_text(key)};
+    if (costs_nothing(key)) {
+        *found = true;
+        *out = (onp_estimate){.source = ONP_SOURCE_DEFINITION};
+        return ONP_OK;
+    }
+    ONP_TRY(onp_store_statement(s, ONP_Q_ESTIMATE_GET, &q, err));
+    ONP_TRY(onp_sql_bind(q, values, ONP_COUNT(values), err));
+    ONP_TRY(onp_sql_step(q, found, err));
+    onp_status st = *found ? read_estimate(q, 0, out, err) : ONP_OK;
+    (void)sqlite3_reset(q);
+    return st;
+}
+
+onp_status onp_store_estimate_get(onp_store *s, int64_t platform, const char *key,
+                                  onp_estimate *out, onp_error *err)
+{
+    char label[128];
+    bool found = false;
+    ONP_TRY(look_up(s, platform, key, &found, out, err));
+    if (found)
+        return ONP_OK;
+    onp_store_platform_label(s, platform, label, sizeof label);
+    return onp_fail(err, ONP_E_MISSING, "%s: %s: no latency of block \"%s\"", onp_store_path(s),
+                    label, key);
+}
+
+onp_status onp_store_missing(onp_store *s, int64_t platform, const char *const *keys, size_t n,
+                             bool *missing, size_t *n_missing, onp_error *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        onp_estimate unused;
+        bool found = false;
+        ONP_TRY(look_up(s, platform, keys[i], &found, &unused, err));
+        missing[i] = !found;
+        count += !found;
+    }
+    *n_missing = count;
+    return ONP_OK;
+}
+
+onp_status onp_store_estimates(onp_store *s, int64_t platform, onp_estimate_visit visit, void *user,
+                               onp_error *err)
+{
+    static const char sql[] =
+        "SELECT b.key, e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id"
+        " FROM estimate e JOIN block b ON b.id = e.block_id WHERE e.platform_id = ? ORDER BY b.key";
+    sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
+    bool row = false;
+    const onp_sql_value value = onp_sql_int(platform);
+    onp_status st = ONP_OK;
+    ONP_TRY(onp_sql_prepare(s->db, sql, &q, err));
+    ONP_TRY_GOTO(onp_sql_bind(q, &value, 1, err));
+    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
+    while (row) {
+        onp_estimate e;
+        ONP_TRY_GOTO(read_estimate(q, 1, &e, err));
+        ONP_TRY_GOTO(visit(user, (const char *)sqlite3_column_text(q, 0), &e, err));
+        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
+    }
+done:
+    sqlite3_finalize(q);
+    return st;
+}

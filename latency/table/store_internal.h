@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the store, for store*.c: its prepared statements.
+ *
+ *     sqlite3_stmt *q = NULL;
+ *     ONP_TRY(onp_store_statement(s, ONP_Q_BLOCK_ID, &q, err));
+ *     ONP_TRY(onp_sql_bind(q, (onp_sql_value[]){onp_sql_text(key)}, 1, err));
+ */
+#ifndef ONP_LATENCY_TABLE_STORE_INTERNAL_H
+#define ONP_LATENCY_TABLE_STORE_INTERNAL_H
+
+#include "latency/table/store.h"
+
+typedef enum onp_store_query {
+    ONP_Q_DEVICE_ADD,
+    ONP_Q_PLATFORM_ID,
+    ONP_Q_PLATFORM_ADD,
+    ONP_Q_PLATFORM_FIND,
+    ONP_Q_PLATFORM_LABEL,
+    ONP_Q_RUN_START,
+    ONP_Q_RUN_END,
+    ONP_Q_IMPORT_SOURCE_ADD,
+    ONP_Q_BLOCK_ADD,
+    ONP_Q_BLOCK_ID,
+    ONP_Q_MEASUREMENT_ADD,
+    ONP_Q_SAMPLE_ADD,
+    ONP_Q_ESTIMATE_SET,
+    ONP_Q_ESTIMATE_GET,
+    ONP_Q_COUNT
+} onp_store_query;
+
+struct onp_store {
+    const onp_context *ctx;
+    sqlite3 *db;
+    sqlite3_stmt *statements[ONP_Q_COUNT]; /* prepared when first used */
+};
+
+onp_status onp_store_statement(onp_store *s, onp_store_query which, sqlite3_stmt **out,
+                               onp_error *err) ONP_MUST_USE;
+/* Runs a statement that gives no rows. */
+onp_status onp_store_run(onp_store *s, onp_store_query which, const onp_sql_value *values, size_t n,
+                         onp_error *err) ONP_MUST_USE;
+#define ONP_STORE_RUN(s, which, values, err)                                                       \
+    onp_store_run((s), (which), (values), ONP_COUNT(values), (err))
+/* The integer that a query gives; *found is false, *out unchanged, when it gives no row. */
+onp_status onp_store_get_int(onp_store *s, onp_store_query which, const char *text, bool *found,
+                             int64_t *out, onp_error *err) ONP_MUST_USE;
+
+/* The id of a block, added when it is new. Errors: ONP_E_FORMAT: not a key, or that of zero. */
+onp_status onp_store_block_add(onp_store *s, const char *key, int64_t *id,
+                               onp_error *err) ONP_MUST_USE;
+
+/* Nanoseconds since 1970. */
+int64_t onp_unix_ns(void);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "latency/table/store_internal.h"
+
+static const char *const sql[ONP_Q_COUNT] = {
+    [ONP_Q_DEVICE_ADD] = "INSERT INTO device (name) VALUES (?) ON CONFLICT DO NOTHING",
+    [ONP_Q_PLATFORM_ID] = "SELECT id FROM platform WHERE signature = ?",
+    [ONP_Q_PLATFORM_ADD] =
+        "INSERT INTO platform (signature, device_id, backend, backend_version, kernel_set,"
+        " kernel_hash, blas_core, threads, cluster, precision, batch, cache_mode)"
+        " SELECT ?2, id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM device WHERE name = ?1",
+    [ONP_Q_PLATFORM_FIND] =
+        "SELECT p.id, substr(p.signature, 1, 12), p.backend FROM platform p"
+        " JOIN device d ON d.id = p.device_id WHERE d.name = ?1"
+        " OR (length(?1) >= 8 AND substr(p.signature, 1, length(?1)) = ?1) ORDER BY p.id",
+    [ONP_Q_PLATFORM_LABEL] = "SELECT d.name || ' (' || p.backend || ')' FROM platform p"
+                             " JOIN device d ON d.id = p.device_id WHERE p.id = ?",
+    [ONP_Q_RUN_START] = "INSERT INTO run (platform_id, tool_version, build, os, target, command,"
+                        " settings, seed, started_unix_ns, status)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
+    [ONP_Q_RUN_END] = "UPDATE run SET status = ?2, ended_unix_ns = ?3"
+                      " WHERE id = ?1 AND status = 'running'",
+    [ONP_Q_IMPORT_SOURCE_ADD] =
+        "INSERT INTO import_source (run_id, file, sha256, format, unit, rows)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+    [ONP_Q_BLOCK_ADD] = "INSERT INTO block (key) VALUES (?) ON CONFLICT DO NOTHING",
+    [ONP_Q_BLOCK_ID] = "SELECT id FROM block WHERE key = ?",
+    [ONP_Q_MEASUREMENT_ADD] =
+        "INSERT INTO measurement (run_id, block_id, network, measured_unix_ns, n, n_rejected,"
+        " inner_reps, min_ns, p05_ns, median_ns, mean_ns, trimmed_mean_ns, p90_ns, p99_ns, mad_ns,"
+        " cv, ci95_lo_ns, ci95_hi_ns, normalized_median_ns, clock_khz, quality, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [ONP_Q_SAMPLE_ADD] = "INSERT INTO sample (measurement_id, n, format, samples)"
+                         " VALUES (?, ?, 'delta-varint', ?)",
+    [ONP_Q_ESTIMATE_SET] =
+        "INSERT INTO estimate (platform_id, block_id, median_ns, lo_ns, hi_ns, source, quality,"
+        " run_id, updated_unix_ns)"
+        " SELECT platform_id, ?2, ?3, ?4, ?5, ?6, ?7, id, ?8 FROM run WHERE id = ?1"
+        " ON CONFLICT DO UPDATE SET median_ns = excluded.median_ns, lo_ns = excluded.lo_ns,"
+        " hi_ns = excluded.hi_ns, source = excluded.source, quality = excluded.quality,"
+        " run_id = excluded.run_id, updated_unix_ns = excluded.updated_unix_ns",
+    [ONP_Q_ESTIMATE_GET] =
+        "SELECT e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id FROM estimate e"
+        " JOIN block b ON b.id = e.block_id WHERE e.platform_id = ? AND b.key = ?",
+};
+
+onp_status onp_store_statement(onp_store *s, onp_store_query which, sqlite3_stmt **out,
+                               onp_error *err)
+{
+    if (s->statements[which] == NULL)
+        ONP_TRY(onp_sql_prepare(s->db, sql[which], &s->statements[which], err));
+    *out = s->statements[which];
+    return ONP_OK;
+}
+
+onp_status onp_store_run(onp_store *s, onp_store_query which, const onp_sql_value *values, size_t n,
+                         onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    ONP_TRY(onp_store_statement(s, which, &q, err));
+    return onp_sql_run(q, values, n, err);
+}
+
+onp_status onp_store_get_int(onp_store *s, onp_store_query which, const char *text, bool *found,
+                             int64_t *out, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    onp_sql_value value = onp_sql_text(text);
+    ONP_TRY(onp_store_statement(s, which, &q, err));
+    ONP_TRY(onp_sql_bind(q, &value, 1, err));
+    ONP_TRY(onp_sql_step(q, found, err));
+    if (*found)
+        *out = sqlite3_column_int64(q, 0);
+    (void)sqlite3_reset(q); /* an open statement would hold back other processes' checkpoints */
+    return ONP_OK;
+}
