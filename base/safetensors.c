@@ -116,21 +116,25 @@ onp_status onp_st_writer_add(onp_st_writer *w, const char *name, onp_st_dtype ty
 /* Widest first: each begins at a multiple of its own width because all before it end at one. */
 static const size_t widths[] = {8, 4, 1};
 
+static onp_status place_tensor(const onp_st_writer *w, const pending *t, size_t *at, onp_error *err)
+{
+    if (t->size_bytes > INT64_MAX / 2 - *at)
+        return onp_fail(err, ONP_E_SHAPE, "%s: the tensors are too large", w->path);
+    json_int_t begin = (json_int_t)*at, end = begin + (json_int_t)t->size_bytes;
+    json_t *offsets = json_pack("[I, I]", begin, end);
+    if (json_object_set_new(t->entry, "data_offsets", offsets) != 0)
+        return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", w->path);
+    *at += t->size_bytes;
+    return ONP_OK;
+}
+
 static onp_status place_tensors(const onp_st_writer *w, onp_error *err)
 {
     size_t at = 0;
     for (size_t k = 0; k < ONP_COUNT(widths); k++)
-        for (size_t i = 0; i < w->n_tensors; i++) {
-            const pending *t = &w->tensors[i];
-            if (t->element != widths[k])
-                continue;
-            if (t->size_bytes > INT64_MAX / 2 - at)
-                return onp_fail(err, ONP_E_SHAPE, "%s: the tensors are too large", w->path);
-            json_t *offsets = json_pack("[I, I]", (json_int_t)at, (json_int_t)(at + t->size_bytes));
-            if (json_object_set_new(t->entry, "data_offsets", offsets) != 0)
-                return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", w->path);
-            at += t->size_bytes;
-        }
+        for (size_t i = 0; i < w->n_tensors; i++)
+            if (w->tensors[i].element == widths[k])
+                ONP_TRY(place_tensor(w, &w->tensors[i], &at, err));
     return ONP_OK;
 }
 

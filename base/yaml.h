@@ -53,13 +53,13 @@ typedef struct onp_yaml_target {
 typedef struct onp_yaml_field {
     const char *key; /* NULL ends the table */
     onp_yaml_type type;
+    bool optional;
     size_t offset;
     const char *def;
     double min, max;                     /* INT, REAL, DURATION (ns): inclusive; both 0: no range */
     const char *const *choices;          /* CHOICE: NULL-terminated */
     const struct onp_yaml_field *fields; /* MAP, LIST */
     size_t elem_size, count_offset;      /* LIST */
-    bool optional;
     size_t line_offset; /* when not 0 (so not the first member): int at this offset gets the 1-based
                            line of the key, 0 when it is absent or set by --set (the first field of
                            a LIST element: the line of the item, always) */

@@ -209,14 +209,13 @@ static bool is_text(const onp_yaml_field *f)
 static onp_status bind_scalar(binder *b, const place *at, const onp_yaml_node *n,
                               const onp_yaml_field *f, void *slot)
 {
-    char range[TEXT_MAX];
-    if (n->kind != ONP_YAML_NODE_SCALAR || onp_yaml_is_null(n->text, n->plain)) {
-        report_type(b, at, n, f);
-    } else if (is_text(f)) {
+    bool is_scalar = n->kind == ONP_YAML_NODE_SCALAR && !onp_yaml_is_null(n->text, n->plain);
+    if (is_scalar && is_text(f))
         return bind_text(b, f, n->text, n->set_key != NULL, slot);
-    } else if (!onp_yaml_scalar_read(f, n->text, n->plain, slot)) {
+    if (!is_scalar || !onp_yaml_scalar_read(f, n->text, n->plain, slot)) {
         report_type(b, at, n, f);
     } else if (!onp_yaml_in_range(f, slot)) {
+        char range[TEXT_MAX];
         onp_yaml_describe_range(f, range, sizeof range);
         report_wrong(b, at, n, f, range);
     }

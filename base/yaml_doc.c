@@ -169,7 +169,8 @@ static onp_status find_duplicates(loader *l, const onp_yaml_node *map)
 {
     onp_yaml_doc *doc = l->doc;
     size_t n = 0;
-    onp_yaml_node **entries = onp_alloc(doc->ctx, map->n_children, sizeof *entries);
+    size_t count = map->n_children; /* NOLINT(clang-analyzer-core.NullDereference): was opened */
+    onp_yaml_node **entries = onp_alloc(doc->ctx, count, sizeof *entries);
     if (entries == NULL)
         return fail_memory(doc, l->err);
     for (onp_yaml_node *c = map->first; c != NULL; c = c->next)
@@ -185,12 +186,6 @@ static onp_status find_duplicates(loader *l, const onp_yaml_node *map)
     }
     onp_free(doc->ctx, entries);
     return ONP_OK;
-}
-
-static onp_status close_node(loader *l)
-{
-    const onp_yaml_node *n = l->stack[--l->depth].node;
-    return n->kind == ONP_YAML_NODE_MAP ? find_duplicates(l, n) : ONP_OK;
 }
 
 static onp_status take_event(loader *l, const yaml_event_t *e)
@@ -218,8 +213,10 @@ static onp_status take_event(loader *l, const yaml_event_t *e)
     case YAML_SEQUENCE_START_EVENT:
         return open_node(l, e, ONP_YAML_NODE_LIST);
     case YAML_MAPPING_END_EVENT:
+        return find_duplicates(l, l->stack[--l->depth].node);
     case YAML_SEQUENCE_END_EVENT:
-        return close_node(l);
+        l->depth--;
+        return ONP_OK;
     default:
         return ONP_OK;
     }

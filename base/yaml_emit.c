@@ -20,11 +20,9 @@ static int append(void *user, unsigned char *text, size_t size)
 /* Takes the event. `made`: what libyaml's initialiser of it returned. */
 static void emit(sink *s, yaml_event_t *e, int made)
 {
-    if (!made)
-        s->failed = true;
-    else if (s->failed)
+    if (made && s->failed)
         yaml_event_delete(e);
-    else if (!yaml_emitter_emit(&s->emitter, e))
+    else if (!made || !yaml_emitter_emit(&s->emitter, e))
         s->failed = true;
 }
 

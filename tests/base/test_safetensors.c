@@ -25,6 +25,7 @@ static int remove_place(void **state)
 
 static const uint8_t labels[3] = {7, 8, 9};
 static const float weights[2][2] = {{1.5f, -2.0f}, {0.0f, 1e-30f}};
+static const int64_t scalar[1] = {1};
 static const double mean[1] = {0.1};
 static const int64_t label_dims[] = {3}, weight_dims[] = {2, 2}, mean_dims[] = {1}, none[] = {0, 5};
 
@@ -40,7 +41,7 @@ static onp_status write_model(const onp_context *ctx, void *arg)
     ONP_TRY_GOTO(onp_st_writer_add(w, "stem.weight", ONP_ST_F32, weight_dims, 2, weights, NULL));
     ONP_TRY_GOTO(onp_st_writer_add(w, "mean", ONP_ST_F64, mean_dims, 1, mean, NULL));
     ONP_TRY_GOTO(onp_st_writer_add(w, "none", ONP_ST_I32, none, 2, NULL, NULL));
-    ONP_TRY_GOTO(onp_st_writer_add(w, "scalar", ONP_ST_I64, NULL, 0, "\1\0\0\0\0\0\0\0", NULL));
+    ONP_TRY_GOTO(onp_st_writer_add(w, "scalar", ONP_ST_I64, NULL, 0, scalar, NULL));
     ONP_TRY_GOTO(onp_st_writer_commit(w, NULL));
 done:
     onp_st_writer_free(w);
@@ -54,7 +55,7 @@ static void writer_makes_these_bytes(void **state)
     onp_context ctx;
     onp_context_init(&ctx);
     assert_int_equal(write_model(&ctx, NULL), ONP_OK);
-    const char *header =
+    static const char header[] =
         "{\"__metadata__\": {\"seed\": \"1\", \"classes\": \"[\\\"a\\\"]\"}, "
         "\"labels\": {\"dtype\": \"U8\", \"shape\": [3], \"data_offsets\": [32, 35]}, "
         "\"stem.weight\": {\"dtype\": \"F32\", \"shape\": [2, 2], \"data_offsets\": [16, 32]}, "
@@ -63,13 +64,13 @@ static void writer_makes_these_bytes(void **state)
         "\"scalar\": {\"dtype\": \"I64\", \"shape\": [], \"data_offsets\": [8, 16]}}";
     uint8_t want[1024];
     memset(want, ' ', sizeof want);
-    size_t length = (strlen(header) + 7) / 8 * 8;
+    size_t length = (sizeof header - 1 + 7) / 8 * 8;
     for (int i = 0; i < 8; i++)
         want[i] = (uint8_t)(length >> (8 * i));
-    memcpy(want + 8, header, strlen(header));
+    memcpy(want + 8, header, sizeof header - 1);
     uint8_t *data = want + 8 + length;
     memcpy(data, mean, 8);
-    memcpy(data + 8, "\1\0\0\0\0\0\0\0", 8);
+    memcpy(data + 8, scalar, 8);
     memcpy(data + 16, weights, 16);
     memcpy(data + 32, labels, 3);
     char *seen = NULL;
@@ -177,7 +178,8 @@ static void assert_refused(const char *header, size_t size, const char *part)
     size_t length = strlen(header);
     bytes[0] = (uint8_t)length;
     bytes[1] = (uint8_t)(length >> 8);
-    memcpy(bytes + 8, header, length);
+    for (size_t i = 0; i < length; i++)
+        bytes[8 + i] = (uint8_t)header[i];
     onp_test_write(path, bytes, 8 + length + size);
     onp_test_memory m;
     onp_test_memory_init(&m, 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,8 +353,8 @@ static void hints_are_near(void **state)
         {"datasets", NULL},
     };
     for (size_t i = 0; i < ONP_COUNT(rows); i++) {
-        char text[64] = "";
-        strcat(strcat(text, rows[i].key), ": 1\n");
+        char text[64];
+        (void)snprintf(text, sizeof text, "%s: 1\n", rows[i].key);
         bound b;
         bind_config(&b, text, NULL);
         if (rows[i].hint != NULL)
@@ -589,9 +590,8 @@ static void parse_bounds_depth_and_count(void **state)
     size_t size = 3 + 2 * 1000001;
     char *wide = malloc(size);
     assert_non_null(wide);
-    memcpy(wide, "a: ", 3);
-    for (size_t i = 3; i < size; i += 2)
-        memcpy(wide + i, i == 3 ? "[1" : ",1", 2);
+    for (size_t i = 0; i < size; i++)
+        wide[i] = (i < 4 ? "a: [" : "1,1,")[i % 4];
     assert_int_equal(onp_yaml_parse(&ctx, wide, size, "t", &doc, &err), ONP_E_CONFIG);
     onp_assert_contains(err.msg, "more than a million values");
     free(wide);
