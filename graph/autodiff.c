@@ -43,7 +43,11 @@ static void accumulate(onp_graph *g, onp_tid t, onp_tid part)
         tensor = &g->tensors[t];
     }
     tensor->grad = part;
-    if (tensor->grad_data != NULL)
+    if (tensor->grad_data == NULL)
+        return;
+    if (g->tensors[part].external) /* only ADD of two parameters gives both the same gradient */
+        (void)onp_graph_fail(g, ONP_E_FAIL, "backward: parameter %d is only added to another", t);
+    else
         onp_graph_bind(g, part, tensor->grad_data);
 }
 
