@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A search space: what a network may look like. Read from YAML, it becomes an ordered list of
+ * positions (stem, fixed blocks, the blocks of the stages, mix, head), each with the blocks it may
+ * hold, complete with their true maps. A path is one candidate per position.
+ *
+ *     onp_space *space;
+ *     ONP_TRY(onp_space_load(ctx, "configs/spaces/mbconv-28.yaml", NULL, &space, err));
+ *     int *choice = onp_alloc(ctx, (size_t)space->n_positions, sizeof *choice);
+ *     ONP_TRY_GOTO(onp_space_path_parse(space, "3x3e6", choice, err));
+ *     const onp_block *b = &space->positions[2].candidates[choice[2]];
+ *   done:
+ *     onp_space_free(space);
+ */
+#ifndef ONP_SUPERNET_SPACE_H
+#define ONP_SUPERNET_SPACE_H
+
+#include "base/strbuf.h"
+#include "base/yaml.h"
+#include "graph/block.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a space's file says; the ranges are checked. */
+typedef enum onp_space_op { ONP_SPACE_MBCONV, ONP_SPACE_ZERO } onp_space_op;
+
+typedef struct onp_space_candidate {
+    int op;                   /* onp_space_op */
+    int64_t kernel, expand;   /* mbconv */
+    int shortcut;             /* 0: auto, the input is added where shapes allow; 1: none */
+    int64_t channels, stride; /* of a fixed block */
+} onp_space_candidate;
+
+typedef struct onp_space_stage {
+    int64_t channels, blocks, stride; /* stride: of its first block */
+} onp_space_stage;
+
+typedef struct onp_space_spec {
+    int64_t schema;
+    char *name;
+    int64_t in_h, in_w, in_c;
+    int stem_op;
+    int64_t stem_kernel, stem_stride, stem_channels;
+    onp_space_candidate *fixed, *candidates;
+    size_t n_fixed, n_candidates;
+    onp_space_stage *stages;
+    size_t n_stages;
+    int64_t mix_channels, classes;
+} onp_space_spec;
+
+/* One place of the network. Where it has one candidate, it is fixed. */
+typedef struct onp_space_position {
+    onp_block *candidates; /* in the order of the file; zero left out where the shape changes */
+    int n;
+    int stage, block; /* 1-based; 0 outside the stages */
+} onp_space_position;
+
+typedef struct onp_space {
+    const onp_context *ctx; /* borrowed */
+    onp_space_spec spec;
+    onp_space_position *positions; /* the first is the stem, the last the head */
+    int n_positions;
+    int n_choices;     /* positions with more than one candidate */
+    onp_block *blocks; /* what the positions point into */
+} onp_space;
+
+/*
+ * Reads a space. Every problem is appended to `problems` (may be NULL) as one line
+ * "file:line:col: error: ...". *out: onp_space_free; ctx must outlive it. Errors: ONP_E_CONFIG (err
+ * holds the first problem), ONP_E_NOMEM.
+ */
+onp_status onp_space_load(const onp_context *ctx, const char *path, onp_strbuf *problems,
+                          onp_space **out, onp_error *err) ONP_MUST_USE;
+/* The same from a document that may carry --set overrides; `name` stands in errors. */
+onp_status onp_space_from_doc(const onp_context *ctx, const onp_yaml_doc *doc, const char *name,
+                              onp_strbuf *problems, onp_space **out, onp_error *err) ONP_MUST_USE;
+void onp_space_free(onp_space *s);
+
+/* Gives the head as many classes as the data has. Errors: ONP_E_RANGE outside 2..65536; s is then
+ * unchanged. */
+onp_status onp_space_set_classes(onp_space *s, int64_t n_classes, onp_error *err) ONP_MUST_USE;
+
+/* Number of choice vectors, the product of the candidate counts. exact (may be NULL): the same as
+ * an integer, 0 when it does not fit 64 bits. */
+double onp_space_n_vectors(const onp_space *s, uint64_t *exact);
+
+/*
+ * The distinct blocks of the space that cost something (zero left out), in the order of the
+ * network. blocks: onp_free. Errors: ONP_E_NOMEM.
+ */
+onp_status onp_space_blocks(const onp_context *ctx, const onp_space *s, onp_block **blocks, int *n,
+                            onp_error *err) ONP_MUST_USE;
+
+/*
+ * Reads a path: one candidate for all positions with a choice, or one for each of them, joined by
+ * commas. A candidate is its short name ("3x3e6") or its index in the file's list, from 0. choice:
+ * n_positions indices into the candidates of each position, 0 where it is fixed. Errors:
+ * ONP_E_USAGE naming the block and what it may be; choice is then undefined.
+ */
+onp_status onp_space_path_parse(const onp_space *s, const char *text, int *choice,
+                                onp_error *err) ONP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

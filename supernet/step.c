@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supernet/step.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "graph/block_build.h"
+
+struct onp_step {
+    const onp_context *ctx;
+    onp_supernet *net;
+    int64_t max_batch;
+    onp_graph *g;
+    onp_plan *plan;
+    float *images;
+    int32_t *labels;
+    float *grads; /* of the path's weights */
+    size_t grads_cap;
+    float *stats; /* batch statistics taken by onp_step_statistics */
+    size_t stats_cap;
+    float (*gates)[ONP_MAX_CANDIDATES];
+    /* the path being built */
+    onp_tid *input, *output; /* of each position */
+    onp_block_nodes *nodes;
+    onp_tid logits, loss;
+};
+
+void onp_step_free(onp_step *s)
+{
+    if (s == NULL)
+        return;
+    onp_graph_free(s->g);
+    onp_plan_free(s->plan);
+    onp_free(s->ctx, s->images);
+    onp_free(s->ctx, s->labels);
+    onp_free(s->ctx, s->grads);
+    onp_free(s->ctx, s->stats);
+    onp_free(s->ctx, s->gates);
+    onp_free(s->ctx, s->input);
+    onp_free(s->ctx, s->output);
+    onp_free(s->ctx, s->nodes);
+    onp_free(s->ctx, s);
+}
+
+onp_status onp_step_new(const onp_context *ctx, onp_supernet *net, int64_t max_batch,
+                        onp_step **out, onp_error *err)
+{
+    onp_step *s = onp_alloc(ctx, 1, sizeof *s);
+    if (s == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "step: out of memory");
+    const onp_block *first = &net->positions[0].candidate[0];
+    const size_t n = (size_t)net->n_positions;
+    const size_t pixels = (size_t)first->in_h * (size_t)first->in_w * (size_t)first->in_c;
+    s->ctx = ctx;
+    s->net = net;
+    s->max_batch = max_batch;
+    s->g = onp_graph_new(ctx, err);
+    s->images = onp_alloc(ctx, (size_t)max_batch, pixels * sizeof *s->images);
+    s->labels = onp_alloc(ctx, (size_t)max_batch, sizeof *s->labels);
+    s->gates = onp_alloc(ctx, n, sizeof *s->gates);
+    s->input = onp_alloc(ctx, n, sizeof *s->input);
+    s->output = onp_alloc(ctx, n, sizeof *s->output);
+    s->nodes = onp_alloc(ctx, n, sizeof *s->nodes);
+    onp_status st = onp_plan_new(ctx, &s->plan, err);
+    if (st == ONP_OK &&
+        (s->g == NULL || s->images == NULL || s->labels == NULL || s->gates == NULL ||
+         s->input == NULL || s->output == NULL || s->nodes == NULL))
+        st =
+            onp_fail(err, ONP_E_NOMEM, "step: no memory for batches of %lld", (long long)max_batch);
+    if (st != ONP_OK) {
+        onp_step_free(s);
+        return st;
+    }
+    *out = s;
+    return ONP_OK;
+}
+
+float *onp_step_images(onp_step *s)
+{
+    return s->images;
+}
+
+int32_t *onp_step_labels(onp_step *s)
+{
+    return s->labels;
+}
+
+onp_plan_info onp_step_info(const onp_step *s)
+{
+    return onp_plan_get_info(s->plan);
+}
+
+/* The parameters of a candidate as tensors: weights from its slab, and where gradients (and
+ * statistics, in evaluation) lie. */
+static void add_params(onp_step *s, const onp_block *b, onp_block_mode mode, float *weights,
+                       float *grads, float **stats, onp_tid *params)
+{
+    onp_param_spec specs[ONP_BLOCK_MAX_PARAMS];
+    const int n = onp_block_params(b, mode, specs);
+    for (int i = 0; i < n; i++) {
+        const int64_t count = onp_shape_count(specs[i].shape);
+        if (specs[i].role == ONP_PARAM_STATS) {
+            params[i] = onp_graph_external(s->g, specs[i].shape, *stats);
+            *stats += count;
+            continue;
+        }
+        params[i] = onp_graph_param(s->g, specs[i].shape, weights, grads);
+        weights += count;
+        grads = grads != NULL ? grads + count : NULL;
+    }
+}
+
+/* The path as a graph, from the images to the loss. grads: NULL when no weight gradient is wanted.
+ */
+static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_block_mode mode,
+                       float *grads, float *stats, double smoothing)
+{
+    const onp_supernet *net = s->net;
+    const onp_block *first = &net->positions[0].candidate[0];
+    onp_graph_clear(s->g);
+    onp_tid x = onp_graph_external(s->g, (onp_shape){batch, first->in_h, first->in_w, first->in_c},
+                                   s->images);
+    for (int32_t i = 0; i < net->n_positions; i++) {
+        const onp_block *b = &net->positions[i].candidate[path[i]];
+        const onp_slab *slab = &net->slabs[i][path[i]];
+        onp_tid params[ONP_BLOCK_MAX_PARAMS];
+        add_params(s, b, mode, slab->weights, grads, &stats, params);
+        grads = grads != NULL ? grads + slab->floats : NULL;
+        onp_graph_set_group(s->g, i);
+        s->input[i] = x;
+        x = onp_block_build(s->g, b, mode, net->bn_eps, x, params, &s->nodes[i]);
+        s->output[i] = x;
+    }
+    s->logits = x;
+    const onp_tid in[2] = {x, onp_graph_labels(s->g, batch, s->labels)};
+    s->loss = onp_graph_add(s->g, ONP_OP_SOFTMAX_CE, in, 2, &(onp_attr){.smoothing = smoothing});
+    onp_graph_keep(s->g, s->loss);
+}
+
+static onp_status plan_and_run(onp_step *s, onp_step_result *result, onp_error *err)
+{
+    ONP_TRY(onp_plan_make(s->plan, s->g, NULL, err));
+    onp_plan_run(s->plan);
+    const float *loss = onp_plan_data(s->plan, s->loss);
+    *result = (onp_step_result){.loss = (double)loss[0], .hits = (int64_t)loss[1]};
+    if (!isfinite(result->loss))
+        return onp_fail(err, ONP_E_FAIL, "the loss is %g: lower the learning rate", result->loss);
+    return ONP_OK;
+}
+
+onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const onp_sgd *sgd,
+                          double smoothing, onp_step_result *result, onp_error *err)
+{
+    ONP_TRY(onp_grow(s->ctx, (void **)&s->grads, &s->grads_cap,
+                     (size_t)onp_supernet_path_floats(s->net, path), sizeof *s->grads, err));
+    build_path(s, batch, path, ONP_MODE_TRAIN, s->grads, NULL, smoothing);
+    ONP_TRY(onp_graph_backward(s->g, s->loss, NULL, NULL, err));
+    ONP_TRY(plan_and_run(s, result, err));
+    onp_supernet_sgd(s->net, path, s->grads, sgd->lr, sgd->momentum, sgd->decay);
+    return ONP_OK;
+}
+
+/* ---- gates ---- */
+
+typedef struct probe_args {
+    onp_step *s;
+    const int32_t *path;
+    const bool (*wanted)[ONP_MAX_CANDIDATES];
+} probe_args;
+
+/* G of a candidate whose last batch norm is described by `nodes`, given the gradient of the block's
+ * output. */
+static void add_gate(onp_step *s, const onp_block_nodes *nodes, onp_tid grad, float *gate)
+{
+    const onp_tid in[3] = {grad, nodes->last_raw, nodes->last_stats};
+    const onp_shape vector = onp_graph_shape(s->g, nodes->gamma);
+    const onp_shape both[2] = {vector, vector};
+    const onp_shape scalar = {1, 1, 1, 1};
+    int32_t sums = onp_graph_add_node(s->g, ONP_OP_BN_BWD_SUMS, in, 3, both, 2,
+                                      &(onp_attr){.eps = s->net->bn_eps});
+    if (sums == ONP_NONE)
+        return;
+    const onp_node *n = onp_graph_node(s->g, sums);
+    const onp_tid in_gate[4] = {nodes->gamma, n->out[0], nodes->beta, n->out[1]};
+    int32_t node = onp_graph_add_node(s->g, ONP_OP_GATE, in_gate, 4, &scalar, 1, NULL);
+    if (node != ONP_NONE)
+        onp_graph_bind(s->g, onp_graph_node(s->g, node)->out[0], gate);
+}
+
+/* Runs an undrawn candidate forward on the block's input, for its gate only. */
+static void probe(onp_step *s, int32_t position, int candidate, onp_tid grad)
+{
+    onp_block b = s->net->positions[position].candidate[candidate];
+    b.skip = false; /* G is of the candidate's own output */
+    onp_tid params[ONP_BLOCK_MAX_PARAMS];
+    onp_block_nodes nodes;
+    float *no_stats = NULL;
+    add_params(s, &b, ONP_MODE_TRAIN, s->net->slabs[position][candidate].weights, NULL, &no_stats,
+               params);
+    (void)onp_block_build(s->g, &b, ONP_MODE_TRAIN, s->net->bn_eps, s->input[position], params,
+                          &nodes);
+    add_gate(s, &nodes, grad, &s->gates[position][candidate]);
+}
+
+/* Several positions share an output where the drawn candidate is zero. */
+static onp_status gates_of_tensor(void *user, onp_graph *g, onp_tid tapped, onp_tid grad,
+                                  onp_error *err)
+{
+    const probe_args *a = user;
+    onp_step *s = a->s;
+    for (int32_t i = s->net->n_positions - 1; i >= 0; i--) {
+        const onp_position *position = &s->net->positions[i];
+        if (s->output[i] != tapped || position->n < 2)
+            continue;
+        onp_graph_set_group(g, i);
+        for (int c = 0; c < position->n; c++) {
+            if (position->candidate[c].kind == ONP_BLOCK_ZERO)
+                continue;
+            if (c == a->path[i])
+                add_gate(s, &s->nodes[i], grad, &s->gates[i][c]);
+            else if (a->wanted[i][c])
+                probe(s, i, c, grad);
+        }
+    }
+    return onp_graph_status(g, err);
+}
+
+onp_status onp_step_gates(onp_step *s, int64_t batch, const int32_t *path,
+                          const bool (*wanted)[ONP_MAX_CANDIDATES],
+                          double (*gates)[ONP_MAX_CANDIDATES], onp_step_result *result,
+                          onp_error *err)
+{
+    const onp_supernet *net = s->net;
+    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0);
+    for (int32_t i = 0; i < net->n_positions; i++)
+        if (net->positions[i].n > 1)
+            onp_graph_tap(s->g, s->output[i]);
+    memset(s->gates, 0, (size_t)net->n_positions * sizeof *s->gates);
+    probe_args args = {s, path, wanted};
+    ONP_TRY(onp_graph_status(s->g, err));
+    ONP_TRY(onp_graph_backward(s->g, s->loss, gates_of_tensor, &args, err));
+    ONP_TRY(plan_and_run(s, result, err));
+    for (int32_t i = 0; i < net->n_positions; i++)
+        for (int c = 0; c < ONP_MAX_CANDIDATES; c++)
+            gates[i][c] = (double)s->gates[i][c];
+    return ONP_OK;
+}
+
+/* ---- evaluation ---- */
+
+onp_status onp_step_evaluate(onp_step *s, int64_t batch, const int32_t *path,
+                             onp_step_result *result, onp_error *err)
+{
+    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0);
+    return plan_and_run(s, result, err);
+}
+
+/* Visits the batch norms of a path: `at` is where one's [2][c] begins. */
+typedef void (*stats_visit)(void *user, int64_t at, int64_t c);
+
+static int64_t visit_stats(const onp_step *s, const int32_t *path, stats_visit visit, void *user)
+{
+    int64_t at = 0;
+    for (int32_t i = 0; i < s->net->n_positions; i++) {
+        onp_param_spec specs[ONP_BLOCK_MAX_PARAMS];
+        const int n =
+            onp_block_params(&s->net->positions[i].candidate[path[i]], ONP_MODE_EVAL, specs);
+        for (int k = 0; k < n; k++) {
+            if (specs[k].role != ONP_PARAM_STATS)
+                continue;
+            if (visit != NULL)
+                visit(user, at, specs[k].shape.c);
+            at += onp_shape_count(specs[k].shape);
+        }
+    }
+    return at;
+}
+
+int64_t onp_step_n_stats(const onp_step *s, const int32_t *path)
+{
+    return visit_stats(s, path, NULL, NULL);
+}
+
+typedef struct moment_args {
+    const float *batch;
+    double *sums;
+    const double *all;
+    float *stats;
+    double n_batches;
+} moment_args;
+
+static void add_moments(void *user, int64_t at, int64_t c)
+{
+    const moment_args *a = user;
+    for (int64_t k = at; k < at + c; k++) {
+        const double mean = (double)a->batch[k];
+        a->sums[k] += mean;
+        a->sums[k + c] += (double)a->batch[k + c] + mean * mean;
+    }
+}
+
+static void finish_moments(void *user, int64_t at, int64_t c)
+{
+    const moment_args *a = user;
+    for (int64_t k = at; k < at + c; k++) {
+        const double mean = a->all[k] / a->n_batches;
+        const double variance = a->all[k + c] / a->n_batches - mean * mean;
+        a->stats[k] = (float)mean;
+        a->stats[k + c] = (float)(variance > 0 ? variance : 0);
+    }
+}
+
+onp_status onp_step_statistics(onp_step *s, int64_t batch, const int32_t *path, double *sums,
+                               onp_error *err)
+{
+    const int64_t n = onp_step_n_stats(s, path);
+    ONP_TRY(onp_grow(s->ctx, (void **)&s->stats, &s->stats_cap, (size_t)n, sizeof *s->stats, err));
+    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0);
+    float *at = s->stats;
+    for (int32_t i = 0; i < s->net->n_positions; i++)
+        for (int k = 0; k < s->nodes[i].n_stats; k++) {
+            onp_graph_bind(s->g, s->nodes[i].stats[k], at);
+            at += onp_shape_count(onp_graph_shape(s->g, s->nodes[i].stats[k]));
+        }
+    onp_step_result result;
+    ONP_TRY(plan_and_run(s, &result, err));
+    moment_args args = {.batch = s->stats, .sums = sums};
+    (void)visit_stats(s, path, add_moments, &args);
+    return ONP_OK;
+}
+
+void onp_step_statistics_finish(const onp_step *s, const int32_t *path, const double *sums,
+                                int64_t n_batches, float *stats)
+{
+    moment_args args = {.all = sums, .stats = stats, .n_batches = (double)n_batches};
+    (void)visit_stats(s, path, finish_moments, &args);
+}
+
+onp_status onp_step_infer(onp_step *s, int64_t batch, const int32_t *path, float *stats,
+                          float *logits, onp_step_result *result, onp_error *err)
+{
+    build_path(s, batch, path, ONP_MODE_EVAL, NULL, stats, 0);
+    if (logits != NULL)
+        onp_graph_bind(s->g, s->logits, logits);
+    return plan_and_run(s, result, err);
+}
