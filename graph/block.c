@@ -252,10 +252,12 @@ void onp_block_short_name(const onp_block *b, char name[32])
 
 bool onp_block_equal(const onp_block *a, const onp_block *b)
 {
-    char ka[ONP_BLOCK_KEY], kb[ONP_BLOCK_KEY];
-    onp_block_key(a, ka);
-    onp_block_key(b, kb);
-    return strcmp(ka, kb) == 0;
+    if (a->kind == ONP_BLOCK_ZERO || a->kind != b->kind)
+        return a->kind == b->kind;
+    return a->in_h == b->in_h && a->in_w == b->in_w && a->in_c == b->in_c && a->out_h == b->out_h &&
+           a->out_w == b->out_w && a->out_c == b->out_c && a->kernel == b->kernel &&
+           a->stride == b->stride && a->expand == b->expand && a->mid == b->mid &&
+           a->skip == b->skip;
 }
 
 /* ---- parameters and cost ---- */

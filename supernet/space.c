@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "supernet/alpha.h"
+#include "supernet/supernet.h"
 
-enum { MAX_STAGES = 32, MAX_BLOCKS = 32, MAX_FIXED = 32, MAX_SIZE = 65536 };
+enum { MAX_STAGES = 16, MAX_BLOCKS = 24, MAX_FIXED = 32, MAX_SIZE = 65536 };
+_Static_assert(3 + MAX_FIXED + MAX_STAGES * MAX_BLOCKS <= ONP_MAX_POSITIONS,
+               "a space fits a supernet");
 
 /* ---- the file ---- */
 
@@ -119,7 +121,6 @@ typedef struct reader {
     onp_error *err;
     size_t n_problems;
     onp_space *s;
-    size_t n_blocks; /* made so far */
     int32_t h, w, c; /* the map behind the last position */
 } reader;
 
@@ -201,16 +202,8 @@ static void check_spec(reader *r)
 
 /* ---- positions ---- */
 
-/* The next position, without candidates yet. */
-static onp_space_position *add_position(reader *r, int stage, int block)
-{
-    onp_space_position *p = &r->s->positions[r->s->n_positions++];
-    *p = (onp_space_position){&r->s->blocks[r->n_blocks], 0, stage, block};
-    return p;
-}
-
 /* Completes block b behind the map so far and makes it a candidate of p. */
-static void add_candidate(reader *r, onp_space_position *p, onp_block b, const char *key)
+static void add_candidate(reader *r, onp_position *p, onp_block b, const char *key)
 {
     onp_error e;
     b.in_h = r->h;
@@ -220,29 +213,27 @@ static void add_candidate(reader *r, onp_space_position *p, onp_block b, const c
         problem(r, key, "%s", e.msg);
         return;
     }
-    p->candidates[p->n++] = b;
-    r->n_blocks++;
+    p->candidate[p->n++] = b;
 }
 
 /* The map behind p is the next one's input. */
-static void close_position(reader *r, const onp_space_position *p, const char *key)
+static void close_position(reader *r, const onp_position *p, const char *key)
 {
-    if (p->n == 0) {
-        if (r->n_problems == 0)
-            problem(r, key, "block %d has no candidate: zero is left out where the shape changes",
-                    p->block);
+    if (p->n == 0 && r->n_problems == 0)
+        problem(r, key,
+                "its first block has no candidate: zero is left out where the shape changes");
+    if (p->n == 0)
         return;
-    }
-    r->h = p->candidates[0].out_h;
-    r->w = p->candidates[0].out_w;
-    r->c = p->candidates[0].out_c;
+    r->h = p->candidate[0].out_h;
+    r->w = p->candidate[0].out_w;
+    r->c = p->candidate[0].out_c;
     if (p->n > 1)
         r->s->n_choices++;
 }
 
 static void add_fixed(reader *r, onp_block b, const char *key)
 {
-    onp_space_position *p = add_position(r, 0, 0);
+    onp_position *p = &r->s->positions[r->s->n_positions++];
     if (b.stride > 1 && (r->h < b.stride || r->w < b.stride))
         problem(r, key, "stride %d on a map of %dx%d leaves nothing to shrink", b.stride, r->h,
                 r->w);
@@ -271,7 +262,7 @@ static void add_stage_block(reader *r, size_t stage, int block)
     if (r->h < stride || r->w < stride)
         problem(r, key, "stride %d on a map of %dx%d leaves nothing to shrink", (int)stride, r->h,
                 r->w);
-    onp_space_position *p = add_position(r, (int)stage + 1, block);
+    onp_position *p = &r->s->positions[r->s->n_positions++];
     for (size_t i = 0; i < spec->n_candidates && r->n_problems == 0; i++) {
         const onp_space_candidate *c = &spec->candidates[i];
         if (c->op == ONP_SPACE_MBCONV)
@@ -315,12 +306,11 @@ static void add_positions(reader *r)
 static onp_status allocate(reader *r)
 {
     onp_space *s = r->s;
-    size_t n_fixed = 3 + s->spec.n_fixed, n_searched = 0;
+    size_t n = 3 + s->spec.n_fixed; /* stem, mix, head */
     for (size_t i = 0; i < s->spec.n_stages; i++)
-        n_searched += (size_t)s->spec.stages[i].blocks;
-    s->positions = onp_alloc(s->ctx, n_fixed + n_searched, sizeof *s->positions);
-    s->blocks = onp_alloc(s->ctx, n_fixed + n_searched * s->spec.n_candidates, sizeof *s->blocks);
-    if (s->positions == NULL || s->blocks == NULL)
+        n += (size_t)s->spec.stages[i].blocks;
+    s->positions = onp_alloc(s->ctx, n, sizeof *s->positions);
+    if (s->positions == NULL)
         return onp_fail(r->err, ONP_E_NOMEM, "%s: out of memory for the space", r->name);
     return ONP_OK;
 }
@@ -368,7 +358,6 @@ void onp_space_free(onp_space *s)
         return;
     onp_yaml_release(s->ctx, space_fields, &s->spec);
     onp_free(s->ctx, s->positions);
-    onp_free(s->ctx, s->blocks);
     onp_free(s->ctx, s);
 }
 
@@ -380,7 +369,7 @@ onp_status onp_space_set_classes(onp_space *s, int64_t n_classes, onp_error *err
         return onp_fail(err, ONP_E_RANGE, "space %s: %lld classes, wanted 2..%d", s->spec.name,
                         (long long)n_classes, MAX_SIZE);
     s->spec.classes = n_classes;
-    s->positions[s->n_positions - 1].candidates[0].out_c = (int32_t)n_classes;
+    s->positions[s->n_positions - 1].candidate[0].out_c = (int32_t)n_classes;
     return ONP_OK;
 }
 
@@ -398,7 +387,7 @@ double onp_space_n_vectors(const onp_space *s, uint64_t *exact)
     return product;
 }
 
-static bool contains(const onp_block *blocks, int n, const onp_block *b)
+static bool contains(const onp_block *blocks, int32_t n, const onp_block *b)
 {
     for (int i = 0; i < n; i++)
         if (onp_block_equal(&blocks[i], b))
@@ -406,8 +395,8 @@ static bool contains(const onp_block *blocks, int n, const onp_block *b)
     return false;
 }
 
-onp_status onp_space_blocks(const onp_context *ctx, const onp_space *s, onp_block **blocks, int *n,
-                            onp_error *err)
+onp_status onp_space_blocks(const onp_context *ctx, const onp_space *s, onp_block **blocks,
+                            int32_t *n, onp_error *err)
 {
     size_t most = 0;
     for (int i = 0; i < s->n_positions; i++)
@@ -415,10 +404,10 @@ onp_status onp_space_blocks(const onp_context *ctx, const onp_space *s, onp_bloc
     onp_block *all = onp_alloc(ctx, most, sizeof *all);
     if (all == NULL)
         return onp_fail(err, ONP_E_NOMEM, "space %s: out of memory for its blocks", s->spec.name);
-    int count = 0;
+    int32_t count = 0;
     for (int i = 0; i < s->n_positions; i++)
         for (int j = 0; j < s->positions[i].n; j++) {
-            const onp_block *b = &s->positions[i].candidates[j];
+            const onp_block *b = &s->positions[i].candidate[j];
             if (b->kind != ONP_BLOCK_ZERO && !contains(all, count, b))
                 all[count++] = *b;
         }

@@ -6,9 +6,9 @@
  *
  *     onp_space *space;
  *     ONP_TRY(onp_space_load(ctx, "configs/spaces/mbconv-28.yaml", NULL, &space, err));
- *     int *choice = onp_alloc(ctx, (size_t)space->n_positions, sizeof *choice);
- *     ONP_TRY_GOTO(onp_space_path_parse(space, "3x3e6", choice, err));
- *     const onp_block *b = &space->positions[2].candidates[choice[2]];
+ *     int32_t path[ONP_MAX_POSITIONS];
+ *     ONP_TRY_GOTO(onp_space_path_parse(space, "3x3e6", path, err));
+ *     const onp_block *b = &space->positions[2].candidate[path[2]];
  *   done:
  *     onp_space_free(space);
  */
@@ -17,7 +17,7 @@
 
 #include "base/strbuf.h"
 #include "base/yaml.h"
-#include "graph/block.h"
+#include "supernet/position.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,26 +50,20 @@ typedef struct onp_space_spec {
     int64_t mix_channels, classes;
 } onp_space_spec;
 
-/* One place of the network. Where it has one candidate, it is fixed. */
-typedef struct onp_space_position {
-    onp_block *candidates; /* in the order of the file; zero left out where the shape changes */
-    int n;
-    int stage, block; /* 1-based; 0 outside the stages */
-} onp_space_position;
-
 typedef struct onp_space {
     const onp_context *ctx; /* borrowed */
     onp_space_spec spec;
-    onp_space_position *positions; /* the first is the stem, the last the head */
-    int n_positions;
-    int n_choices;     /* positions with more than one candidate */
-    onp_block *blocks; /* what the positions point into */
+    /* The first is the stem, the last the head. Candidates are in the order of the file, complete;
+     * zero is left out where the shape changes. A position with one candidate is fixed. */
+    onp_position *positions;
+    int32_t n_positions;
+    int32_t n_choices; /* positions with more than one candidate */
 } onp_space;
 
 /*
- * Reads a space. Every problem is appended to `problems` (may be NULL) as one line
+ * Reads a space. Every problem in it is appended to `problems` (may be NULL) as one line
  * "file:line:col: error: ...". *out: onp_space_free; ctx must outlive it. Errors: ONP_E_CONFIG (err
- * holds the first problem), ONP_E_NOMEM.
+ * holds the first; a file that cannot be read or parsed is in err alone), ONP_E_NOMEM.
  */
 onp_status onp_space_load(const onp_context *ctx, const char *path, onp_strbuf *problems,
                           onp_space **out, onp_error *err) ONP_MUST_USE;
@@ -90,16 +84,16 @@ double onp_space_n_vectors(const onp_space *s, uint64_t *exact);
  * The distinct blocks of the space that cost something (zero left out), in the order of the
  * network. blocks: onp_free. Errors: ONP_E_NOMEM.
  */
-onp_status onp_space_blocks(const onp_context *ctx, const onp_space *s, onp_block **blocks, int *n,
-                            onp_error *err) ONP_MUST_USE;
+onp_status onp_space_blocks(const onp_context *ctx, const onp_space *s, onp_block **blocks,
+                            int32_t *n, onp_error *err) ONP_MUST_USE;
 
 /*
  * Reads a path: one candidate for all positions with a choice, or one for each of them, joined by
  * commas. A candidate is its short name ("3x3e6") or its index in the file's list, from 0. choice:
  * n_positions indices into the candidates of each position, 0 where it is fixed. Errors:
- * ONP_E_USAGE naming the block and what it may be; choice is then undefined.
+ * ONP_E_USAGE naming the block and what it may be; path is then undefined.
  */
-onp_status onp_space_path_parse(const onp_space *s, const char *text, int *choice,
+onp_status onp_space_path_parse(const onp_space *s, const char *text, int32_t *path,
                                 onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus

@@ -45,26 +45,40 @@ static onp_status resolve(const onp_space *s, const char *token, size_t length, 
                     length < 40 ? (int)length : 40, token, s->spec.name, list);
 }
 
-/* Index of a name among the candidates of position p; `nth` counts the blocks with a choice. */
-static onp_status find(const onp_space *s, const onp_space_position *p, int nth, const char *name,
-                       int *choice, onp_error *err)
+/* Which block of the stages a position is, both from 1. */
+static void locate(const onp_space *s, int32_t position, int *stage, int *block)
 {
+    int64_t i = position - 1 - (int64_t)s->spec.n_fixed;
+    *stage = 0;
+    while (i >= s->spec.stages[*stage].blocks)
+        i -= s->spec.stages[(*stage)++].blocks;
+    *stage += 1;
+    *block = (int)i + 1;
+}
+
+/* Index of a name among the candidates of a position; `nth` counts the blocks with a choice. */
+static onp_status find(const onp_space *s, int32_t position, int nth, const char *name,
+                       int32_t *index, onp_error *err)
+{
+    const onp_position *p = &s->positions[position];
     char list[LIST] = "", other[NAME];
-    for (int i = 0; i < p->n; i++) {
-        onp_block_short_name(&p->candidates[i], other);
+    for (int32_t i = 0; i < p->n; i++) {
+        onp_block_short_name(&p->candidate[i], other);
         if (strcmp(name, other) == 0) {
-            *choice = i;
+            *index = i;
             return ONP_OK;
         }
         append_name(list, other);
     }
     /* every candidate of the file but zero is in every position */
-    const onp_block *b = &p->candidates[0];
+    const onp_block *b = &p->candidate[0];
+    int stage, block;
+    locate(s, position, &stage, &block);
     return onp_fail(
         err, ONP_E_USAGE,
         "path: block %d of %d (stage %d, block %d) cannot be %s, since its shape changes "
         "from %dx%dx%d to %dx%dx%d: wanted one of %s",
-        nth, s->n_choices, p->stage, p->block, name, b->in_h, b->in_w, b->in_c, b->out_h, b->out_w,
+        nth, s->n_choices, stage, block, name, b->in_h, b->in_w, b->in_c, b->out_h, b->out_w,
         b->out_c, list);
 }
 
@@ -76,7 +90,7 @@ static int count_tokens(const char *text)
     return n;
 }
 
-onp_status onp_space_path_parse(const onp_space *s, const char *text, int *choice, onp_error *err)
+onp_status onp_space_path_parse(const onp_space *s, const char *text, int32_t *path, onp_error *err)
 {
     int n_tokens = count_tokens(text), nth = 0;
     char name[NAME];
@@ -85,8 +99,8 @@ onp_status onp_space_path_parse(const onp_space *s, const char *text, int *choic
                         "path: %d candidates, wanted one for all blocks or one for each of the %d "
                         "blocks with a choice",
                         n_tokens, s->n_choices);
-    for (int i = 0; i < s->n_positions; i++) {
-        choice[i] = 0;
+    for (int32_t i = 0; i < s->n_positions; i++) {
+        path[i] = 0;
         if (s->positions[i].n == 1)
             continue;
         size_t length = strcspn(text, ",");
@@ -94,7 +108,7 @@ onp_status onp_space_path_parse(const onp_space *s, const char *text, int *choic
         if (st != ONP_OK && n_tokens > 1)
             return onp_fail_prefix(err, st, "block %d of %d: ", nth + 1, s->n_choices);
         ONP_TRY(st);
-        ONP_TRY(find(s, &s->positions[i], ++nth, name, &choice[i], err));
+        ONP_TRY(find(s, i, ++nth, name, &path[i], err));
         if (n_tokens > 1)
             text += length + (text[length] == ',');
     }
