@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/dataset.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/format.h"
+
+const char *const onp_dataset_formats[] = {
+#define ONP_X(id, name) name,
+    ONP_FORMAT_LIST(ONP_X)
+#undef ONP_X
+        NULL};
+
+static const onp_format *const formats[] = {
+#define ONP_X(id, name) &onp_format_##id,
+    ONP_FORMAT_LIST(ONP_X)
+#undef ONP_X
+};
+
+/* Part of every identity: a new one makes all packs anew, as a change of what a format decodes to
+ * must. */
+#define IDENTITY_VERSION 1
+
+static const onp_format *find_format(const char *name, onp_error *err)
+{
+    for (size_t i = 0; i < ONP_COUNT(formats); i++)
+        if (strcmp(name, onp_dataset_formats[i]) == 0)
+            return formats[i];
+#define ONP_X(id, known) " " known
+    (void)onp_fail(err, ONP_E_CONFIG,
+                   "data format is \"%s\", wanted one of:" ONP_FORMAT_LIST(ONP_X), name);
+#undef ONP_X
+    return NULL;
+}
+
+/* SHA-256 of format, part and what the format says of its source. */
+static onp_status hash_source(const onp_context *ctx, const onp_format *format,
+                              const onp_source *source, char hash[ONP_SHA256_HEX], onp_error *err)
+{
+    onp_strbuf identity;
+    onp_strbuf_init(&identity, ctx);
+    onp_strbuf_addf(&identity, "onepath data %d\nformat %s\npart %d\n", IDENTITY_VERSION,
+                    source->format, (int)source->part);
+    onp_status st = format->identify(ctx, source, &identity, err);
+    if (st == ONP_OK)
+        st = onp_strbuf_status(&identity, err);
+    if (st == ONP_OK)
+        onp_sha256(identity.text, identity.length, hash);
+    onp_strbuf_reset(&identity);
+    return st;
+}
+
+static onp_status build(const onp_context *ctx, const onp_format *format, const onp_source *source,
+                        const char *path, const char *hash, onp_error *err)
+{
+    onp_status st = ONP_OK;
+    onp_pack_writer *pack = NULL;
+    ONP_TRY(onp_dir_make(source->cache_dir, err));
+    ONP_TRY_GOTO(onp_pack_new(ctx, path, hash, &pack, err));
+    ONP_TRY_GOTO(format->decode(ctx, source, pack, err));
+    ONP_TRY_GOTO(onp_pack_commit(pack, err));
+done:
+    onp_pack_free(pack);
+    return st;
+}
+
+onp_status onp_dataset_open(const onp_context *ctx, const onp_source *source, onp_dataset *out,
+                            onp_error *err)
+{
+    char hash[ONP_SHA256_HEX], name[ONP_SHA256_HEX + 8], path[PATH_MAX];
+    onp_error cached = {0};
+    *out = (onp_dataset){0};
+    const onp_format *format = find_format(source->format, err);
+    if (format == NULL)
+        return ONP_E_CONFIG;
+    ONP_TRY(hash_source(ctx, format, source, hash, err));
+    (void)snprintf(name, sizeof name, "%s.pack", hash);
+    ONP_TRY(onp_path_join(path, sizeof path, source->cache_dir, name, err));
+    if (onp_file_exists(path)) {
+        onp_status st = onp_pack_open(ctx, path, hash, out, &cached);
+        if (st == ONP_OK)
+            return ONP_OK;
+        if (st != ONP_E_FORMAT)
+            return onp_fail(err, st, "%s", cached.msg);
+        onp_log(ctx, ONP_LOG_WARN, "%s; making it anew", cached.msg);
+    }
+    ONP_TRY(build(ctx, format, source, path, hash, err));
+    return onp_pack_open(ctx, path, hash, out, err);
+}
+
+void onp_dataset_close(onp_dataset *ds)
+{
+    if (ds->class_names != NULL)
+        onp_free(ds->ctx, ds->class_names);
+    onp_file_unmap(&ds->file);
+    *ds = (onp_dataset){0};
+}
+
+size_t onp_dataset_image_bytes(const onp_dataset *ds)
+{
+    return (size_t)ds->h * (size_t)ds->w * (size_t)ds->c;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A data set: labelled images of one size, decoded once into a pack file that is mapped read-only.
+ *
+ *     onp_source source = {.format = "idx", .part = ONP_PART_TRAIN, .path = folder,
+ *                          .cache_dir = cache};
+ *     onp_dataset ds;
+ *     ONP_TRY(onp_dataset_open(ctx, &source, &ds, err));
+ *     const uint8_t *image = ds.images + (size_t)i * onp_dataset_image_bytes(&ds);
+ *     onp_dataset_close(&ds);
+ *
+ * The pack file's name is a hash of the source's bytes and options, so that a changed source gives
+ * another file. A format is one source file and one line in ONP_FORMAT_LIST (see data/format.h).
+ */
+#ifndef ONP_DATA_DATASET_H
+#define ONP_DATA_DATASET_H
+
+#include "base/file.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What no data set may exceed; checked before anything is allocated. */
+#define ONP_DATA_MAX_IMAGES   ((int64_t)1 << 28)
+#define ONP_DATA_MAX_SIDE     4096
+#define ONP_DATA_MAX_CHANNELS 4
+#define ONP_DATA_MAX_CLASSES  65536
+#define ONP_DATA_MAX_BYTES    ((int64_t)1 << 40)
+
+/* identifier, name in configs */
+#define ONP_FORMAT_LIST(X)                                                                         \
+    X(idx, "idx")                                                                                  \
+    X(generated, "generated")
+
+/* The names, ended by NULL: what a config may choose from. */
+extern const char *const onp_dataset_formats[];
+
+typedef enum onp_part { ONP_PART_TRAIN, ONP_PART_TEST } onp_part;
+
+/*
+ * Where a data set comes from; strings are borrowed for the call.
+ *
+ * idx: path is a folder with {train|t10k}-images-idx{3|4}-ubyte and {train|t10k}-labels-idx1-ubyte,
+ * each plain or with .gz. generated: no path; see data/generate.h.
+ */
+typedef struct onp_source {
+    const char *format; /* one of onp_dataset_formats */
+    onp_part part;
+    const char *path;
+    const char *cache_dir; /* folder of pack files, made when missing */
+    int n_classes;         /* labels must be below it; 0: the largest label + 1. Give the training
+                              set's for the test set */
+    int64_t n_images;      /* generated: how many; 0: 20,000 to train, 4,000 to test */
+    uint64_t seed;         /* generated */
+} onp_source;
+
+/* Read-only to all but open and close; threads may share it. */
+typedef struct onp_dataset {
+    int64_t n;
+    int h, w, c, n_classes;
+    const uint8_t *images;    /* (n, h, w, c) */
+    const int32_t *labels;    /* (n), each in 0 .. n_classes-1 */
+    const char **class_names; /* (n_classes) */
+    char hash[ONP_SHA256_HEX];
+    onp_mapped_file file;   /* what images and labels point into */
+    const onp_context *ctx; /* borrowed until close */
+} onp_dataset;
+
+/*
+ * Maps the pack file of the source, making it first when it is not in the cache. One in the cache
+ * that is truncated, foreign or of another version is replaced, with a warning in the log.
+ * On failure *out is all zero.
+ * Errors: ONP_E_CONFIG (unknown format, option out of range), ONP_E_FORMAT (the source is missing
+ * or not what it should be: the file, the value seen and the value wanted), ONP_E_IO, ONP_E_NOMEM.
+ */
+onp_status onp_dataset_open(const onp_context *ctx, const onp_source *source, onp_dataset *out,
+                            onp_error *err) ONP_MUST_USE;
+void onp_dataset_close(onp_dataset *ds); /* all zero is allowed, and what it becomes */
+
+/* h * w * c */
+size_t onp_dataset_image_bytes(const onp_dataset *ds);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/split.h"
+
+#include "base/philox.h"
+
+/* Per class, and the order of images; one block each, alive during onp_split_make. */
+typedef struct workspace {
+    int64_t *order;      /* (n) permutation of the data set */
+    int64_t *present;    /* (n_classes) images there are */
+    int64_t *used;       /* (n_classes) of them, what limit leaves */
+    int64_t *validation; /* (n_classes) of those, what is held out */
+    int64_t *seen;       /* (n_classes) images met so far */
+} workspace;
+
+static onp_status allocate(const onp_context *ctx, const onp_dataset *ds, workspace *ws,
+                           onp_error *err)
+{
+    size_t classes = (size_t)ds->n_classes;
+    ws->order = onp_alloc(ctx, (size_t)ds->n, sizeof *ws->order);
+    ws->present = onp_alloc(ctx, classes * 4, sizeof *ws->present);
+    if (ws->order == NULL || ws->present == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "split: out of memory for %lld images", (long long)ds->n);
+    ws->used = ws->present + classes;
+    ws->validation = ws->used + classes;
+    ws->seen = ws->validation + classes;
+    return ONP_OK;
+}
+
+/* Fisher and Yates' shuffle of 0 .. n-1. */
+static void permute(uint64_t seed, int64_t n, int64_t *order)
+{
+    onp_rng r = onp_rng_make(seed, ONP_RNG_SPLIT);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t j = (int64_t)onp_rng_below(r, (uint64_t)i, 0, 0, (uint64_t)i + 1);
+        if (j < i)
+            order[i] = order[j];
+        order[j] = i;
+    }
+}
+
+/* Deals `total` (at most the sum of `present`) to the classes in turn. */
+static void deal(int64_t total, const int64_t *present, int n_classes, int64_t *quota)
+{
+    for (int k = 0; total > 0; k = (k + 1) % n_classes) {
+        if (quota[k] == present[k])
+            continue;
+        quota[k]++;
+        total--;
+    }
+}
+
+static onp_status count_classes(const onp_dataset *ds, int64_t *present, onp_error *err)
+{
+    for (int64_t i = 0; i < ds->n; i++)
+        present[ds->labels[i]]++;
+    for (int k = 0; k < ds->n_classes; k++)
+        if (present[k] == 0)
+            return onp_fail(err, ONP_E_FORMAT,
+                            "split: class %d (\"%s\") has no image, wanted at least 1 of each of "
+                            "the %d classes",
+                            k, ds->class_names[k], ds->n_classes);
+    return ONP_OK;
+}
+
+static onp_status check_training_left(const onp_dataset *ds, const workspace *ws, onp_error *err)
+{
+    for (int k = 0; k < ds->n_classes; k++)
+        if (ws->used[k] == ws->validation[k])
+            return onp_fail(err, ONP_E_CONFIG,
+                            "split: class %d (\"%s\") keeps no training image: %lld of its %lld "
+                            "are used, %lld go to validation",
+                            k, ds->class_names[k], (long long)ws->used[k],
+                            (long long)ws->present[k], (long long)ws->validation[k]);
+    return ONP_OK;
+}
+
+static void distribute(const onp_dataset *ds, workspace *ws, onp_split *split)
+{
+    for (int64_t i = 0; i < ds->n; i++) {
+        int32_t k = ds->labels[ws->order[i]];
+        int64_t rank = ws->seen[k]++;
+        if (rank < ws->validation[k])
+            split->validation[split->n_validation++] = ws->order[i];
+        else if (rank < ws->used[k])
+            split->train[split->n_train++] = ws->order[i];
+    }
+}
+
+onp_status onp_split_make(const onp_context *ctx, const onp_dataset *ds,
+                          const onp_split_options *options, onp_split *out, onp_error *err)
+{
+    *out = (onp_split){0};
+    if (options->limit < 0 || options->limit > ds->n)
+        return onp_fail(err, ONP_E_CONFIG, "limit: %lld images, wanted 0..%lld, which there are",
+                        (long long)options->limit, (long long)ds->n);
+    int64_t n = options->limit > 0 ? options->limit : ds->n;
+    if (options->validation < 0 || options->validation >= n)
+        return onp_fail(err, ONP_E_CONFIG,
+                        "validation: %lld images, wanted 0..%lld of the %lld used",
+                        (long long)options->validation, (long long)n - 1, (long long)n);
+
+    workspace ws = {0};
+    onp_split split = {.ctx = ctx};
+    onp_status st = ONP_OK;
+    ONP_TRY_GOTO(allocate(ctx, ds, &ws, err));
+    ONP_TRY_GOTO(count_classes(ds, ws.present, err));
+    deal(n, ws.present, ds->n_classes, ws.used);
+    deal(options->validation, ws.used, ds->n_classes, ws.validation);
+    ONP_TRY_GOTO(check_training_left(ds, &ws, err));
+    split.train = onp_alloc(ctx, (size_t)(n - options->validation), sizeof *split.train);
+    split.validation = onp_alloc(ctx, (size_t)options->validation, sizeof *split.validation);
+    if (split.train == NULL || split.validation == NULL) {
+        st = onp_fail(err, ONP_E_NOMEM, "split: out of memory for %lld images", (long long)n);
+        goto done;
+    }
+    permute(options->seed, ds->n, ws.order);
+    distribute(ds, &ws, &split);
+    *out = split;
+    split = (onp_split){0};
+done:
+    onp_split_free(&split);
+    onp_free(ctx, ws.present);
+    onp_free(ctx, ws.order);
+    return st;
+}
+
+void onp_split_free(onp_split *split)
+{
+    if (split->ctx != NULL) {
+        onp_free(split->ctx, split->train);
+        onp_free(split->ctx, split->validation);
+    }
+    *split = (onp_split){0};
+}
