@@ -294,7 +294,7 @@ static onp_status read_node(reader *r, size_t index, onp_error *err)
     const json_t *object = json_array_get(r->nodes, index);
     (void)snprintf(r->where, sizeof r->where, "node %zu", index);
     ONP_TRY(known_keys(object, keys, ONP_COUNT(keys), r->where, err));
-    onp_op op;
+    onp_op op = ONP_OP_COUNT;
     onp_attr attr;
     int32_t group;
     ONP_TRY(get_op(object, &op, r->where, err));
