@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration of a search: a YAML file bound to a plain struct (DESIGN part 7 shows one),
+ * with overrides.
+ *
+ *     onp_config cfg;
+ *     ONP_TRY(onp_config_load(ctx, "quickstart.yaml", sets, n_sets, &problems, &cfg, err));
+ *     ...
+ *     onp_config_free(&cfg);
+ */
+#ifndef ONP_SEARCH_CONFIG_H
+#define ONP_SEARCH_CONFIG_H
+
+#include "base/yaml.h"
+#include "supernet/space.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum onp_gradient_mode { ONP_GRADIENT_ALL_PATHS, ONP_GRADIENT_TWO_PATHS } onp_gradient_mode;
+typedef enum onp_loss_kind { ONP_LOSS_HINGE, ONP_LOSS_ADD_LINEAR, ONP_LOSS_MUL_LOG } onp_loss_kind;
+
+typedef struct onp_loss_config {
+    int kind;           /* onp_loss_kind */
+    double lambda;      /* hinge, add-linear: weight of the latency term */
+    double alpha, beta; /* mul-log */
+    int64_t unit_ns;    /* mul-log: what E and T are counted in (default 1ms) */
+} onp_loss_config;
+
+typedef struct onp_config {
+    int64_t schema; /* 1 */
+    int64_t seed;
+    struct {
+        int format;         /* index into onp_dataset_formats */
+        char *train, *test; /* NULL for format generated */
+        char *cache; /* folder of pack files; NULL: $XDG_CACHE_HOME/onepath or ~/.cache/onepath */
+        int64_t validation; /* images in all */
+        int64_t limit;      /* 0: all training images */
+        struct {
+            int64_t pad;
+            bool flip;
+        } augment;
+    } data;
+    char *space_path;
+    struct {
+        char *device; /* "this-machine", or a device of the table */
+        onp_yaml_target latency;
+        int64_t threads; /* of the platform, not of the search */
+    } target;
+    struct {
+        int gradient; /* onp_gradient_mode */
+        onp_loss_config loss;
+        int64_t warmup_epochs, epochs, batch;
+        struct {
+            double lr, momentum, decay, smoothing;
+        } weights;
+        struct {
+            int64_t every;
+            double lr; /* 0: 4 / planned architecture steps */
+            bool skip_first_epoch;
+        } architecture;
+        struct {
+            double below; /* 0: never */
+            int64_t from_epoch;
+        } prune;
+    } search;
+    struct {
+        int64_t epochs, batch;
+        double lr, momentum, decay, smoothing;
+        bool inherit; /* start from the supernet's weights */
+    } train;
+
+    onp_space *space; /* loaded from space_path; owned */
+    char path[1024];  /* of the file */
+    const onp_context *ctx;
+} onp_config;
+
+/*
+ * Reads path, applies `sets` ("search.loss.lambda=0"), checks everything, loads the space. Every
+ * problem goes to `problems` (may be NULL) as one line file:line:col: error: ...; err holds the
+ * first. On failure *out is all zero. Errors: ONP_E_CONFIG, ONP_E_USAGE (a malformed override),
+ * ONP_E_NOMEM.
+ */
+onp_status onp_config_load(const onp_context *ctx, const char *path, const char *const *sets,
+                           size_t n_sets, onp_strbuf *problems, onp_config *out,
+                           onp_error *err) ONP_MUST_USE;
+void onp_config_free(onp_config *cfg); /* all zero allowed */
+
+/* The effective configuration as YAML: every key with its value. */
+onp_status onp_config_emit(const onp_config *cfg, onp_strbuf *out, onp_error *err) ONP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

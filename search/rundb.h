@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The database of one run: metrics, alpha history, events and the latencies the search used. Rows
+ * carry a `tick`, the number of steps the run has taken, so that a resumed run can delete what is
+ * newer than its checkpoint.
+ *
+ *     ONP_TRY(onp_rundb_open(ctx, "runs/x/run.db", &db, err));
+ *     ONP_TRY_GOTO(onp_rundb_begin(db, err));
+ *     ONP_TRY_GOTO(onp_rundb_metric(db, tick, "search", epoch, "validation_accuracy", 0.9, err));
+ *     ONP_TRY_GOTO(onp_rundb_commit(db, err));
+ *   done:
+ *     onp_rundb_close(db);
+ *
+ * Errors of all: ONP_E_FORMAT (damaged or foreign file), ONP_E_FAIL (locked, disk full), with
+ * SQLite's text.
+ */
+#ifndef ONP_SEARCH_RUNDB_H
+#define ONP_SEARCH_RUNDB_H
+
+#include "base/context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct onp_rundb onp_rundb;
+
+/* Opens or makes the database. */
+onp_status onp_rundb_open(const onp_context *ctx, const char *path, onp_rundb **out,
+                          onp_error *err) ONP_MUST_USE;
+/* Leaves WAL mode, so that the folder can be copied, and closes. NULL allowed. */
+void onp_rundb_close(onp_rundb *db);
+
+/* One transaction for what follows; rows outside one are each their own. */
+onp_status onp_rundb_begin(onp_rundb *db, onp_error *err) ONP_MUST_USE;
+onp_status onp_rundb_commit(onp_rundb *db, onp_error *err) ONP_MUST_USE;
+void onp_rundb_rollback(onp_rundb *db);
+
+/* phase: "warmup", "search", "train", "result". */
+onp_status onp_rundb_metric(onp_rundb *db, int64_t tick, const char *phase, int64_t epoch,
+                            const char *name, double value, onp_error *err) ONP_MUST_USE;
+/* p of one candidate; alive: not pruned. */
+onp_status onp_rundb_alpha(onp_rundb *db, int64_t tick, int64_t epoch, int position, int candidate,
+                           const char *name, double alpha, double p, bool alive,
+                           onp_error *err) ONP_MUST_USE;
+/* Something that happened: kind "prune", "resume", "warning", ...; text for people. */
+onp_status onp_rundb_event(onp_rundb *db, int64_t tick, const char *phase, int64_t epoch,
+                           const char *kind, const char *text, onp_error *err) ONP_MUST_USE;
+
+/* The latency the run uses for a block key, in nanoseconds. Set once at the start (or resume keeps
+ * it); source and quality as in the latency table. */
+onp_status onp_rundb_latency_set(onp_rundb *db, const char *key, int64_t ns, const char *source,
+                                 const char *quality, onp_error *err) ONP_MUST_USE;
+/* ONP_E_MISSING when there is none. */
+onp_status onp_rundb_latency_get(onp_rundb *db, const char *key, int64_t *ns,
+                                 onp_error *err) ONP_MUST_USE;
+/* SHA-256 over all (key, ns) in key order; 64 hex digits. n (may be NULL): how many. */
+onp_status onp_rundb_latency_hash(onp_rundb *db, char hex[65], int64_t *n,
+                                  onp_error *err) ONP_MUST_USE;
+
+/* Deletes metrics, alpha rows and events with a tick above this one. */
+onp_status onp_rundb_forget_after(onp_rundb *db, int64_t tick, onp_error *err) ONP_MUST_USE;
+
+/* The newest value of a metric, or ONP_E_MISSING. phase NULL: any. */
+onp_status onp_rundb_metric_last(onp_rundb *db, const char *phase, const char *name, double *value,
+                                 onp_error *err) ONP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
