@@ -8,6 +8,7 @@ static onp_status status_of(int code)
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR: /* a statement of ours that does not fit the tables */
         return ONP_E_FORMAT;
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
@@ -102,12 +103,7 @@ onp_sql_value onp_sql_blob(const void *v, size_t size)
 onp_status onp_sql_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, onp_error *err)
 {
     int code = sqlite3_prepare_v2(db, sql, -1, out, NULL);
-    if (code == SQLITE_OK)
-        return ONP_OK;
-    if ((code & 0xff) == SQLITE_ERROR)
-        return onp_fail(err, ONP_E_FORMAT, "%s: not the tables that its version has: %s",
-                        file_of(db), sqlite3_errmsg(db));
-    return onp_sql_fail(db, code, sql, err);
+    return code == SQLITE_OK ? ONP_OK : onp_sql_fail(db, code, sql, err);
 }
 
 static int bind_one(sqlite3_stmt *q, int i, const onp_sql_value *v)

@@ -11,9 +11,9 @@
  *     st = onp_sql_end(&tx, st, err);            // commits, or rolls back when st is a failure
  *
  * Every function that fails names the file, what was done and SQLite's text. Errors, beside those
- * listed: ONP_E_FORMAT (corrupt, not a database), ONP_E_RANGE (a constraint refused the row),
- * ONP_E_IO (disk full, no permission), ONP_E_NOMEM, ONP_E_FAIL (locked by another process for
- * longer than ONP_SQL_BUSY_MS; anything else).
+ * listed: ONP_E_FORMAT (corrupt, not a database, not the tables that a statement wants),
+ * ONP_E_RANGE (a constraint refused the row), ONP_E_IO (disk full, no permission), ONP_E_NOMEM,
+ * ONP_E_FAIL (locked by another process for longer than ONP_SQL_BUSY_MS; anything else).
  */
 #ifndef ONP_LATENCY_TABLE_SQL_H
 #define ONP_LATENCY_TABLE_SQL_H
@@ -80,8 +80,7 @@ onp_sql_value onp_sql_real(double v);
 onp_sql_value onp_sql_text(const char *v); /* NULL is NULL */
 onp_sql_value onp_sql_blob(const void *v, size_t size);
 
-/* A statement that does not fit the tables is ONP_E_FORMAT: the file is not what it says. Release
- * with sqlite3_finalize. */
+/* Release with sqlite3_finalize. */
 onp_status onp_sql_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out,
                            onp_error *err) ONP_MUST_USE;
 /* Resets q and binds values to parameters 1..n. */

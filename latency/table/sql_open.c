@@ -113,12 +113,12 @@ static onp_status check_database(sqlite3 *db, const char *path, const onp_sql_sc
     bool empty = false;
     ONP_TRY(prepare_connection(db, err));
     ONP_TRY(is_empty(db, &empty, err));
+    ONP_TRY(check_size(db, path, err)); /* before create: a file of one byte passes for empty */
     if (empty && mode == ONP_SQL_EXISTING)
         return onp_fail(err, ONP_E_FORMAT, "%s: empty, wanted a onepath %s", path, schema->what);
     if (empty)
         ONP_TRY(create(db, schema, err));
     ONP_TRY(check_version(db, path, schema, err));
-    ONP_TRY(check_size(db, path, err));
     ONP_TRY(check_pages(db, path, err));
     /* WAL lets readers go on while another process writes. Where it cannot be had (the other
      * process is busy, a file system without shared memory) the rollback journal does. */

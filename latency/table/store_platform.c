@@ -60,7 +60,6 @@ static onp_status none_found(onp_store *s, const char *name, onp_error *err)
 static onp_status several_found(onp_store *s, const char *name, const onp_strbuf *list,
                                 onp_error *err)
 {
-    ONP_TRY(onp_strbuf_status(list, err));
     return onp_fail(err, ONP_E_USAGE,
                     "%s: several platforms match \"%s\"; name one by its signature:%s",
                     onp_store_path(s), name, list->text);
@@ -84,6 +83,7 @@ onp_status onp_store_platform_find(onp_store *s, const char *name, int64_t *id, 
         onp_strbuf_addf(&list, " %s (%s)", text(q, 1), text(q, 2));
         ONP_TRY_GOTO(onp_sql_step(q, &row, err));
     }
+    ONP_TRY_GOTO(onp_strbuf_status(&list, err));
     if (n == 1)
         *id = seen;
     else
