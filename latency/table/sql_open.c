@@ -70,7 +70,8 @@ static onp_status check_size(sqlite3 *db, const char *path, onp_error *err)
     struct stat file;
     int64_t page_size = 0;
     ONP_TRY(query_int(db, "PRAGMA page_size", &page_size, err));
-    if (stat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size % page_size != 0)
+    if (page_size > 0 && stat(path, &file) == 0 && S_ISREG(file.st_mode) &&
+        file.st_size % page_size != 0)
         return onp_fail(err, ONP_E_FORMAT,
                         "%s: truncated: %lld bytes, wanted a multiple of the page size %" PRId64,
                         path, (long long)file.st_size, page_size);

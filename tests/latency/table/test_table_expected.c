@@ -109,7 +109,7 @@ static void pruned_and_missing(void **state)
 static void bad_probabilities(void **state)
 {
     (void)state;
-    const double bad[3] = {NAN, INFINITY, -0.1};
+    const double bad[3] = {(double)NAN, (double)INFINITY, -0.1};
     const int64_t f[1] = {10};
     for (int i = 0; i < 3; i++) {
         const onp_block_rows rows = {&bad[i], f, 1};

@@ -242,7 +242,7 @@ static void a_long_list_is_cut_not_lost(void **state)
 static void bad_weights(void **state)
 {
     onp_test_table *t = *state;
-    const double bad[] = {NAN, INFINITY, -1};
+    const double bad[] = {(double)NAN, (double)INFINITY, -1};
     onp_estimate_total total;
     for (size_t i = 0; i < ONP_COUNT(bad); i++) {
         const onp_weighted_key term = {ONP_TEST_KEY_A, bad[i]};
