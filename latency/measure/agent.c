@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "latency/measure/agent.h"
+
+#include "graph/plan.h"
+#include "latency/measure/line.h"
+#include "latency/measure/protocol.h"
+#include "latency/measure/synthetic.h"
+
+typedef struct agent {
+    const onp_context *ctx;
+    onp_runner_facts facts;
+    onp_plan *plan; /* its memory is kept from graph to graph */
+    onp_strbuf answer;
+    bool over;
+} agent;
+
+static void run_plan(void *user)
+{
+    onp_plan_run(user);
+}
+
+static onp_status measure_graph(agent *a, onp_graph *g, const onp_stop_rule *rule,
+                                onp_timing *timing, onp_error *err)
+{
+    if (onp_graph_n_nodes(g) == 0)
+        return onp_fail(err, ONP_E_RANGE, "graph: has no nodes");
+    float *memory = NULL;
+    ONP_TRY(onp_synthetic_fill(a->ctx, g, 1, a->facts.batch, &memory, err));
+    onp_status st = onp_plan_make(a->plan, g, NULL, err);
+    const size_t arena = st == ONP_OK ? onp_plan_get_info(a->plan).arena_bytes : 0;
+    if (arena > ONP_SYNTHETIC_MAX_BYTES) /* reserved, not yet touched */
+        st = onp_fail(err, ONP_E_RANGE, "graph: needs an arena of %zu MiB, wanted at most %zu",
+                      arena / ONP_MIB, ONP_SYNTHETIC_MAX_BYTES / ONP_MIB);
+    if (st == ONP_OK)
+        st = onp_timing_measure(a->ctx, run_plan, a->plan, rule, NULL, timing, err);
+    onp_free(a->ctx, memory);
+    return st;
+}
+
+static onp_status measure(agent *a, const onp_message *request, onp_timing *timing, onp_error *err)
+{
+    onp_graph *g = NULL;
+    onp_stop_rule rule;
+    ONP_TRY(onp_message_measure(a->ctx, request, &g, &rule, err));
+    onp_status st = measure_graph(a, g, &rule, timing, err);
+    onp_graph_free(g);
+    return st;
+}
+
+static onp_status answer_measure(agent *a, const onp_message *request, onp_error *err)
+{
+    onp_timing timing = {0};
+    onp_error failure = {0};
+    if (measure(a, request, &timing, &failure) != ONP_OK)
+        return onp_message_add_error(request->id, &failure, &a->answer, err);
+    onp_status st = onp_message_add_result(request->id, &timing, &a->answer, err);
+    onp_timing_reset(a->ctx, &timing);
+    return st;
+}
+
+static onp_status answer(agent *a, const onp_message *request, onp_error *err)
+{
+    switch (request->kind) {
+    case ONP_MESSAGE_HELLO:
+        ONP_TRY(onp_message_version(request, err));
+        return onp_message_add_hello(&a->facts, &a->answer, err);
+    case ONP_MESSAGE_MEASURE:
+        return answer_measure(a, request, err);
+    case ONP_MESSAGE_BYE:
+        a->over = true;
+        return onp_message_add_bye(&a->answer, err);
+    case ONP_MESSAGE_RESULT:
+    case ONP_MESSAGE_ERROR:
+    case ONP_MESSAGE_KIND_COUNT:
+        break;
+    }
+    return onp_fail(err, ONP_E_FORMAT, "driver: sent \"%s\", which only a runner sends",
+                    onp_message_name(request->kind));
+}
+
+static onp_status take_line(agent *a, const char *line, size_t length, onp_error *err)
+{
+    onp_message request;
+    onp_status st = onp_message_decode(line, length, "driver", &request, err);
+    if (st == ONP_OK)
+        st = answer(a, &request, err);
+    onp_message_reset(&request);
+    return st;
+}
+
+/* The answer to a line goes out, an error too: the driver then knows why this runner ends. */
+static onp_status serve_line(agent *a, const char *line, size_t length, int out_fd, onp_error *err)
+{
+    onp_error failure = {0};
+    onp_strbuf_reset(&a->answer);
+    onp_status st = take_line(a, line, length, &failure);
+    if (st != ONP_OK) {
+        onp_strbuf_reset(&a->answer);
+        ONP_TRY(onp_message_add_error(0, &failure, &a->answer, err));
+    }
+    ONP_TRY(onp_line_write(out_fd, a->answer.text, a->answer.length, err));
+    return st != ONP_OK ? onp_fail(err, st, "%s", failure.msg) : ONP_OK;
+}
+
+static onp_status serve(agent *a, onp_line_reader *in, int in_fd, int out_fd, onp_error *err)
+{
+    while (!a->over) {
+        const char *line;
+        size_t length;
+        long got;
+        if (onp_line_reader_next(in, &line, &length)) {
+            ONP_TRY(serve_line(a, line, length, out_fd, err));
+            continue;
+        }
+        ONP_TRY(onp_line_reader_fill(in, in_fd, &got, err));
+        if (got == 0)
+            return ONP_OK;
+    }
+    return ONP_OK;
+}
+
+onp_status onp_agent_serve(const onp_context *ctx, const onp_agent_options *options, int in_fd,
+                           int out_fd, onp_error *err)
+{
+    agent a = {.ctx = ctx};
+    onp_line_reader in;
+    onp_line_reader_init(&in, ctx, ONP_PROTOCOL_MAX_LINE);
+    onp_strbuf_init(&a.answer, ctx);
+    onp_runner_facts_here(ctx, options->device, options->batch > 0 ? options->batch : 1, &a.facts);
+    onp_status st = onp_plan_new(ctx, &a.plan, err);
+    if (st == ONP_OK)
+        st = serve(&a, &in, in_fd, out_fd, err);
+    onp_plan_free(a.plan);
+    onp_strbuf_reset(&a.answer);
+    onp_line_reader_reset(&in);
+    return st;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * onepath-agent: measures the graphs that it is sent on standard input, answers on standard output,
+ * ends with its driver. What fixes a latency (threads, kernels, batch) is fixed by its arguments.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __linux__
+#    include <sys/prctl.h>
+#endif
+
+#include "base/parallel.h"
+#include "latency/measure/agent.h"
+#include "ops/kernels.h"
+
+static const char usage[] =
+    "usage: onepath-agent [--threads N] [--kernels NAME] [--batch N] [--device NAME]\n"
+    "Measures graphs sent on standard input, one JSON object a line (docs/runner-protocol.md).\n"
+    "  --threads N     threads, each bound to a processor (1)\n"
+    "  --kernels NAME  generic, avx2, avx512, ... (the best of this processor)\n"
+    "  --batch N       batch of the graphs (1)\n"
+    "  --device NAME   name of this device (found out)\n";
+
+typedef struct arguments {
+    int64_t threads;
+    const char *kernels;
+    onp_agent_options agent;
+    bool help;
+} arguments;
+
+static onp_status parse_count(const char *option, const char *text, int64_t max, int64_t *out,
+                              onp_error *err)
+{
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || value < 1 || value > max)
+        return onp_fail(err, ONP_E_USAGE, "%s is \"%s\", wanted 1..%lld", option, text,
+                        (long long)max);
+    *out = value;
+    return ONP_OK;
+}
+
+static onp_status parse(int argc, char **argv, arguments *out, onp_error *err)
+{
+    *out = (arguments){.threads = 1, .agent = {.batch = 1}};
+    for (int i = 1; i < argc; i += 2) {
+        const char *option = argv[i], *value = argv[i + 1]; /* NULL behind the last */
+        if (strcmp(option, "--help") == 0) {
+            out->help = true;
+            return ONP_OK;
+        }
+        if (value == NULL)
+            return onp_fail(err, ONP_E_USAGE, "%s: unknown, or its value is missing", option);
+        if (strcmp(option, "--threads") == 0)
+            ONP_TRY(parse_count(option, value, ONP_MAX_THREADS, &out->threads, err));
+        else if (strcmp(option, "--batch") == 0)
+            ONP_TRY(parse_count(option, value, 65536, &out->agent.batch, err));
+        else if (strcmp(option, "--kernels") == 0)
+            out->kernels = value;
+        else if (strcmp(option, "--device") == 0)
+            out->agent.device = value;
+        else
+            return onp_fail(err, ONP_E_USAGE, "unknown option %s", option);
+    }
+    return ONP_OK;
+}
+
+/* Answers go to a descriptor of their own, and standard output to standard error: nothing that a
+ * library prints gets between the lines of the protocol. */
+static onp_status take_stdout(int *answers, onp_error *err)
+{
+    *answers = fcntl(1, F_DUPFD_CLOEXEC, 3);
+    if (*answers < 0 || dup2(2, 1) < 0)
+        return onp_fail(err, ONP_E_IO, "standard output: %s", strerror(errno));
+    return ONP_OK;
+}
+
+static onp_status serve(const arguments *a, onp_error *err)
+{
+    onp_context ctx;
+    onp_context_init(&ctx);
+    int answers;
+    ONP_TRY(take_stdout(&answers, err));
+    ONP_TRY(onp_kernels_choose(&ctx, a->kernels, err));
+    ONP_TRY(onp_parallel_start((int)a->threads, true, err));
+    return onp_agent_serve(&ctx, &a->agent, 0, answers, err);
+}
+
+int main(int argc, char **argv)
+{
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* without it, the end of standard input ends us */
+#endif
+    arguments a;
+    onp_error err = {0};
+    onp_status st = parse(argc, argv, &a, &err);
+    if (st == ONP_OK && a.help) {
+        (void)fputs(usage, stdout);
+        return 0;
+    }
+    if (st == ONP_OK)
+        st = serve(&a, &err);
+    if (st != ONP_OK)
+        (void)fprintf(stderr, "onepath-agent: %s\n%s", err.msg, st == ONP_E_USAGE ? usage : "");
+    return onp_status_exit_code(st);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "latency/measure/driver.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/progress.h"
+#include "latency/measure/process.h"
+#include "latency/measure/protocol.h"
+
+#define SECOND_NS      ((int64_t)1000000000)
+#define CV_MAX_THREADS 0.08
+#define AGENT          "onepath-agent"
+
+struct onp_runner {
+    const onp_context *ctx;
+    onp_process process; /* pid 0: it failed and was ended */
+    onp_runner_options options;
+    onp_runner_facts facts;
+    int64_t last_id;
+    char name[128]; /* argv[0], for errors */
+    onp_strbuf request;
+};
+
+/* Ends the runner; the text of err is put into a sentence with its name and its last words. */
+static onp_status give_up(onp_runner *r, onp_status st, onp_error *err)
+{
+    char said[200];
+    onp_process_end(&r->process, 0);
+    if (st == ONP_E_NOMEM || err == NULL)
+        return st == ONP_E_NOMEM ? st : ONP_E_DEVICE;
+    onp_process_said(&r->process, said, sizeof said);
+    const onp_error what = *err;
+    return onp_fail(err, ONP_E_DEVICE, "runner %.60s: %.200s%s%s", r->name, what.msg,
+                    said[0] != '\0' ? "; it said: " : "", said);
+}
+
+/* Sends r->request and takes the answer apart; *answer is the caller's (onp_message_reset). */
+static onp_status ask(onp_runner *r, int64_t timeout_ns, onp_message *answer, onp_error *err)
+{
+    const char *line;
+    size_t length;
+    ONP_TRY(onp_process_ask(&r->process, r->request.text, r->request.length,
+                            onp_now_ns() + timeout_ns, &line, &length, err));
+    onp_status st = onp_message_decode(line, length, "answer", answer, err);
+    if (st != ONP_E_FORMAT)
+        return st;
+    char seen[41];
+    (void)snprintf(seen, sizeof seen, "%.*s", (int)(length < 40 ? length : 40), line);
+    for (char *c = seen; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return onp_fail_prefix(err, ONP_E_DEVICE, "\"%s\" is no answer: ", seen);
+}
+
+static onp_status wrong_kind(const onp_message *answer, const char *wanted, onp_error *err)
+{
+    const char *text = "";
+    if (answer->kind == ONP_MESSAGE_ERROR)
+        ONP_TRY(onp_message_error_text(answer, &text, err));
+    return onp_fail(err, ONP_E_DEVICE, "answered \"%s\", wanted \"%s\"%s%s",
+                    onp_message_name(answer->kind), wanted, text[0] != '\0' ? ": " : "", text);
+}
+
+/* ---- hello ---- */
+
+static onp_status take_hello(onp_runner *r, const onp_message *answer, onp_error *err)
+{
+    if (answer->kind != ONP_MESSAGE_HELLO)
+        return wrong_kind(answer, "hello", err);
+    ONP_TRY(onp_message_version(answer, err));
+    return onp_message_facts(answer, &r->facts, err);
+}
+
+static onp_status say_hello(onp_runner *r, onp_error *err)
+{
+    onp_message answer = {0};
+    ONP_TRY(onp_message_add_hello(NULL, &r->request, err));
+    onp_status st = ask(r, r->options.hello_timeout_ns, &answer, err);
+    if (st == ONP_OK)
+        st = take_hello(r, &answer, err);
+    onp_message_reset(&answer);
+    return st == ONP_OK ? ONP_OK : give_up(r, st, err);
+}
+
+onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
+                           const onp_runner_options *options, onp_runner **out, onp_error *err)
+{
+    onp_runner *r = onp_alloc(ctx, 1, sizeof *r);
+    if (r == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "runner %s: out of memory", argv[0]);
+    r->ctx = ctx;
+    if (options != NULL)
+        r->options = *options;
+    if (r->options.hello_timeout_ns == 0)
+        r->options.hello_timeout_ns = 20 * SECOND_NS;
+    if (r->options.slack_ns == 0)
+        r->options.slack_ns = 60 * SECOND_NS;
+    (void)snprintf(r->name, sizeof r->name, "%s", argv[0]);
+    onp_strbuf_init(&r->request, ctx);
+    onp_status st = onp_process_start(ctx, argv, ONP_PROTOCOL_MAX_LINE, &r->process, err);
+    if (st == ONP_OK)
+        st = say_hello(r, err);
+    if (st == ONP_OK)
+        *out = r;
+    else
+        onp_runner_close(r);
+    return st;
+}
+
+/* ---- the agent on this machine ---- */
+
+static onp_status find_agent(char *path, size_t size, onp_error *err)
+{
+    ssize_t n = readlink("/proc/self/exe", path, size - sizeof AGENT);
+    if (n <= 0)
+        return onp_fail(err, ONP_E_DEVICE, "/proc/self/exe: %s", strerror(errno));
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    if (slash == NULL || (size_t)n >= size - sizeof AGENT)
+        return onp_fail(err, ONP_E_DEVICE, "/proc/self/exe: \"%.80s\" is no usable path", path);
+    memcpy(slash + 1, AGENT, sizeof AGENT);
+    if (access(path, X_OK) != 0)
+        return onp_fail(err, ONP_E_DEVICE, "%s: %s; it belongs beside the program", path,
+                        strerror(errno));
+    return ONP_OK;
+}
+
+onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options *options,
+                                 onp_runner **out, onp_error *err)
+{
+    char path[4096], threads[16], batch[24];
+    if (options->agent == NULL)
+        ONP_TRY(find_agent(path, sizeof path, err));
+    (void)snprintf(threads, sizeof threads, "%d", options->threads != 0 ? options->threads : 1);
+    (void)snprintf(batch, sizeof batch, "%" PRId64, options->batch != 0 ? options->batch : 1);
+    const char *argv[10] = {options->agent != NULL ? options->agent : path, "--threads", threads,
+                            "--batch", batch};
+    size_t n = 5;
+    if (options->kernels != NULL) {
+        argv[n++] = "--kernels";
+        argv[n++] = options->kernels;
+    }
+    if (options->device != NULL) {
+        argv[n++] = "--device";
+        argv[n++] = options->device;
+    }
+    argv[n] = NULL;
+    return onp_runner_open(ctx, argv, &options->runner, out, err);
+}
+
+const onp_runner_facts *onp_runner_get_facts(const onp_runner *r)
+{
+    return &r->facts;
+}
+
+/* ---- measure ---- */
+
+static onp_status take_result(onp_runner *r, const onp_message *answer, const onp_stop_rule *rule,
+                              onp_timing *out, bool *refused, onp_error *err)
+{
+    if (answer->kind == ONP_MESSAGE_ERROR && answer->id == r->last_id) {
+        const char *text = NULL;
+        ONP_TRY(onp_message_error_text(answer, &text, err));
+        *refused = true;
+        return onp_fail(err, ONP_E_DEVICE, "runner %.60s: cannot measure this: %.300s", r->name,
+                        text);
+    }
+    if (answer->kind != ONP_MESSAGE_RESULT)
+        return wrong_kind(answer, "result", err);
+    if (answer->id != r->last_id)
+        return onp_fail(err, ONP_E_DEVICE,
+                        "answered question %" PRId64 ", wanted an answer to %" PRId64, answer->id,
+                        r->last_id);
+    return onp_message_result(r->ctx, answer, rule, out, err);
+}
+
+static onp_status write_request(onp_runner *r, const onp_graph *g, const onp_stop_rule *rule,
+                                onp_error *err)
+{
+    r->last_id = r->last_id % ONP_PROTOCOL_MAX_ID + 1;
+    onp_strbuf_reset(&r->request);
+    ONP_TRY(onp_message_add_measure(r->last_id, g, rule, &r->request, err));
+    if (r->request.length > ONP_PROTOCOL_MAX_LINE)
+        return onp_fail(err, ONP_E_RANGE, "runner %s: a request of %zu bytes, wanted at most %zu",
+                        r->name, r->request.length, (size_t)ONP_PROTOCOL_MAX_LINE);
+    return ONP_OK;
+}
+
+onp_status onp_runner_measure(onp_runner *r, const onp_graph *g, const onp_stop_rule *rule,
+                              onp_timing *out, onp_error *err)
+{
+    onp_stop_rule wanted = rule != NULL ? *rule : (onp_stop_rule){0};
+    if (wanted.cv_max <= 0.0 && r->facts.threads > 1)
+        wanted.cv_max = CV_MAX_THREADS;
+    wanted = onp_stop_rule_resolve(&wanted);
+    ONP_TRY(onp_stop_rule_check(&wanted, err));
+    if (r->process.pid == 0)
+        return onp_fail(err, ONP_E_DEVICE, "runner %s: has failed before", r->name);
+    ONP_TRY(write_request(r, g, &wanted, err));
+    onp_message answer = {0};
+    bool refused = false;
+    onp_status st = ask(r, wanted.time_max_ns + r->options.slack_ns, &answer, err);
+    if (st == ONP_OK)
+        st = take_result(r, &answer, &wanted, out, &refused, err);
+    onp_message_reset(&answer);
+    return st == ONP_OK || refused ? st : give_up(r, st, err);
+}
+
+void onp_runner_close(onp_runner *r)
+{
+    if (r == NULL)
+        return;
+    if (r->process.pid != 0) {
+        const char *line;
+        size_t length;
+        onp_strbuf_reset(&r->request);
+        onp_status st = onp_message_add_bye(&r->request, NULL);
+        if (st == ONP_OK) /* whatever it answers, or not */
+            st = onp_process_ask(&r->process, r->request.text, r->request.length,
+                                 onp_now_ns() + SECOND_NS, &line, &length, NULL);
+        onp_process_end(&r->process, st == ONP_OK ? SECOND_NS : 0);
+    }
+    onp_strbuf_reset(&r->request);
+    onp_free(r->ctx, r);
+}

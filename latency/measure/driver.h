@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver's side of the runner protocol: starts a runner, learns its platform, has it measure
+ * graphs. A runner is an argument vector, wherever it leads: the agent on this machine, ssh, adb,
+ * any other program that speaks the protocol.
+ *
+ *     onp_runner *r = NULL;
+ *     ONP_TRY(onp_runner_open_local(ctx, &(onp_local_options){.threads = 1}, &r, err));
+ *     ONP_TRY_GOTO(onp_runner_measure(r, graph, NULL, &timing, err));
+ *     printf("%s: %" PRId64 " ns\n", onp_runner_get_facts(r)->device, timing.stats.median_ns);
+ *   done:
+ *     onp_timing_reset(ctx, &timing);
+ *     onp_runner_close(r);
+ *
+ * A runner that dies, hangs, floods, answers nonsense or answers another question is ended at once;
+ * the error is ONP_E_DEVICE and says what it did and what it last wrote to standard error. The
+ * runner is then closed by its owner and, if it matters, opened again.
+ */
+#ifndef ONP_LATENCY_MEASURE_DRIVER_H
+#define ONP_LATENCY_MEASURE_DRIVER_H
+
+#include "graph/graph.h"
+#include "latency/measure/facts.h"
+#include "latency/measure/timing.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct onp_runner onp_runner;
+
+typedef struct onp_runner_options {
+    int64_t hello_timeout_ns; /* 0: 20 s from start to hello */
+    int64_t slack_ns; /* 0: 60 s that a measurement may take beyond its stop rule's time_max_ns */
+} onp_runner_options;
+
+/*
+ * Starts argv (NULL at its end, at least one entry; borrowed for the call) and waits for its hello.
+ * The runner shares this process's working folder and environment. options may be NULL. *out is
+ * released by onp_runner_close. Errors: ONP_E_DEVICE, ONP_E_NOMEM.
+ *
+ * The agent ends when the thread that opened it ends: keep that thread.
+ */
+onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
+                           const onp_runner_options *options, onp_runner **out,
+                           onp_error *err) ONP_MUST_USE;
+
+/* The agent on this machine. Zero fields mean the defaults. */
+typedef struct onp_local_options {
+    const char *agent;   /* its path; NULL: onepath-agent beside this program */
+    int threads;         /* 0: 1 */
+    const char *kernels; /* NULL: the best, or $ONEPATH_KERNELS */
+    int64_t batch;       /* 0: 1 */
+    const char *device;  /* NULL: found out */
+    onp_runner_options runner;
+} onp_local_options;
+onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options *options,
+                                 onp_runner **out, onp_error *err) ONP_MUST_USE;
+
+/* What its hello said; borrowed from r. */
+const onp_runner_facts *onp_runner_get_facts(const onp_runner *r);
+
+/*
+ * Has g measured. rule: NULL or zero fields mean the defaults; cv_max is then 0.08 on a runner that
+ * uses several threads. *out is the caller's (onp_timing_reset); its statistics are computed here
+ * from the samples sent. Errors: ONP_E_DEVICE when the runner says that it cannot measure this
+ * graph (it can be asked for others), and when it fails as above (it cannot); ONP_E_RANGE
+ * (onp_stop_rule_check, or a request longer than a line may be); ONP_E_NOMEM.
+ */
+onp_status onp_runner_measure(onp_runner *r, const onp_graph *g, const onp_stop_rule *rule,
+                              onp_timing *out, onp_error *err) ONP_MUST_USE;
+
+/* Says bye, waits a second at most, and kills what is left of the runner's process group. NULL is
+ * fine. */
+void onp_runner_close(onp_runner *r);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* pipe2 */
+#include "latency/measure/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/progress.h"
+
+#define MILLISECOND_NS ((int64_t)1000000)
+
+extern char **environ;
+
+/* ---- start ---- */
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static onp_status spawn(const char *const *argv, const int child[3], pid_t *pid, onp_error *err)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t none, defaults;
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&defaults);
+    (void)sigaddset(&defaults, SIGPIPE); /* we may ignore it; it must not */
+    int failed = posix_spawn_file_actions_init(&files);
+    if (failed == 0 && (failed = posix_spawnattr_init(&attr)) != 0)
+        (void)posix_spawn_file_actions_destroy(&files);
+    if (failed != 0)
+        return onp_fail(err, ONP_E_NOMEM, "runner %s: %s", argv[0], strerror(failed));
+    for (int fd = 0; fd < 3 && failed == 0; fd++)
+        failed = posix_spawn_file_actions_adddup2(&files, child[fd], fd);
+    if (failed == 0)
+        failed = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                     POSIX_SPAWN_SETSIGDEF);
+    if (failed == 0)
+        failed = posix_spawnattr_setpgroup(&attr, 0);
+    if (failed == 0)
+        failed = posix_spawnattr_setsigmask(&attr, &none);
+    if (failed == 0)
+        failed = posix_spawnattr_setsigdefault(&attr, &defaults);
+    if (failed == 0) /* posix_spawn does not write to argv; its type is older than const */
+        failed = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv, environ);
+    (void)posix_spawn_file_actions_destroy(&files);
+    (void)posix_spawnattr_destroy(&attr);
+    if (failed != 0)
+        return onp_fail(err, ONP_E_DEVICE, "runner %s: cannot be started: %s", argv[0],
+                        strerror(failed));
+    return ONP_OK;
+}
+
+static bool not_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+onp_status onp_process_start(const onp_context *ctx, const char *const *argv, size_t max_line,
+                             onp_process *p, onp_error *err)
+{
+    *p = (onp_process){0};
+    onp_process q = {0};
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, said[2] = {-1, -1};
+    onp_status st;
+    /* a socket as its input: writing to one that was closed can be told not to raise SIGPIPE */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0 || pipe2(out, O_CLOEXEC) != 0 ||
+        pipe2(said, O_CLOEXEC) != 0 || !not_blocking(out[0]) || !not_blocking(said[0]))
+        st = onp_fail(err, ONP_E_IO, "runner %s: pipe: %s", argv[0], strerror(errno));
+    else
+        st = spawn(argv, (const int[3]){in[1], out[1], said[1]}, &q.pid, err);
+    close_fd(&in[1]);
+    close_fd(&out[1]);
+    close_fd(&said[1]);
+    if (st != ONP_OK) {
+        close_fd(&in[0]);
+        close_fd(&out[0]);
+        close_fd(&said[0]);
+        return st;
+    }
+    q.in_fd = in[0];
+    q.out_fd = out[0];
+    q.err_fd = said[0];
+    onp_line_reader_init(&q.out, ctx, max_line);
+    *p = q;
+    return ONP_OK;
+}
+
+/* ---- talk ---- */
+
+static void hear_stderr(onp_process *p)
+{
+    char chunk[512];
+    ssize_t n;
+    /* a bounded number of reads: one that writes without end must not hold us */
+    for (int i = 0; i < 64 && (n = read(p->err_fd, chunk, sizeof chunk)) > 0; i++)
+        for (ssize_t k = 0; k < n; k++)
+            p->said[p->n_said++ % ONP_PROCESS_SAID] = chunk[k];
+}
+
+void onp_process_said(const onp_process *p, char *out, size_t out_size)
+{
+    size_t kept = p->n_said < ONP_PROCESS_SAID ? p->n_said : ONP_PROCESS_SAID;
+    size_t want = kept < out_size - 1 ? kept : out_size - 1;
+    size_t n = 0;
+    for (size_t i = p->n_said - want; i < p->n_said; i++) {
+        char c = p->said[i % ONP_PROCESS_SAID];
+        if (c > ' ' && c < 0x7f)
+            out[n++] = c;
+        else if (n > 0 && out[n - 1] != ' ')
+            out[n++] = ' ';
+    }
+    while (n > 0 && out[n - 1] == ' ')
+        n--;
+    out[n] = '\0';
+}
+
+/* How it ended, once its output has; it stays to be reaped by onp_process_end. */
+static onp_status gone(onp_process *p, onp_error *err)
+{
+    siginfo_t info = {0};
+    for (int i = 0; i < 100 && info.si_pid == 0; i++) {
+        if (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+            break;
+        if (info.si_pid == 0)
+            (void)nanosleep(&(struct timespec){.tv_nsec = 5 * MILLISECOND_NS}, NULL);
+    }
+    if (info.si_pid == 0)
+        return onp_fail(err, ONP_E_DEVICE, "closed its output");
+    if (info.si_code == CLD_EXITED)
+        return onp_fail(err, ONP_E_DEVICE, "ended with exit code %d", info.si_status);
+    return onp_fail(err, ONP_E_DEVICE, "was ended by signal %d", info.si_status);
+}
+
+/* Waits until something can be read or written. */
+static onp_status wait_ready(const onp_process *p, bool writing, int64_t deadline_ns,
+                             struct pollfd fds[3], onp_error *err)
+{
+    fds[0] = (struct pollfd){.fd = p->out_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = p->err_fd, .events = POLLIN};
+    fds[2] = (struct pollfd){.fd = writing ? p->in_fd : -1, .events = POLLOUT};
+    if (p->err_fd < 0)
+        fds[1].fd = -1;
+    int64_t left_ms = (deadline_ns - onp_now_ns()) / MILLISECOND_NS + 1;
+    if (left_ms <= 0)
+        return onp_fail(err, ONP_E_DEVICE, "did not answer in time");
+    int n = poll(fds, 3, left_ms < 60000 ? (int)left_ms : 60000);
+    if (n < 0 && errno != EINTR)
+        return onp_fail(err, ONP_E_IO, "poll: %s", strerror(errno));
+    if (n <= 0)
+        fds[0].revents = fds[1].revents = fds[2].revents = 0;
+    return ONP_OK;
+}
+
+static onp_status write_some(onp_process *p, const char **text, size_t *length, onp_error *err)
+{
+    ssize_t n = send(p->in_fd, *text, *length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) {
+        *text += n;
+        *length -= (size_t)n;
+        return ONP_OK;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        return ONP_OK;
+    return gone(p, err);
+}
+
+static onp_status hear(onp_process *p, struct pollfd fds[3], onp_error *err)
+{
+    if ((fds[1].revents & POLLIN) != 0)
+        hear_stderr(p);
+    else if (fds[1].revents != 0)
+        close_fd(&p->err_fd); /* its end; poll would report it again and again */
+    if (fds[0].revents == 0)
+        return ONP_OK;
+    long got;
+    ONP_TRY(onp_line_reader_fill(&p->out, p->out_fd, &got, err));
+    return got == 0 ? gone(p, err) : ONP_OK;
+}
+
+static onp_status talk(onp_process *p, const char *text, size_t length, int64_t deadline_ns,
+                       const char **line, size_t *line_length, onp_error *err)
+{
+    struct pollfd fds[3];
+    while (length > 0 || !onp_line_reader_next(&p->out, line, line_length)) {
+        ONP_TRY(wait_ready(p, length > 0, deadline_ns, fds, err));
+        ONP_TRY(hear(p, fds, err));
+        if (length > 0 && fds[2].revents != 0)
+            ONP_TRY(write_some(p, &text, &length, err));
+    }
+    return ONP_OK;
+}
+
+onp_status onp_process_ask(onp_process *p, const char *text, size_t length, int64_t deadline_ns,
+                           const char **line, size_t *line_length, onp_error *err)
+{
+    const size_t left = onp_line_reader_left(&p->out);
+    if (left > 0)
+        return onp_fail(err, ONP_E_DEVICE, "sent %zu bytes that nobody asked for", left);
+    onp_status st = talk(p, text, length, deadline_ns, line, line_length, err);
+    if (st != ONP_OK && st != ONP_E_NOMEM && err != NULL)
+        err->status = ONP_E_DEVICE;
+    return st == ONP_OK || st == ONP_E_NOMEM ? st : ONP_E_DEVICE;
+}
+
+/* ---- end ---- */
+
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+}
+
+void onp_process_end(onp_process *p, int64_t patience_ns)
+{
+    if (p->pid <= 0)
+        return;
+    close_fd(&p->in_fd);
+    const int64_t deadline = onp_now_ns() + patience_ns;
+    while (!has_ended(p->pid) && onp_now_ns() < deadline)
+        (void)nanosleep(&(struct timespec){.tv_nsec = MILLISECOND_NS}, NULL);
+    /* the group goes before its leader is reaped: until then no other group has this number */
+    (void)kill(-p->pid, SIGKILL);
+    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    if (p->err_fd >= 0)
+        hear_stderr(p);
+    close_fd(&p->out_fd);
+    close_fd(&p->err_fd);
+    onp_line_reader_reset(&p->out);
+    p->pid = 0;
+}
