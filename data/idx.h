@@ -14,8 +14,6 @@
 #ifndef ONP_DATA_IDX_H
 #define ONP_DATA_IDX_H
 
-#include <stdio.h>
-
 #include <zlib.h>
 
 #include "base/status.h"

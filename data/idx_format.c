@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Format idx: a folder with an images file and a labels file for each part, as MNIST's four. */
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "data/format.h"
