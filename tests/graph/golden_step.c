@@ -24,9 +24,10 @@ static const onp_block blocks[] = {
 static double number(const golden_step *s, const char *key)
 {
     const char *text = onp_st_meta(s->file, key);
-    if (text == NULL)
-        fail_msg("step.safetensors: no metadata \"%s\"", key);
-    return strtod(text, NULL);
+    if (text != NULL)
+        return strtod(text, NULL);
+    fail_msg("step.safetensors: no metadata \"%s\"", key);
+    return 0.0;
 }
 
 /* The stored tensor "PREFIX.NAME" (or NAME alone) of `count` elements. */
@@ -188,24 +189,27 @@ static void compare_param(const golden_step *s, const golden_engine *e, int i, i
 
 void golden_step_compare(golden_step *s, const golden_engine *e, double tolerance)
 {
-    double *velocity[SMALL_NET_MAX_PARAMS];
     const int64_t n_images = count_of(s, s->net.images);
+    int64_t n_weights = 0;
     e->write(e->user, s->net.images, stored(s, "", "images", ONP_ST_F64, n_images), n_images);
     for (int i = 0; i < s->net.n_params; i++) {
         const small_net_param *p = &s->net.params[i];
         const int64_t count = onp_shape_count(p->shape);
-        velocity[i] = take(count);
+        n_weights += count;
         e->write(e->user, p->tid, stored(s, "w0", p->name, ONP_ST_F64, count), count);
     }
+    double *velocity = take(n_weights);
     for (int step = 1; step <= N_STEPS; step++) {
         char prefix[8];
         (void)snprintf(prefix, sizeof prefix, "grad%d", step);
         const double floor_norm = GRADIENT_FLOOR * largest_gradient(s, prefix);
         e->run(e->user);
         compare_outputs(s, e, step, tolerance);
-        for (int i = 0; i < s->net.n_params; i++)
-            compare_param(s, e, i, step, velocity[i], floor_norm, tolerance);
+        double *next = velocity;
+        for (int i = 0; i < s->net.n_params; i++) {
+            compare_param(s, e, i, step, next, floor_norm, tolerance);
+            next += onp_shape_count(s->net.params[i].shape);
+        }
     }
-    for (int i = 0; i < s->net.n_params; i++)
-        free(velocity[i]);
+    free(velocity);
 }

@@ -136,7 +136,7 @@ static void check_network(const small_net_options *o, uint64_t seed)
     const uint64_t home = regions(&c, counts);
     assert_true(counts[0] > 0 && counts[1] > 0 && counts[2] > 0);
 
-    double *gradients[SMALL_NET_MAX_PARAMS], largest = 0.0;
+    double *gradients[SMALL_NET_MAX_PARAMS] = {NULL}, largest = 0.0;
     for (int i = 0; i < c.net.n_params; i++) {
         gradients[i] = copy_gradient(&c, c.net.params[i].tid);
         largest = fmax(largest, norm(gradients[i], onp_shape_count(c.net.params[i].shape)));
