@@ -11,8 +11,9 @@
  *   done:
  *     onp_rundb_close(db);
  *
- * Errors of all: ONP_E_FORMAT (damaged or foreign file), ONP_E_FAIL (locked, disk full), with
- * SQLite's text.
+ * Errors of all: ONP_E_FORMAT (damaged or foreign file), ONP_E_FAIL (locked; begin inside a
+ * transaction, commit outside one), ONP_E_IO (disk full, no permission), ONP_E_RANGE (a value that
+ * is not finite, p outside 0..1, a negative time), ONP_E_NOMEM, with SQLite's text.
  */
 #ifndef ONP_SEARCH_RUNDB_H
 #define ONP_SEARCH_RUNDB_H
@@ -47,8 +48,8 @@ onp_status onp_rundb_alpha(onp_rundb *db, int64_t tick, int64_t epoch, int posit
 onp_status onp_rundb_event(onp_rundb *db, int64_t tick, const char *phase, int64_t epoch,
                            const char *kind, const char *text, onp_error *err) ONP_MUST_USE;
 
-/* The latency the run uses for a block key, in nanoseconds. Set once at the start (or resume keeps
- * it); source and quality as in the latency table. */
+/* The latency the run uses for a block key, in nanoseconds. Set once: a key that is there keeps its
+ * value, so that resume does. source and quality as in the latency table. */
 onp_status onp_rundb_latency_set(onp_rundb *db, const char *key, int64_t ns, const char *source,
                                  const char *quality, onp_error *err) ONP_MUST_USE;
 /* ONP_E_MISSING when there is none. */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/rundb.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "latency/table/sql.h"
+
+/* Latencies are integer nanoseconds; 0 is a block that costs nothing by definition. */
+static const char ddl[] = "CREATE TABLE metric ("
+                          "  id INTEGER PRIMARY KEY,"
+                          "  tick INTEGER NOT NULL CHECK (tick >= 0),"
+                          "  phase TEXT NOT NULL,"
+                          "  epoch INTEGER NOT NULL,"
+                          "  name TEXT NOT NULL,"
+                          "  value REAL NOT NULL"
+                          ") STRICT;"
+                          "CREATE INDEX metric_name ON metric (name, tick);"
+
+                          "CREATE TABLE alpha ("
+                          "  id INTEGER PRIMARY KEY,"
+                          "  tick INTEGER NOT NULL CHECK (tick >= 0),"
+                          "  epoch INTEGER NOT NULL,"
+                          "  position INTEGER NOT NULL CHECK (position >= 0),"
+                          "  candidate INTEGER NOT NULL CHECK (candidate >= 0),"
+                          "  name TEXT NOT NULL,"
+                          "  alpha REAL NOT NULL,"
+                          "  p REAL NOT NULL CHECK (p BETWEEN 0 AND 1),"
+                          "  alive INTEGER NOT NULL CHECK (alive IN (0, 1))"
+                          ") STRICT;"
+                          "CREATE INDEX alpha_tick ON alpha (tick);"
+
+                          "CREATE TABLE event ("
+                          "  id INTEGER PRIMARY KEY,"
+                          "  tick INTEGER NOT NULL CHECK (tick >= 0),"
+                          "  phase TEXT NOT NULL,"
+                          "  epoch INTEGER NOT NULL,"
+                          "  kind TEXT NOT NULL,"
+                          "  text TEXT NOT NULL"
+                          ") STRICT;"
+
+                          "CREATE TABLE latency ("
+                          "  key TEXT PRIMARY KEY NOT NULL CHECK (length(key) > 0),"
+                          "  ns INTEGER NOT NULL CHECK (ns >= 0),"
+                          "  source TEXT NOT NULL,"
+                          "  quality TEXT NOT NULL"
+                          ") STRICT, WITHOUT ROWID;";
+
+static const onp_sql_schema schema = {
+    .what = "run database",
+    .application_id = 0x6f6e7052, /* "onpR" */
+    .version = 1,
+    .ddl = ddl,
+};
+
+enum {
+    ADD_METRIC,
+    ADD_ALPHA,
+    ADD_EVENT,
+    ADD_LATENCY,
+    GET_LATENCY,
+    ALL_LATENCIES,
+    LAST_METRIC,
+    FORGET_METRICS,
+    FORGET_ALPHA,
+    FORGET_EVENTS,
+    N_STATEMENTS
+};
+
+static const char *const texts[N_STATEMENTS] = {
+    [ADD_METRIC] = "INSERT INTO metric (tick, phase, epoch, name, value) VALUES (?, ?, ?, ?, ?)",
+    [ADD_ALPHA] = "INSERT INTO alpha (tick, epoch, position, candidate, name, alpha, p, alive)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [ADD_EVENT] = "INSERT INTO event (tick, phase, epoch, kind, text) VALUES (?, ?, ?, ?, ?)",
+    [ADD_LATENCY] = "INSERT INTO latency (key, ns, source, quality) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (key) DO NOTHING",
+    [GET_LATENCY] = "SELECT ns FROM latency WHERE key = ?",
+    [ALL_LATENCIES] = "SELECT key, ns FROM latency ORDER BY key",
+    [LAST_METRIC] = "SELECT value FROM metric WHERE name = ?1 AND phase = coalesce(?2, phase)"
+                    " ORDER BY tick DESC, id DESC LIMIT 1",
+    [FORGET_METRICS] = "DELETE FROM metric WHERE tick > ?",
+    [FORGET_ALPHA] = "DELETE FROM alpha WHERE tick > ?",
+    [FORGET_EVENTS] = "DELETE FROM event WHERE tick > ?",
+};
+
+struct onp_rundb {
+    const onp_context *ctx;
+    sqlite3 *db;
+    sqlite3_stmt *q[N_STATEMENTS];
+    onp_sql_tx tx;
+    bool in_tx;
+};
+
+onp_status onp_rundb_open(const onp_context *ctx, const char *path, onp_rundb **out, onp_error *err)
+{
+    *out = NULL;
+    onp_rundb *r = onp_alloc(ctx, 1, sizeof *r);
+    if (r == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "%s: out of memory for the run's database", path);
+    r->ctx = ctx;
+    onp_status st = onp_sql_open(path, &schema, ONP_SQL_CREATE, &r->db, err);
+    for (int i = 0; st == ONP_OK && i < N_STATEMENTS; i++)
+        st = onp_sql_prepare(r->db, texts[i], &r->q[i], err);
+    if (st != ONP_OK) {
+        onp_rundb_close(r);
+        return st;
+    }
+    *out = r;
+    return ONP_OK;
+}
+
+void onp_rundb_close(onp_rundb *r)
+{
+    if (r == NULL)
+        return;
+    onp_rundb_rollback(r);
+    for (int i = 0; i < N_STATEMENTS; i++)
+        (void)sqlite3_finalize(r->q[i]);
+    if (r->db != NULL) /* a reader may hinder it; then WAL files stay, and nothing is lost */
+        (void)sqlite3_exec(r->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    onp_sql_close(r->db);
+    onp_free(r->ctx, r);
+}
+
+onp_status onp_rundb_begin(onp_rundb *r, onp_error *err)
+{
+    if (r->in_tx)
+        return onp_fail(err, ONP_E_FAIL, "run database: begin inside a transaction");
+    ONP_TRY(onp_sql_begin(r->db, &r->tx, err));
+    r->in_tx = true;
+    return ONP_OK;
+}
+
+onp_status onp_rundb_commit(onp_rundb *r, onp_error *err)
+{
+    if (!r->in_tx)
+        return onp_fail(err, ONP_E_FAIL, "run database: commit without a transaction");
+    r->in_tx = false;
+    return onp_sql_end(&r->tx, ONP_OK, err);
+}
+
+void onp_rundb_rollback(onp_rundb *r)
+{
+    if (!r->in_tx)
+        return;
+    r->in_tx = false;
+    onp_status undone = onp_sql_end(&r->tx, ONP_E_FAIL, NULL);
+    (void)undone;
+}
+
+/* SQLite would store NaN as NULL. */
+static onp_status check_finite(const char *what, const char *name, double value, onp_error *err)
+{
+    if (!isfinite(value))
+        return onp_fail(err, ONP_E_RANGE, "%s of %s is %g, wanted a finite number", what, name,
+                        value);
+    return ONP_OK;
+}
+
+onp_status onp_rundb_metric(onp_rundb *r, int64_t tick, const char *phase, int64_t epoch,
+                            const char *name, double value, onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_int(tick), onp_sql_text(phase), onp_sql_int(epoch),
+                               onp_sql_text(name), onp_sql_real(value)};
+    ONP_TRY(check_finite("value", name, value, err));
+    return onp_sql_run(r->q[ADD_METRIC], v, ONP_COUNT(v), err);
+}
+
+onp_status onp_rundb_alpha(onp_rundb *r, int64_t tick, int64_t epoch, int position, int candidate,
+                           const char *name, double alpha, double p, bool alive, onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_int(tick),      onp_sql_int(epoch), onp_sql_int(position),
+                               onp_sql_int(candidate), onp_sql_text(name), onp_sql_real(alpha),
+                               onp_sql_real(p),        onp_sql_int(alive)};
+    ONP_TRY(check_finite("alpha", name, alpha, err));
+    ONP_TRY(check_finite("p", name, p, err));
+    return onp_sql_run(r->q[ADD_ALPHA], v, ONP_COUNT(v), err);
+}
+
+onp_status onp_rundb_event(onp_rundb *r, int64_t tick, const char *phase, int64_t epoch,
+                           const char *kind, const char *text, onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_int(tick), onp_sql_text(phase), onp_sql_int(epoch),
+                               onp_sql_text(kind), onp_sql_text(text)};
+    return onp_sql_run(r->q[ADD_EVENT], v, ONP_COUNT(v), err);
+}
+
+onp_status onp_rundb_latency_set(onp_rundb *r, const char *key, int64_t ns, const char *source,
+                                 const char *quality, onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_text(key), onp_sql_int(ns), onp_sql_text(source),
+                               onp_sql_text(quality)};
+    return onp_sql_run(r->q[ADD_LATENCY], v, ONP_COUNT(v), err);
+}
+
+/* Binds q and takes its one row; the caller resets q after reading the columns. */
+static onp_status query_row(sqlite3_stmt *q, const onp_sql_value *v, size_t n, const char *name,
+                            onp_error *err)
+{
+    bool row = false;
+    ONP_TRY(onp_sql_bind(q, v, n, err));
+    ONP_TRY(onp_sql_step(q, &row, err));
+    if (!row)
+        return onp_fail(err, ONP_E_MISSING, "%s: not in the run's database", name);
+    return ONP_OK;
+}
+
+onp_status onp_rundb_latency_get(onp_rundb *r, const char *key, int64_t *ns, onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_text(key)};
+    sqlite3_stmt *q = r->q[GET_LATENCY];
+    ONP_TRY(query_row(q, v, ONP_COUNT(v), key, err));
+    *ns = sqlite3_column_int64(q, 0);
+    (void)sqlite3_reset(q);
+    return ONP_OK;
+}
+
+onp_status onp_rundb_latency_hash(onp_rundb *r, char hex[65], int64_t *n, onp_error *err)
+{
+    sqlite3_stmt *q = r->q[ALL_LATENCIES];
+    onp_strbuf s;
+    int64_t count = 0;
+    onp_strbuf_init(&s, r->ctx);
+    bool row = false;
+    onp_status st = onp_sql_bind(q, NULL, 0, err);
+    while (st == ONP_OK && (st = onp_sql_step(q, &row, err)) == ONP_OK && row) {
+        onp_strbuf_addf(&s, "%s\t%" PRId64 "\n", (const char *)sqlite3_column_text(q, 0),
+                        (int64_t)sqlite3_column_int64(q, 1));
+        count++;
+    }
+    if (st == ONP_OK)
+        st = onp_strbuf_status(&s, err);
+    if (st == ONP_OK) {
+        onp_sha256(s.text, s.length, hex);
+        if (n != NULL)
+            *n = count;
+    }
+    onp_strbuf_reset(&s);
+    return st;
+}
+
+onp_status onp_rundb_forget_after(onp_rundb *r, int64_t tick, onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_int(tick)};
+    onp_sql_tx tx;
+    ONP_TRY(onp_sql_begin(r->db, &tx, err));
+    onp_status st = ONP_OK;
+    for (int i = FORGET_METRICS; st == ONP_OK && i <= FORGET_EVENTS; i++)
+        st = onp_sql_run(r->q[i], v, ONP_COUNT(v), err);
+    return onp_sql_end(&tx, st, err);
+}
+
+onp_status onp_rundb_metric_last(onp_rundb *r, const char *phase, const char *name, double *value,
+                                 onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_text(name), onp_sql_text(phase)};
+    sqlite3_stmt *q = r->q[LAST_METRIC];
+    ONP_TRY(query_row(q, v, ONP_COUNT(v), name, err));
+    *value = sqlite3_column_double(q, 0);
+    (void)sqlite3_reset(q);
+    return ONP_OK;
+}
