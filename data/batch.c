@@ -204,6 +204,8 @@ static void fill_tile(void *arg, int64_t tile, int thread)
 void onp_batch_fill(const onp_dataset *ds, const int64_t *indices, int64_t n, int64_t epoch,
                     const onp_transform *t, float *x, int32_t *labels)
 {
-    fill_job job = {.ds = ds, .indices = indices, .epoch = epoch, .t = t, .x = x, .labels = labels};
+    fill_job job = {.ds = ds, .indices = indices, .epoch = epoch, .t = t};
+    job.x = x;
+    job.labels = labels;
     onp_parallel_for(n, fill_tile, &job);
 }

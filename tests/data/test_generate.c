@@ -174,7 +174,8 @@ static double best_fit(const float *x, int shape)
 {
     double best = 0;
     for (int start = 0; start < 3 * 3 * 3; start++) {
-        double v[4] = {9 + 4.5 * (start % 3), 9 + 4.5 * (start / 3 % 3), 7.5, 0.6 * (start / 9)};
+        const int column = start % 3, row = start / 3 % 3, angle = start / 9;
+        double v[4] = {9 + 4.5 * column, 9 + 4.5 * row, 7.5, 0.6 * angle};
         double step[4] = {1.5, 1.5, 1, 0.4}, here = 0;
         for (int round = 0; round < 24; round++) {
             int improved = 0;
