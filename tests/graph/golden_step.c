@@ -90,9 +90,9 @@ static int64_t count_of(const golden_step *s, onp_tid t)
     return onp_shape_count(onp_graph_shape(s->net.g, t));
 }
 
-static double *take(int64_t count)
+static double *take(const golden_step *s, int64_t count)
 {
-    double *p = calloc((size_t)count, sizeof *p);
+    double *p = onp_alloc(&s->ctx, (size_t)count, sizeof *p);
     assert_non_null(p);
     return p;
 }
@@ -122,12 +122,12 @@ static void compare_outputs(const golden_step *s, const golden_engine *e, int st
 {
     char name[16];
     const int64_t n_logits = count_of(s, s->net.logits);
-    double *logits = take(n_logits), loss[2];
+    double *logits = take(s, n_logits), loss[2];
     (void)snprintf(name, sizeof name, "logits%d", step);
     e->read(e->user, s->net.logits, logits, n_logits);
     compare("output", name, logits, stored(s, "", name, ONP_ST_F64, n_logits), n_logits, 0.0,
             tolerance);
-    free(logits);
+    onp_free(&s->ctx, logits);
     (void)snprintf(name, sizeof name, "loss%d", step);
     e->read(e->user, s->net.loss, loss, 2);
     compare("output", name, loss, stored(s, "", name, ONP_ST_F64, 1), 1, 0.0, tolerance);
@@ -153,7 +153,7 @@ static void update_in_double(const golden_step *s, const golden_engine *e, const
                              const double *g, double *velocity)
 {
     const int64_t count = onp_shape_count(p->shape);
-    double *w = take(count);
+    double *w = take(s, count);
     e->read(e->user, p->tid, w, count);
     for (int64_t i = 0; i < count; i++) {
         const double d = g[i] + s->decay * w[i];
@@ -161,7 +161,7 @@ static void update_in_double(const golden_step *s, const golden_engine *e, const
         w[i] -= s->lr * (d + s->momentum * velocity[i]);
     }
     e->write(e->user, p->tid, w, count);
-    free(w);
+    onp_free(&s->ctx, w);
 }
 
 /* Compares the gradient of parameter i, then where a step along it lands. */
@@ -173,7 +173,7 @@ static void compare_param(const golden_step *s, const golden_engine *e, int i, i
     (void)snprintf(grad_name, sizeof grad_name, "grad%d", step);
     (void)snprintf(weight_name, sizeof weight_name, "w%d", step);
     const int64_t count = onp_shape_count(p->shape);
-    double *x = take(count);
+    double *x = take(s, count);
     e->read(e->user, onp_graph_tensor(s->net.g, p->tid)->grad, x, count);
     compare(grad_name, p->name, x, stored(s, grad_name, p->name, ONP_ST_F64, count), count,
             floor_norm, tolerance);
@@ -184,7 +184,7 @@ static void compare_param(const golden_step *s, const golden_engine *e, int i, i
     e->read(e->user, p->tid, x, count);
     compare(weight_name, p->name, x, stored(s, weight_name, p->name, ONP_ST_F64, count), count, 0.0,
             tolerance);
-    free(x);
+    onp_free(&s->ctx, x);
 }
 
 void golden_step_compare(golden_step *s, const golden_engine *e, double tolerance)
@@ -198,7 +198,7 @@ void golden_step_compare(golden_step *s, const golden_engine *e, double toleranc
         n_weights += count;
         e->write(e->user, p->tid, stored(s, "w0", p->name, ONP_ST_F64, count), count);
     }
-    double *velocity = take(n_weights);
+    double *velocity = take(s, n_weights);
     for (int step = 1; step <= N_STEPS; step++) {
         char prefix[8];
         (void)snprintf(prefix, sizeof prefix, "grad%d", step);
@@ -211,5 +211,5 @@ void golden_step_compare(golden_step *s, const golden_engine *e, double toleranc
             next += onp_shape_count(s->net.params[i].shape);
         }
     }
-    free(velocity);
+    onp_free(&s->ctx, velocity);
 }
