@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A checkpoint: one safetensors file, replaced atomically. Metadata: the cursor and the hash of
+ * what it belongs to. Tensors: weights and momentum of every candidate that is alive, alpha and
+ * Adam's second moments of every position.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/safetensors.h"
+#include "search/trainer.h"
+
+#define FORMAT "onepath-checkpoint-1"
+
+typedef struct cursor_field {
+    const char *name;
+    size_t offset;
+    bool real;
+} cursor_field;
+
+static const cursor_field cursor_fields[] = {
+    {"stage", offsetof(onp_cursor, stage), false},
+    {"epoch", offsetof(onp_cursor, epoch), false},
+    {"batch", offsetof(onp_cursor, batch), false},
+    {"tick", offsetof(onp_cursor, tick), false},
+    {"loss_sum", offsetof(onp_cursor, loss_sum), true},
+    {"hits", offsetof(onp_cursor, hits), false},
+    {"images", offsetof(onp_cursor, images), false},
+    {"arch_loss_sum", offsetof(onp_cursor, arch_loss_sum), true},
+    {"arch_steps", offsetof(onp_cursor, arch_steps), false},
+};
+
+static void tensor_name(char name[64], const char *what, int32_t position, int candidate)
+{
+    (void)snprintf(name, 64, "%s.%d.%d", what, position, candidate);
+}
+
+static onp_status save_meta(const onp_trainer *t, onp_st_writer *w, onp_error *err)
+{
+    char text[64];
+    ONP_TRY(onp_st_writer_meta(w, "format", FORMAT, err));
+    ONP_TRY(onp_st_writer_meta(w, "belongs_to", t->net_hash, err));
+    (void)snprintf(text, sizeof text, "%" PRId64, t->net->n_arch_steps);
+    ONP_TRY(onp_st_writer_meta(w, "n_arch_steps", text, err));
+    for (size_t i = 0; i < ONP_COUNT(cursor_fields); i++) {
+        const cursor_field *f = &cursor_fields[i];
+        const char *at = (const char *)&t->cursor + f->offset;
+        if (f->real) /* hexadecimal: every bit */
+            (void)snprintf(text, sizeof text, "%a", *(const double *)(const void *)at);
+        else
+            (void)snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)(const void *)at);
+        ONP_TRY(onp_st_writer_meta(w, f->name, text, err));
+    }
+    return ONP_OK;
+}
+
+static onp_status save_tensors(const onp_trainer *t, onp_st_writer *w, onp_error *err)
+{
+    const onp_supernet *net = t->net;
+    char name[64];
+    for (int32_t i = 0; i < net->n_positions; i++) {
+        const int64_t n = net->positions[i].n;
+        tensor_name(name, "alpha", i, 0);
+        ONP_TRY(onp_st_writer_add(w, name, ONP_ST_F64, &n, 1, net->alpha[i], err));
+        tensor_name(name, "second", i, 0);
+        ONP_TRY(onp_st_writer_add(w, name, ONP_ST_F64, &n, 1, net->second[i], err));
+        for (int c = 0; c < n; c++) {
+            const onp_slab *slab = &net->slabs[i][c];
+            const uint8_t *alive = (const uint8_t *)&net->alive[i][c];
+            const int64_t one = 1;
+            tensor_name(name, "alive", i, c);
+            ONP_TRY(onp_st_writer_add(w, name, ONP_ST_U8, &one, 1, alive, err));
+            if (slab->weights == NULL || !net->alive[i][c])
+                continue;
+            tensor_name(name, "weights", i, c);
+            ONP_TRY(onp_st_writer_add(w, name, ONP_ST_F32, &slab->floats, 1, slab->weights, err));
+            tensor_name(name, "momentum", i, c);
+            ONP_TRY(onp_st_writer_add(w, name, ONP_ST_F32, &slab->floats, 1, slab->momentum, err));
+        }
+    }
+    return ONP_OK;
+}
+
+onp_status onp_trainer_save(onp_trainer *t, onp_error *err)
+{
+    onp_st_writer *w = NULL;
+    ONP_TRY(onp_st_writer_new(t->ctx, t->checkpoint_path, &w, err));
+    onp_status st = save_meta(t, w, err);
+    if (st == ONP_OK)
+        st = save_tensors(t, w, err);
+    if (st == ONP_OK)
+        st = onp_st_writer_commit(w, err);
+    onp_st_writer_free(w);
+    t->last_checkpoint_ns = onp_now_ns();
+    return st;
+}
+
+static onp_status meta_text(const onp_st_file *f, const char *path, const char *key,
+                            const char **out, onp_error *err)
+{
+    *out = onp_st_meta(f, key);
+    if (*out == NULL)
+        return onp_fail(err, ONP_E_FORMAT, "%s: metadata \"%s\" is missing", path, key);
+    return ONP_OK;
+}
+
+static onp_status meta_int(const onp_st_file *f, const char *path, const char *key, int64_t *out,
+                           onp_error *err)
+{
+    const char *text = NULL;
+    ONP_TRY(meta_text(f, path, key, &text, err));
+    char *end = NULL;
+    *out = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || *out < 0)
+        return onp_fail(err, ONP_E_FORMAT, "%s: metadata \"%s\" is \"%s\", wanted a count", path,
+                        key, text);
+    return ONP_OK;
+}
+
+static onp_status check_format(const onp_st_file *f, const char *path, onp_error *err)
+{
+    const char *text = NULL;
+    ONP_TRY(meta_text(f, path, "format", &text, err));
+    if (strcmp(text, FORMAT) != 0)
+        return onp_fail(err, ONP_E_FORMAT, "%s: format is \"%s\", wanted \"%s\"", path, text,
+                        FORMAT);
+    return ONP_OK;
+}
+
+static onp_status load_meta(onp_trainer *t, const onp_st_file *f, onp_cursor *cursor,
+                            onp_error *err)
+{
+    const char *path = t->checkpoint_path, *text = NULL;
+    ONP_TRY(check_format(f, path, err));
+    ONP_TRY(meta_text(f, path, "belongs_to", &text, err));
+    if (strcmp(text, t->net_hash) != 0)
+        return onp_fail(err, ONP_E_FORMAT, "%s: belongs to %.16s..., this run is %.16s...", path,
+                        text, t->net_hash);
+    ONP_TRY(meta_int(f, path, "n_arch_steps", &t->net->n_arch_steps, err));
+    for (size_t i = 0; i < ONP_COUNT(cursor_fields); i++) {
+        const cursor_field *field = &cursor_fields[i];
+        char *at = (char *)cursor + field->offset;
+        if (field->real) {
+            ONP_TRY(meta_text(f, path, field->name, &text, err));
+            *(double *)(void *)at = strtod(text, NULL);
+        } else {
+            ONP_TRY(meta_int(f, path, field->name, (int64_t *)(void *)at, err));
+        }
+    }
+    if (cursor->stage > ONP_STAGE_COUNT)
+        return onp_fail(err, ONP_E_FORMAT, "%s: stage is %lld, wanted 0..%d", path,
+                        (long long)cursor->stage, (int)ONP_STAGE_COUNT);
+    return ONP_OK;
+}
+
+static onp_status load_floats(const onp_st_file *f, const char *what, int32_t position,
+                              int candidate, float *to, int64_t n, onp_error *err)
+{
+    char name[64];
+    const void *data = NULL;
+    tensor_name(name, what, position, candidate);
+    ONP_TRY(onp_st_find(f, name, ONP_ST_F32, &n, 1, &data, err));
+    memcpy(to, data, (size_t)n * sizeof *to);
+    return ONP_OK;
+}
+
+static onp_status load_candidate(onp_supernet *net, const onp_st_file *f, int32_t i, int c,
+                                 onp_error *err)
+{
+    char name[64];
+    const void *data = NULL;
+    const int64_t one = 1;
+    const onp_slab *slab = &net->slabs[i][c];
+    tensor_name(name, "alive", i, c);
+    ONP_TRY(onp_st_find(f, name, ONP_ST_U8, &one, 1, &data, err));
+    if (*(const uint8_t *)data == 0) {
+        onp_supernet_drop(net, i, c);
+        return ONP_OK;
+    }
+    if (slab->weights == NULL)
+        return ONP_OK;
+    ONP_TRY(load_floats(f, "weights", i, c, slab->weights, slab->floats, err));
+    return load_floats(f, "momentum", i, c, slab->momentum, slab->floats, err);
+}
+
+static onp_status load_tensors(onp_supernet *net, const onp_st_file *f, onp_error *err)
+{
+    for (int32_t i = 0; i < net->n_positions; i++) {
+        const int64_t n = net->positions[i].n;
+        char name[64];
+        const void *alpha = NULL, *second = NULL;
+        tensor_name(name, "alpha", i, 0);
+        ONP_TRY(onp_st_find(f, name, ONP_ST_F64, &n, 1, &alpha, err));
+        tensor_name(name, "second", i, 0);
+        ONP_TRY(onp_st_find(f, name, ONP_ST_F64, &n, 1, &second, err));
+        memcpy(net->alpha[i], alpha, (size_t)n * sizeof(double));
+        memcpy(net->second[i], second, (size_t)n * sizeof(double));
+        for (int c = 0; c < n; c++)
+            ONP_TRY(load_candidate(net, f, i, c, err));
+    }
+    return ONP_OK;
+}
+
+onp_status onp_trainer_load(onp_trainer *t, onp_error *err)
+{
+    onp_st_file *f = NULL;
+    ONP_TRY(onp_st_open(t->ctx, t->checkpoint_path, &f, err));
+    onp_cursor cursor = {0};
+    onp_status st = load_meta(t, f, &cursor, err);
+    if (st == ONP_OK)
+        st = load_tensors(t->net, f, err);
+    if (st == ONP_OK)
+        t->cursor = cursor;
+    onp_st_close(f);
+    return st;
+}
+
+onp_status onp_checkpoint_peek(const onp_context *ctx, const char *path, bool *found,
+                               onp_stage *stage, int64_t *tick, onp_error *err)
+{
+    *found = onp_file_exists(path);
+    if (!*found)
+        return ONP_OK;
+    onp_st_file *f = NULL;
+    ONP_TRY(onp_st_open(ctx, path, &f, err));
+    int64_t number = 0;
+    onp_status st = check_format(f, path, err);
+    if (st == ONP_OK)
+        st = meta_int(f, path, "stage", &number, err);
+    if (st == ONP_OK)
+        st = meta_int(f, path, "tick", tick, err);
+    if (st == ONP_OK && number > ONP_STAGE_COUNT)
+        st = onp_fail(err, ONP_E_FORMAT, "%s: stage is %" PRId64 ", wanted 0..%d", path, number,
+                      (int)ONP_STAGE_COUNT);
+    *stage = (onp_stage)number;
+    onp_st_close(f);
+    return st;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loops of a run: warm-up, search and retraining are the same loop over epochs and batches with
+ * a cursor that a checkpoint saves. Rows of the run's database are written at the end of an epoch,
+ * then the checkpoint.
+ *
+ *     onp_trainer t = {.ctx = ctx, .cfg = cfg, .feed = &feed, .net = net, ...};
+ *     ONP_TRY(onp_trainer_run(&t, ONP_STAGE_WARMUP, err));
+ *     ONP_TRY(onp_trainer_run(&t, ONP_STAGE_SEARCH, err));
+ */
+#ifndef ONP_SEARCH_TRAINER_H
+#define ONP_SEARCH_TRAINER_H
+
+#include <signal.h>
+
+#include "base/progress.h"
+#include "search/evaluate.h"
+#include "search/latency_model.h"
+#include "search/rundb.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum onp_stage {
+    ONP_STAGE_WARMUP, /* weights of sampled paths */
+    ONP_STAGE_SEARCH, /* weights and architecture parameters */
+    ONP_STAGE_TRAIN,  /* the derived network */
+    ONP_STAGE_COUNT
+} onp_stage;
+extern const char *const onp_stage_names[ONP_STAGE_COUNT];
+
+/* Where a run is: all that its checkpoint needs beside weights and alphas. Plain numbers. */
+typedef struct onp_cursor {
+    int64_t stage, epoch, batch;
+    int64_t tick;    /* weight steps of the whole run */
+    double loss_sum; /* of this epoch */
+    int64_t hits, images;
+    double arch_loss_sum;
+    int64_t arch_steps; /* of this epoch */
+} onp_cursor;
+
+typedef struct onp_trainer {
+    const onp_context *ctx;
+    const onp_config *cfg;
+    onp_feed *feed;
+    onp_supernet *net;
+    onp_step *step;
+    const onp_latency_model *latency; /* search only */
+    double target_ns;
+    onp_rundb *db;
+    const char *checkpoint_path;
+    const char
+        *net_hash; /* of the configuration and data: stored in checkpoints, checked on load */
+    onp_progress *progress;            /* may be NULL */
+    const volatile sig_atomic_t *stop; /* may be NULL; not 0: checkpoint and return */
+    onp_cursor cursor;
+    int64_t last_checkpoint_ns;
+} onp_trainer;
+
+/* Runs a stage from the cursor to its end; does nothing when the cursor is past it. Errors:
+ * ONP_E_INTERRUPTED after a checkpoint when *stop was set; those of the steps, the database and the
+ * file. */
+onp_status onp_trainer_run(onp_trainer *t, onp_stage stage, onp_error *err) ONP_MUST_USE;
+
+/* Weight steps of a stage, and architecture steps of the search. */
+int64_t onp_trainer_steps(const onp_trainer *t, onp_stage stage);
+int64_t onp_trainer_arch_steps(const onp_trainer *t);
+
+/* One architecture step on the next batch of the held-out stream (search/arch_step.c). */
+onp_status onp_trainer_arch_step(onp_trainer *t, onp_error *err) ONP_MUST_USE;
+
+/* Saves and loads cursor, weights, momentum and alphas (search/checkpoint.c). *found is false when
+ * there is no file. Errors of load: ONP_E_FORMAT when it is damaged or of another network. */
+onp_status onp_trainer_save(onp_trainer *t, onp_error *err) ONP_MUST_USE;
+onp_status onp_trainer_load(onp_trainer *t, onp_error *err) ONP_MUST_USE;
+/* The stage a checkpoint is in, without loading it. *found false: no checkpoint. */
+onp_status onp_checkpoint_peek(const onp_context *ctx, const char *path, bool *found,
+                               onp_stage *stage, int64_t *tick, onp_error *err) ONP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
