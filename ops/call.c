@@ -125,10 +125,12 @@ void onp_call_epilogue(const onp_call_env *env, int64_t tile, int64_t row, int64
     const onp_call *call = env->call;
     float *y = call->y + row * c;
     env->k->finish(y, rows, c, c, call->bias, call->lo, call->hi);
+    if (call->sums == ONP_SUMS_NONE)
+        return;
     float *partial = call->partial + tile * 2 * c;
     if (call->sums == ONP_SUMS_MOMENTS)
         env->k->moments(y, rows, c, c, partial, partial + c);
-    else if (call->sums == ONP_SUMS_GRAD)
+    else
         env->k->grad_sums(y, c, &call->mask, call->stats, row, rows, 0, c, partial, partial + c);
 }
 

@@ -95,10 +95,12 @@ static void store_lanes(const onp_call_env *env, int64_t tile, int64_t row, int6
                    call->hi);
     for (int64_t r = 0; r < rows; r++)
         memcpy(call->y + (row + r) * c + c0, lane + r * ONP_LANE, (size_t)cn * sizeof *lane);
+    if (call->sums == ONP_SUMS_NONE)
+        return;
     float *partial = call->partial + tile * 2 * c + c0;
     if (call->sums == ONP_SUMS_MOMENTS)
         env->k->moments(lane, rows, cn, ONP_LANE, partial, partial + c);
-    else if (call->sums == ONP_SUMS_GRAD)
+    else
         env->k->grad_sums(lane, ONP_LANE, &call->mask, call->stats, row, rows, c0, cn, partial,
                           partial + c);
 }
