@@ -25,10 +25,15 @@ typedef struct onp_objective_value {
     double d_expected; /* d loss / d E, per nanosecond */
 } onp_objective_value;
 
-/* ce: mean cross entropy; expected_ns, target_ns > 0. mul-log needs both above one unit (the
- * configuration checks it). */
+/* ce: mean cross entropy; expected_ns, target_ns > 0. mul-log needs both above one unit, see
+ * onp_objective_check. */
 onp_objective_value onp_objective(const onp_loss_config *cfg, double ce, double expected_ns,
                                   double target_ns);
+
+/* Before a search: whether the loss is defined all the way, from the fastest network of the space
+ * (least_ns) up. Errors: ONP_E_CONFIG. */
+onp_status onp_objective_check(const onp_loss_config *cfg, int64_t least_ns, double target_ns,
+                               onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
 }
