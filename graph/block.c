@@ -117,7 +117,7 @@ onp_status onp_block_complete(onp_block *b, onp_error *err)
 void onp_block_key(const onp_block *b, char key[ONP_BLOCK_KEY])
 {
     if (b->kind == ONP_BLOCK_ZERO) {
-        snprintf(key, ONP_BLOCK_KEY, "zero");
+        (void)snprintf(key, ONP_BLOCK_KEY, "zero");
         return;
     }
     int n = snprintf(key, ONP_BLOCK_KEY,
@@ -126,20 +126,20 @@ void onp_block_key(const onp_block *b, char key[ONP_BLOCK_KEY])
     char *end = key + n;
     size_t room = ONP_BLOCK_KEY - (size_t)n;
     if (b->kind == ONP_BLOCK_HEAD) {
-        snprintf(end, room, "%" PRId32, b->out_c);
+        (void)snprintf(end, room, "%" PRId32, b->out_c);
         return;
     }
     n = snprintf(end, room, "%" PRId32 "x%" PRId32 "x%" PRId32, b->out_h, b->out_w, b->out_c);
     end += n;
     room -= (size_t)n;
     if (b->kind == ONP_BLOCK_STEM)
-        snprintf(end, room, " k=%" PRId32 " s=%" PRId32, b->kernel, b->stride);
+        (void)snprintf(end, room, " k=%" PRId32 " s=%" PRId32, b->kernel, b->stride);
     if (b->kind != ONP_BLOCK_MBCONV)
         return;
     n = snprintf(end, room, " k=%" PRId32 " e=%" PRId32 " s=%" PRId32 " skip=%d", b->kernel,
                  b->expand, b->stride, b->skip);
     if (b->mid != b->in_c * b->expand)
-        snprintf(end + n, room - (size_t)n, " mid=%" PRId32, b->mid);
+        (void)snprintf(end + n, room - (size_t)n, " mid=%" PRId32, b->mid);
 }
 
 /* Up to `max` numbers of at most five digits joined by 'x', then a space or the end; how many, or
@@ -245,9 +245,10 @@ onp_status onp_block_parse(const char *key, onp_block *out, onp_error *err)
 void onp_block_short_name(const onp_block *b, char name[32])
 {
     if (b->kind == ONP_BLOCK_MBCONV)
-        snprintf(name, 32, "%" PRId32 "x%" PRId32 "e%" PRId32, b->kernel, b->kernel, b->expand);
+        (void)snprintf(name, 32, "%" PRId32 "x%" PRId32 "e%" PRId32, b->kernel, b->kernel,
+                       b->expand);
     else
-        snprintf(name, 32, "%s", kind_names[b->kind]);
+        (void)snprintf(name, 32, "%s", kind_names[b->kind]);
 }
 
 bool onp_block_equal(const onp_block *a, const onp_block *b)

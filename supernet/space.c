@@ -20,7 +20,7 @@ static const char *const shortcuts[] = {"auto", "none", NULL};
 #define AT(T, m) .offset = offsetof(T, m)
 #define SIZE(key_, T, m)                                                                           \
     {                                                                                              \
-        .key = key_, .type = ONP_YAML_INT, AT(T, m), .min = 1, .max = MAX_SIZE                     \
+        .key = (key_), .type = ONP_YAML_INT, AT(T, m), .min = 1, .max = MAX_SIZE                   \
     }
 #define KERNEL(T, m) .key = "kernel", .type = ONP_YAML_INT, AT(T, m), .min = 1, .max = 31
 #define STRIDE(T, m)                                                                               \

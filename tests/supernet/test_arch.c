@@ -323,7 +323,7 @@ static void test_hostile(void **state)
 {
     (void)state;
     char text[sizeof small];
-    const size_t size = strlen(small);
+    const size_t size = sizeof small - 1;
     uint32_t lcg = 7;
     onp_context ctx = context();
     onp_arch *a = NULL;
@@ -337,7 +337,9 @@ static void test_hostile(void **state)
             static const char letters[] = "0123456789-.eE{}[]\",:nulltrue";
             lcg = lcg * 1664525u + 1013904223u;
             size_t at = (lcg >> 4) % size;
-            text[at] = n % 2 == 0 ? (char)(lcg >> 24) : letters[(lcg >> 20) % (sizeof letters - 1)];
+            const char letter = letters[(lcg >> 20) % (sizeof letters - 1)];
+            const uint8_t byte = (uint8_t)(lcg >> 24);
+            memcpy(&text[at], n % 2 == 0 ? (const void *)&byte : &letter, 1);
         }
         check_hostile(text, size);
     }
