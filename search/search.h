@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole search: latencies, warm-up, search, derivation, retraining, test, measurement on the
+ * device. Everything goes into the run folder; the same call resumes a run that was stopped.
+ *
+ *     onp_search_options options = {.cfg = &cfg, .run_dir = "runs/quickstart", .db_path =
+ * "latency.db"}; onp_search_result result; ONP_TRY(onp_search(ctx, &options, &result, err));
+ */
+#ifndef ONP_SEARCH_SEARCH_H
+#define ONP_SEARCH_SEARCH_H
+
+#include <signal.h>
+
+#include "base/progress.h"
+#include "search/config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct onp_search_options {
+    const onp_config *cfg;
+    const char *run_dir;
+    const char *db_path; /* latency table */
+    bool fresh, allow_other_bits, allow_imported;
+    int64_t max_block_ns;              /* time to measure one block; 0: 800 ms */
+    const char *agent;                 /* NULL: beside this program */
+    const volatile sig_atomic_t *stop; /* may be NULL */
+    onp_progress *progress;            /* may be NULL */
+} onp_search_options;
+
+typedef struct onp_search_result {
+    double test_accuracy; /* share of right answers */
+    int64_t test_images;
+    double target_ms, initial_expected_ms, expected_ms, predicted_ms;
+    bool measured; /* the target can be reached from here */
+    double measured_ms, measured_lo_ms, measured_hi_ms;
+    int64_t n_samples;
+    int64_t n_params, n_macs;
+    double initial_entropy, entropy;
+    int32_t n_pruned;
+    bool meets_budget; /* measured, or predicted where it was not */
+} onp_search_result;
+
+/*
+ * Runs or resumes. The result is filled when it returns ONP_OK or ONP_E_OVER_BUDGET (finished, but
+ * the measured network misses the budget). Other errors: ONP_E_BUDGET (no network of the space
+ * can), ONP_E_MISSING (latency rows that cannot be measured from here; the text lists them),
+ * ONP_E_INTERRUPTED, and those of the parts.
+ */
+onp_status onp_search(const onp_context *ctx, const onp_search_options *options,
+                      onp_search_result *result, onp_error *err) ONP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
