@@ -68,7 +68,8 @@ static onp_status answer(agent *a, const onp_message *request, onp_error *err)
         return answer_measure(a, request, err);
     case ONP_MESSAGE_BYE:
         a->over = true;
-        return onp_message_add_bye(&a->answer, err);
+        onp_strbuf_adds(&a->answer, ONP_PROTOCOL_BYE);
+        return onp_strbuf_status(&a->answer, err);
     case ONP_MESSAGE_RESULT:
     case ONP_MESSAGE_ERROR:
     case ONP_MESSAGE_KIND_COUNT:

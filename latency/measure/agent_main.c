@@ -107,6 +107,7 @@ int main(int argc, char **argv)
     if (st == ONP_OK)
         st = serve(&a, &err);
     if (st != ONP_OK)
-        (void)fprintf(stderr, "onepath-agent: %s\n%s", err.msg, st == ONP_E_USAGE ? usage : "");
+        (void)fprintf(stderr, "onepath-agent: %s%s\n", err.msg,
+                      st == ONP_E_USAGE ? " (see --help)" : "");
     return onp_status_exit_code(st);
 }

@@ -157,6 +157,24 @@ const onp_runner_facts *onp_runner_get_facts(const onp_runner *r)
     return &r->facts;
 }
 
+const onp_context *onp_runner_context(const onp_runner *r)
+{
+    return r->ctx;
+}
+
+bool onp_runner_is_alive(const onp_runner *r)
+{
+    return r->process.pid != 0;
+}
+
+onp_stop_rule onp_runner_stop_rule(const onp_runner *r, const onp_stop_rule *rule)
+{
+    onp_stop_rule wanted = rule != NULL ? *rule : (onp_stop_rule){0};
+    if (wanted.cv_max <= 0.0 && r->facts.threads > 1)
+        wanted.cv_max = CV_MAX_THREADS;
+    return onp_stop_rule_resolve(&wanted);
+}
+
 /* ---- measure ---- */
 
 static onp_status take_result(onp_runner *r, const onp_message *answer, const onp_stop_rule *rule,
@@ -193,12 +211,9 @@ static onp_status write_request(onp_runner *r, const onp_graph *g, const onp_sto
 onp_status onp_runner_measure(onp_runner *r, const onp_graph *g, const onp_stop_rule *rule,
                               onp_timing *out, onp_error *err)
 {
-    onp_stop_rule wanted = rule != NULL ? *rule : (onp_stop_rule){0};
-    if (wanted.cv_max <= 0.0 && r->facts.threads > 1)
-        wanted.cv_max = CV_MAX_THREADS;
-    wanted = onp_stop_rule_resolve(&wanted);
+    const onp_stop_rule wanted = onp_runner_stop_rule(r, rule);
     ONP_TRY(onp_stop_rule_check(&wanted, err));
-    if (r->process.pid == 0)
+    if (!onp_runner_is_alive(r))
         return onp_fail(err, ONP_E_DEVICE, "runner %s: has failed before", r->name);
     ONP_TRY(write_request(r, g, &wanted, err));
     onp_message answer = {0};
@@ -215,14 +230,12 @@ void onp_runner_close(onp_runner *r)
     if (r == NULL)
         return;
     if (r->process.pid != 0) {
+        static const char bye[] = ONP_PROTOCOL_BYE;
         const char *line;
         size_t length;
-        onp_strbuf_reset(&r->request);
-        onp_status st = onp_message_add_bye(&r->request, NULL);
-        if (st == ONP_OK) /* whatever it answers, or not */
-            st = onp_process_ask(&r->process, r->request.text, r->request.length,
-                                 onp_now_ns() + SECOND_NS, &line, &length, NULL);
-        onp_process_end(&r->process, st == ONP_OK ? SECOND_NS : 0);
+        onp_status st = onp_process_ask(&r->process, bye, sizeof bye - 1, onp_now_ns() + SECOND_NS,
+                                        &line, &length, NULL);
+        onp_process_end(&r->process, st == ONP_OK ? SECOND_NS : 0); /* whatever it answered */
     }
     onp_strbuf_reset(&r->request);
     onp_free(r->ctx, r);

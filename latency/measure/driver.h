@@ -59,13 +59,19 @@ onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options
 
 /* What its hello said; borrowed from r. */
 const onp_runner_facts *onp_runner_get_facts(const onp_runner *r);
+const onp_context *onp_runner_context(const onp_runner *r);
+/* False once it has failed: it answers nothing more. */
+bool onp_runner_is_alive(const onp_runner *r);
+/* The rule that r is sent: its defaults filled in. cv_max is 0.08 on a runner that uses several
+ * threads, where the rule does not say. rule may be NULL. */
+onp_stop_rule onp_runner_stop_rule(const onp_runner *r, const onp_stop_rule *rule);
 
 /*
- * Has g measured. rule: NULL or zero fields mean the defaults; cv_max is then 0.08 on a runner that
- * uses several threads. *out is the caller's (onp_timing_reset); its statistics are computed here
- * from the samples sent. Errors: ONP_E_DEVICE when the runner says that it cannot measure this
- * graph (it can be asked for others), and when it fails as above (it cannot); ONP_E_RANGE
- * (onp_stop_rule_check, or a request longer than a line may be); ONP_E_NOMEM.
+ * Has g measured by onp_runner_stop_rule(r, rule). *out is the caller's (onp_timing_reset, with the
+ * runner's context); its statistics are computed here from the samples sent. Errors: ONP_E_DEVICE
+ * when the runner says that it cannot measure this graph (it can be asked for others), and when it
+ * fails as above (it cannot); ONP_E_RANGE (onp_stop_rule_check, or a request longer than a line may
+ * be); ONP_E_NOMEM.
  */
 onp_status onp_runner_measure(onp_runner *r, const onp_graph *g, const onp_stop_rule *rule,
                               onp_timing *out, onp_error *err) ONP_MUST_USE;

@@ -129,8 +129,8 @@ void onp_process_said(const onp_process *p, char *out, size_t out_size)
     out[n] = '\0';
 }
 
-/* How it ended, once its output has; it stays to be reaped by onp_process_end. */
-static onp_status gone(onp_process *p, onp_error *err)
+/* How it ended, once its `side` has; it stays to be reaped by onp_process_end. */
+static onp_status gone(const onp_process *p, const char *side, onp_error *err)
 {
     siginfo_t info = {0};
     for (int i = 0; i < 100 && info.si_pid == 0; i++) {
@@ -140,7 +140,7 @@ static onp_status gone(onp_process *p, onp_error *err)
             (void)nanosleep(&(struct timespec){.tv_nsec = 5 * MILLISECOND_NS}, NULL);
     }
     if (info.si_pid == 0)
-        return onp_fail(err, ONP_E_DEVICE, "closed its output");
+        return onp_fail(err, ONP_E_DEVICE, "closed its %s", side);
     if (info.si_code == CLD_EXITED)
         return onp_fail(err, ONP_E_DEVICE, "ended with exit code %d", info.si_status);
     return onp_fail(err, ONP_E_DEVICE, "was ended by signal %d", info.si_status);
@@ -176,7 +176,7 @@ static onp_status write_some(onp_process *p, const char **text, size_t *length, 
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return ONP_OK;
-    return gone(p, err);
+    return gone(p, "input", err);
 }
 
 static onp_status hear(onp_process *p, struct pollfd fds[3], onp_error *err)
@@ -189,7 +189,7 @@ static onp_status hear(onp_process *p, struct pollfd fds[3], onp_error *err)
         return ONP_OK;
     long got;
     ONP_TRY(onp_line_reader_fill(&p->out, p->out_fd, &got, err));
-    return got == 0 ? gone(p, err) : ONP_OK;
+    return got == 0 ? gone(p, "output", err) : ONP_OK;
 }
 
 static onp_status talk(onp_process *p, const char *text, size_t length, int64_t deadline_ns,

@@ -71,11 +71,6 @@ void onp_message_reset(onp_message *m)
     *m = (onp_message){0};
 }
 
-onp_status onp_message_add_bye(onp_strbuf *out, onp_error *err)
-{
-    return add_line(json_pack("{s:s}", "message", "bye"), out, err);
-}
-
 /* ---- hello ---- */
 
 typedef struct text_field {
@@ -185,7 +180,7 @@ onp_status onp_message_facts(const onp_message *m, onp_runner_facts *out, onp_er
 
 /* ---- measure ---- */
 
-static json_t *rule_json(const onp_stop_rule *r)
+json_t *onp_stop_rule_to_json(const onp_stop_rule *r)
 {
     return json_pack(
         "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f}", "warmup_calls", (json_int_t)r->warmup_calls,
@@ -202,7 +197,7 @@ onp_status onp_message_add_measure(int64_t id, const onp_graph *g, const onp_sto
     json_t *graph = NULL;
     ONP_TRY(onp_graph_to_json(g, &graph, err));
     return add_line(json_pack("{s:s,s:I,s:o,s:o}", "message", "measure", "id", (json_int_t)id,
-                              "stop", rule_json(&resolved), "graph", graph),
+                              "stop", onp_stop_rule_to_json(&resolved), "graph", graph),
                     out, err);
 }
 

@@ -58,6 +58,9 @@ onp_status onp_message_version(const onp_message *m, onp_error *err) ONP_MUST_US
 onp_status onp_message_facts(const onp_message *m, onp_runner_facts *out,
                              onp_error *err) ONP_MUST_USE;
 
+/* A rule as an object; the caller's (json_decref). NULL: no memory. */
+json_t *onp_stop_rule_to_json(const onp_stop_rule *rule);
+
 /* measure: a graph and a stop rule (with its defaults filled in). */
 onp_status onp_message_add_measure(int64_t id, const onp_graph *g, const onp_stop_rule *rule,
                                    onp_strbuf *out, onp_error *err) ONP_MUST_USE;
@@ -83,7 +86,8 @@ onp_status onp_message_add_error(int64_t id, const onp_error *error, onp_strbuf 
 onp_status onp_message_error_text(const onp_message *m, const char **text,
                                   onp_error *err) ONP_MUST_USE;
 
-onp_status onp_message_add_bye(onp_strbuf *out, onp_error *err) ONP_MUST_USE;
+/* bye, either way: always the same line. */
+#define ONP_PROTOCOL_BYE "{\"message\": \"bye\"}\n"
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver against the real agent and against runners that misbehave. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "latency/measure/block_graph.h"
+#include "latency/measure/driver.h"
+#include "tests/test_support.h"
+
+#define MS ((int64_t)1000000)
+
+static const onp_stop_rule quick = {.warmup_min_ns = 1,
+                                    .sample_min_ns = 1,
+                                    .samples_min = 8,
+                                    .samples_max = 8,
+                                    .time_min_ns = 1,
+                                    .time_max_ns = 200 * MS};
+
+static onp_context ctx;
+
+static int setup(void **state)
+{
+    (void)state;
+    onp_context_init(&ctx);
+    return 0;
+}
+
+static onp_graph *small_graph(int64_t batch)
+{
+    onp_block b;
+    onp_graph *g = NULL;
+    assert_int_equal(onp_block_parse("mbconv in=4x4x8 out=2x2x8 k=3 e=3 s=2 skip=0", &b, NULL),
+                     ONP_OK);
+    assert_int_equal(onp_measure_block_graph(&ctx, &b, batch, &g, NULL), ONP_OK);
+    return g;
+}
+
+/* ---- the real agent ---- */
+
+static onp_runner *open_agent(const onp_local_options *options)
+{
+    char path[ONP_TEST_PATH];
+    const char *binary = getenv("ONEPATH_BINARY");
+    if (binary == NULL) {
+        (void)printf("SKIPPED: ONEPATH_BINARY is not set, so the agent is not known\n");
+        skip();
+    }
+    onp_test_path(path, binary, "onepath-agent");
+    onp_local_options with_path = *options;
+    with_path.agent = path;
+    onp_runner *r = NULL;
+    onp_error err = {0};
+    if (onp_runner_open_local(&ctx, &with_path, &r, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    return r;
+}
+
+static void agent_measures(void **state)
+{
+    (void)state;
+    onp_runner *r = open_agent(
+        &(onp_local_options){.threads = 1, .kernels = "generic", .batch = 2, .device = "bench 7"});
+    const onp_runner_facts *facts = onp_runner_get_facts(r);
+    assert_string_equal(facts->device, "bench 7");
+    assert_string_equal(facts->backend, "onepath");
+    assert_string_equal(facts->kernel_set, "generic");
+    assert_string_equal(facts->cache_mode, "isolated");
+    assert_int_equal(facts->threads, 1);
+    assert_int_equal(facts->batch, 2);
+
+    onp_graph *good = small_graph(2), *other = small_graph(1);
+    for (int i = 0; i < 2; i++) {
+        onp_timing t = {0};
+        onp_error err = {0};
+        if (onp_runner_measure(r, good, &quick, &t, &err) != ONP_OK)
+            fail_msg("%s", err.msg);
+        assert_int_equal(t.n, 8);
+        assert_true(t.stats.min_ns > 0);
+        onp_timing_reset(&ctx, &t);
+        /* refused, and the runner goes on */
+        assert_int_equal(onp_runner_measure(r, other, &quick, &t, &err), ONP_E_DEVICE);
+        onp_assert_contains(err.msg, "cannot measure this");
+        onp_assert_contains(err.msg, "batch of 1, wanted 2");
+        assert_null(t.samples_ns);
+    }
+    onp_graph_free(good);
+    onp_graph_free(other);
+    onp_runner_close(r);
+}
+
+static void agent_two_threads(void **state)
+{
+    (void)state;
+    onp_runner *r = open_agent(&(onp_local_options){.threads = 2});
+    onp_graph *g = small_graph(1);
+    onp_timing t = {0};
+    assert_int_equal(onp_runner_get_facts(r)->threads, 2);
+    assert_int_equal(onp_runner_measure(r, g, &quick, &t, NULL), ONP_OK);
+    onp_timing_reset(&ctx, &t);
+    onp_graph_free(g);
+    onp_runner_close(r);
+}
+
+static void agent_options(void **state)
+{
+    (void)state;
+    char path[ONP_TEST_PATH];
+    const char *binary = getenv("ONEPATH_BINARY");
+    if (binary == NULL)
+        skip();
+    onp_test_path(path, binary, "onepath-agent");
+    static const struct {
+        const char *option, *value, *part;
+    } rows[] = {
+        {"--kernels", "cray", "kernel set \"cray\""},
+        {"--threads", "0", "--threads is \"0\""},
+        {"--threads", "2x", "--threads is \"2x\""},
+        {"--colour", "red", "unknown option --colour"},
+        {"--batch", NULL, "its value is missing"},
+    };
+    for (size_t i = 0; i < ONP_COUNT(rows); i++) {
+        const char *const argv[] = {path, rows[i].option, rows[i].value, NULL};
+        onp_runner *r = NULL;
+        onp_error err = {0};
+        assert_int_equal(onp_runner_open(&ctx, argv, NULL, &r, &err), ONP_E_DEVICE);
+        onp_assert_contains(err.msg, "exit code 2; it said: onepath-agent:");
+        onp_assert_contains(err.msg, rows[i].part);
+    }
+}
+
+/* ---- runners that misbehave ---- */
+
+#define HELLO                                                                                      \
+    "read request; echo '{\"message\": \"hello\", \"version\": 1, \"accepts\": [\"graph\"], "      \
+    "\"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "               \
+    "\"cache_mode\": \"isolated\", \"threads\": 1, \"batch\": 1}, \"run\": {}}'; "
+#define RESULT                                                                                     \
+    "read request; echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [7, 8, 9], "         \
+    "\"inner_reps\": 1, \"n_rejected\": 0}'; "
+
+static onp_status open_shell(const char *script, onp_runner **r, onp_error *err)
+{
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    const onp_runner_options options = {.hello_timeout_ns = 1500 * MS, .slack_ns = 300 * MS};
+    return onp_runner_open(&ctx, argv, &options, r, err);
+}
+
+static void no_hello(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *part;
+    } rows[] = {
+        {"echo out of paper >&2; exit 3", "ended with exit code 3; it said: out of paper"},
+        {"kill -9 $$", "ended by signal 9"},
+        {"exec 1>&-; sleep 20", "closed its output"},
+        {"sleep 20", "did not answer in time"},
+        {"read request; echo hello there", "\"hello there\" is no answer"},
+        {"read request; echo '{}'", "\"message\" is missing"},
+        {"read request; echo '{\"message\": \"bye\"}'", "answered \"bye\", wanted \"hello\""},
+        {"read request; echo '{\"message\": \"error\", \"id\": 0, \"text\": \"no licence\"}'",
+         "wanted \"hello\": no licence"},
+        {"read request; echo '{\"message\": \"hello\", \"version\": 2}'", "\"version\" is 2"},
+        {"exec cat /dev/zero", "a line of more than"},
+        {"while :; do echo noise >&2; done", "did not answer in time; it said:"},
+    };
+    for (size_t i = 0; i < ONP_COUNT(rows); i++) {
+        onp_runner *r = NULL;
+        onp_error err = {0};
+        assert_int_equal(open_shell(rows[i].script, &r, &err), ONP_E_DEVICE);
+        assert_int_equal(err.status, ONP_E_DEVICE);
+        assert_null(r);
+        onp_assert_contains(err.msg, "runner sh: ");
+        onp_assert_contains(err.msg, rows[i].part);
+    }
+}
+
+static void cannot_start(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"/nonexistent/agent", NULL};
+    onp_runner *r = NULL;
+    onp_error err = {0};
+    assert_int_equal(onp_runner_open(&ctx, argv, NULL, &r, &err), ONP_E_DEVICE);
+    onp_assert_contains(err.msg, "/nonexistent/agent: cannot be started");
+    /* there is no agent beside this test */
+    assert_int_equal(onp_runner_open_local(&ctx, &(onp_local_options){0}, &r, &err), ONP_E_DEVICE);
+    onp_assert_contains(err.msg, "onepath-agent: ");
+    assert_null(r);
+}
+
+static void no_result(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *part;
+    } rows[] = {
+        {HELLO "read request; exit 9", "ended with exit code 9"},
+        {HELLO "read request; sleep 20", "did not answer in time"},
+        {HELLO "echo more; sleep 20", "\"more\" is no answer"},
+        {HELLO "read request; echo '{\"message\": \"result\", \"id\": 2}'",
+         "answered question 2, wanted an answer to 1"},
+        {HELLO "read request; echo '{\"message\": \"error\", \"id\": 0, \"text\": \"what?\"}'",
+         "wanted \"result\": what?"},
+        {HELLO "read request; echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [0]}'",
+         "element 0 of \"samples_ns\""},
+        {HELLO "read request; exec cat /dev/zero", "a line of more than"},
+        {HELLO "exec 0<&-; sleep 20", "closed its input"},
+    };
+    onp_graph *g = small_graph(1);
+    for (size_t i = 0; i < ONP_COUNT(rows); i++) {
+        onp_runner *r = NULL;
+        onp_timing t = {0};
+        onp_error err = {0};
+        if (open_shell(rows[i].script, &r, &err) != ONP_OK)
+            fail_msg("%s", err.msg);
+        /* time to misbehave before it is asked, where the script does */
+        (void)nanosleep(&(struct timespec){.tv_nsec = 50 * MS}, NULL);
+        assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+        onp_assert_contains(err.msg, rows[i].part);
+        assert_null(t.samples_ns);
+        assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+        onp_assert_contains(err.msg, "has failed before");
+        onp_runner_close(r);
+    }
+    onp_graph_free(g);
+}
+
+/* Two lines in one write: the second is found before the next question. */
+static void speaks_unasked(void **state)
+{
+    (void)state;
+    onp_graph *g = small_graph(1);
+    onp_runner *r = NULL;
+    onp_timing t = {0};
+    onp_error err = {0};
+    assert_int_equal(
+        open_shell(HELLO "read request; printf '%s\\n%s\\n' '{\"message\": \"result\", \"id\": 1, "
+                         "\"samples_ns\": [7, 8, 9], \"inner_reps\": 1, \"n_rejected\": 0}' more; "
+                         "sleep 20",
+                   &r, &err),
+        ONP_OK);
+    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_OK);
+    assert_int_equal(t.stats.median_ns, 8);
+    onp_timing_reset(&ctx, &t);
+    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+    onp_assert_contains(err.msg, "sent 5 bytes that nobody asked for");
+    onp_runner_close(r);
+    onp_graph_free(g);
+}
+
+/* A request larger than any pipe, to a runner that never reads it. */
+static void never_reads(void **state)
+{
+    (void)state;
+    onp_block b;
+    onp_graph *g = onp_graph_new(&ctx, NULL);
+    assert_int_equal(onp_block_parse("mbconv in=4x4x8 out=4x4x8 k=3 e=3 s=1 skip=1", &b, NULL),
+                     ONP_OK);
+    onp_block *blocks = calloc(3000, sizeof *blocks);
+    for (int i = 0; i < 3000; i++)
+        blocks[i] = b;
+    (void)onp_network_graph(g, blocks, 3000, 1, ONP_MODE_FOLDED, 0.0);
+    onp_runner *r = NULL;
+    onp_timing t = {0};
+    onp_error err = {0};
+    assert_int_equal(open_shell(HELLO "sleep 20", &r, &err), ONP_OK);
+    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+    onp_assert_contains(err.msg, "did not answer in time");
+    onp_runner_close(r);
+    free(blocks);
+    onp_graph_free(g);
+}
+
+/* True when the process is no more, or waits to be reaped by whoever inherited it. */
+static bool is_dead(long pid)
+{
+    char path[64], text[256] = "";
+    (void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        return true;
+    bool read = fgets(text, sizeof text, f) != NULL;
+    (void)fclose(f);
+    return !read || strstr(text, ") Z ") != NULL;
+}
+
+/* The children of a runner go with it, whether it failed or was closed. */
+static void ends_the_group(void **state)
+{
+    (void)state;
+    char dir[ONP_TEST_PATH], path[ONP_TEST_PATH], script[4096];
+    onp_test_dir_make(dir);
+    onp_test_path(path, dir, "pid");
+    for (int closed = 0; closed < 2; closed++) {
+        onp_runner *r = NULL;
+        onp_error err = {0};
+        (void)snprintf(script, sizeof script, "sleep 30 & echo $! >'%s'; %s wait", path,
+                       closed ? HELLO : "");
+        assert_int_equal(open_shell(script, &r, &err), closed ? ONP_OK : ONP_E_DEVICE);
+        onp_runner_close(r);
+        long pid = 0;
+        FILE *f = fopen(path, "r");
+        assert_non_null(f);
+        assert_int_equal(fscanf(f, "%ld", &pid), 1);
+        (void)fclose(f);
+        for (int i = 0; i < 200 && !is_dead(pid); i++)
+            (void)nanosleep(&(struct timespec){.tv_nsec = 10 * MS}, NULL);
+        assert_true(is_dead(pid));
+    }
+    onp_test_dir_remove(dir);
+}
+
+static void refuses_rule(void **state)
+{
+    (void)state;
+    onp_graph *g = small_graph(1);
+    onp_runner *r = NULL;
+    onp_timing t = {0};
+    onp_error err = {0};
+    assert_int_equal(open_shell(HELLO RESULT, &r, &err), ONP_OK);
+    assert_int_equal(onp_runner_measure(r, g, &(onp_stop_rule){.samples_min = -1}, &t, &err),
+                     ONP_E_RANGE);
+    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_OK); /* still there */
+    onp_timing_reset(&ctx, &t);
+    onp_runner_close(r);
+    onp_runner_close(NULL);
+    onp_graph_free(g);
+}
+
+static onp_status session_body(const onp_context *c, void *arg)
+{
+    const char *const argv[] = {"sh", "-c", HELLO RESULT, NULL};
+    onp_runner *r = NULL;
+    onp_timing t = {0};
+    ONP_TRY(onp_runner_open(c, argv, NULL, &r, NULL));
+    onp_status st = onp_runner_measure(r, arg, &quick, &t, NULL);
+    onp_timing_reset(c, &t);
+    onp_runner_close(r);
+    return st;
+}
+
+static void allocation_faults(void **state)
+{
+    (void)state;
+    onp_graph *g = small_graph(1);
+    onp_test_each_allocation(session_body, g);
+    onp_graph_free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agent_measures),    cmocka_unit_test(agent_two_threads),
+        cmocka_unit_test(agent_options),     cmocka_unit_test(no_hello),
+        cmocka_unit_test(cannot_start),      cmocka_unit_test(no_result),
+        cmocka_unit_test(speaks_unasked),    cmocka_unit_test(never_reads),
+        cmocka_unit_test(ends_the_group),    cmocka_unit_test(refuses_rule),
+        cmocka_unit_test(allocation_faults),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
