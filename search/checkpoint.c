@@ -218,24 +218,28 @@ onp_status onp_trainer_load(onp_trainer *t, onp_error *err)
     return st;
 }
 
-onp_status onp_checkpoint_peek(const onp_context *ctx, const char *path, bool *found,
-                               onp_stage *stage, int64_t *tick, onp_error *err)
+onp_status onp_checkpoint_peek(const onp_context *ctx, const char *path, onp_checkpoint_info *out,
+                               onp_error *err)
 {
-    *found = onp_file_exists(path);
-    if (!*found)
+    *out = (onp_checkpoint_info){.found = onp_file_exists(path)};
+    if (!out->found)
         return ONP_OK;
     onp_st_file *f = NULL;
     ONP_TRY(onp_st_open(ctx, path, &f, err));
-    int64_t number = 0;
+    int64_t stage = 0;
+    const char *belongs_to = "";
     onp_status st = check_format(f, path, err);
     if (st == ONP_OK)
-        st = meta_int(f, path, "stage", &number, err);
+        st = meta_int(f, path, "stage", &stage, err);
     if (st == ONP_OK)
-        st = meta_int(f, path, "tick", tick, err);
-    if (st == ONP_OK && number > ONP_STAGE_COUNT)
-        st = onp_fail(err, ONP_E_FORMAT, "%s: stage is %" PRId64 ", wanted 0..%d", path, number,
+        st = meta_int(f, path, "tick", &out->tick, err);
+    if (st == ONP_OK)
+        st = meta_text(f, path, "belongs_to", &belongs_to, err);
+    if (st == ONP_OK && stage > ONP_STAGE_COUNT)
+        st = onp_fail(err, ONP_E_FORMAT, "%s: stage is %" PRId64 ", wanted 0..%d", path, stage,
                       (int)ONP_STAGE_COUNT);
-    *stage = (onp_stage)number;
+    out->stage = (onp_stage)stage;
+    (void)snprintf(out->belongs_to, sizeof out->belongs_to, "%s", belongs_to);
     onp_st_close(f);
     return st;
 }

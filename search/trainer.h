@@ -74,9 +74,16 @@ onp_status onp_trainer_arch_step(onp_trainer *t, onp_error *err) ONP_MUST_USE;
  * there is no file. Errors of load: ONP_E_FORMAT when it is damaged or of another network. */
 onp_status onp_trainer_save(onp_trainer *t, onp_error *err) ONP_MUST_USE;
 onp_status onp_trainer_load(onp_trainer *t, onp_error *err) ONP_MUST_USE;
-/* The stage a checkpoint is in, without loading it. *found false: no checkpoint. */
-onp_status onp_checkpoint_peek(const onp_context *ctx, const char *path, bool *found,
-                               onp_stage *stage, int64_t *tick, onp_error *err) ONP_MUST_USE;
+/* What a checkpoint holds, without loading it: stage, tick, and what it belongs to (net_hash of its
+ * trainer). *found false: there is no file. */
+typedef struct onp_checkpoint_info {
+    bool found;
+    onp_stage stage;
+    int64_t tick;
+    char belongs_to[96];
+} onp_checkpoint_info;
+onp_status onp_checkpoint_peek(const onp_context *ctx, const char *path, onp_checkpoint_info *out,
+                               onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "search/latencies.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "latency/table/profile.h"
+#include "ops/kernels.h"
+
+#define DEFAULT_BLOCK_NS 800000000
+
+/* What collecting needs at hand. */
+typedef struct collector {
+    const onp_context *ctx;
+    const onp_search_options *options;
+    onp_store *store;
+    onp_block *blocks;
+    int32_t n_blocks;
+    int64_t platform;
+    char *signature;
+    bool imported;
+} collector;
+
+static bool is_this_machine(const onp_search_options *options)
+{
+    return strcmp(options->cfg->target.device, ONP_THIS_MACHINE) == 0;
+}
+
+static onp_profile_options profile_options(const onp_search_options *options)
+{
+    return (onp_profile_options){.max_block_ns = options->max_block_ns > 0 ? options->max_block_ns
+                                                                           : DEFAULT_BLOCK_NS,
+                                 .seed = (uint64_t)options->cfg->seed,
+                                 .target = "local",
+                                 .command = "search",
+                                 .stop = options->stop,
+                                 .progress = options->progress};
+}
+
+static onp_status open_runner(const onp_context *ctx, const onp_search_options *options,
+                              onp_runner **runner, onp_error *err)
+{
+    const onp_local_options local = {.agent = options->agent,
+                                     .threads = (int)options->cfg->target.threads,
+                                     .kernels = ctx->kernels != NULL ? ctx->kernels->name : NULL};
+    return onp_runner_open_local(ctx, &local, runner, err);
+}
+
+/* This machine: its platform is what the agent says, and what is missing is measured now. */
+static onp_status collect_here(collector *c, onp_error *err)
+{
+    onp_runner *runner = NULL;
+    ONP_TRY(open_runner(c->ctx, c->options, &runner, err));
+    onp_status st = onp_profile_platform(c->store, runner, 1, &c->platform, err);
+    if (st == ONP_OK) {
+        const onp_profile_options options = profile_options(c->options);
+        onp_profile_result result = {0};
+        st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, err);
+        if (st == ONP_OK)
+            onp_log(c->ctx, ONP_LOG_INFO,
+                    "latencies: %d blocks were in the table, %d measured now, %d of them noisy",
+                    (int)result.n_known, (int)result.n_measured, (int)result.n_noisy);
+    }
+    onp_runner_close(runner);
+    return st;
+}
+
+static onp_status note_platform(void *user, const onp_platform_row *row, onp_error *err)
+{
+    (void)err;
+    collector *c = user;
+    if (row->id != c->platform)
+        return ONP_OK;
+    memcpy(c->signature, row->signature, 65);
+    c->imported = strncmp(row->platform.backend, "import:", 7) == 0;
+    return ONP_OK;
+}
+
+static onp_status list_missing(const collector *c, onp_error *err)
+{
+    char text[400] = "";
+    int n = 0;
+    for (int32_t i = 0; i < c->n_blocks; i++) {
+        char key[ONP_BLOCK_KEY];
+        onp_estimate e;
+        onp_block_key(&c->blocks[i], key);
+        onp_status st = onp_store_estimate_get(c->store, c->platform, key, &e, err);
+        if (st == ONP_OK)
+            continue;
+        if (st != ONP_E_MISSING)
+            return st;
+        const size_t used = strlen(text);
+        (void)snprintf(text + used, sizeof text - used, "%s%s", n++ > 0 ? "; " : "", key);
+    }
+    if (n == 0)
+        return ONP_OK;
+    return onp_fail(err, ONP_E_MISSING, "%d blocks have no latency on %s: %s", n,
+                    c->options->cfg->target.device, text);
+}
+
+static onp_status copy_rows(const collector *c, onp_rundb *db, onp_error *err)
+{
+    for (int32_t i = 0; i < c->n_blocks; i++) {
+        char key[ONP_BLOCK_KEY];
+        onp_estimate e;
+        onp_block_key(&c->blocks[i], key);
+        ONP_TRY(onp_store_estimate_get(c->store, c->platform, key, &e, err));
+        ONP_TRY(onp_rundb_latency_set(db, key, e.median_ns, onp_estimate_source_name(e.source),
+                                      onp_quality_name(e.quality), err));
+    }
+    return ONP_OK;
+}
+
+static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
+{
+    const onp_search_options *o = c->options;
+    ONP_TRY(onp_space_blocks(c->ctx, o->cfg->space, &c->blocks, &c->n_blocks, err));
+    if (is_this_machine(o))
+        ONP_TRY(collect_here(c, err));
+    else
+        ONP_TRY(onp_store_platform_find(c->store, o->cfg->target.device, &c->platform, err));
+    ONP_TRY(onp_store_platforms(c->store, note_platform, c, err));
+    if (c->imported && !o->allow_imported)
+        return onp_fail(
+            err, ONP_E_USAGE,
+            "the rows of %s are imported, not measured here: add --allow-imported to use "
+            "them as they are",
+            o->cfg->target.device);
+    ONP_TRY(list_missing(c, err));
+    ONP_TRY(onp_rundb_begin(db, err));
+    onp_status st = copy_rows(c, db, err);
+    if (st == ONP_OK)
+        st = onp_rundb_commit(db, err);
+    if (st != ONP_OK)
+        onp_rundb_rollback(db);
+    return st;
+}
+
+onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_options *options,
+                                 onp_rundb *db, char signature[65], onp_error *err)
+{
+    collector c = {.ctx = ctx, .options = options, .signature = signature};
+    ONP_TRY(onp_store_open(ctx, options->db_path, ONP_SQL_CREATE, &c.store, err));
+    onp_status st = collect(&c, db, err);
+    onp_free(ctx, c.blocks);
+    onp_store_close(c.store);
+    return st;
+}
+
+onp_status onp_latencies_measure(const onp_context *ctx, const onp_search_options *options,
+                                 const onp_block *blocks, int32_t n, const char *arch_hash,
+                                 onp_search_result *result, onp_error *err)
+{
+    result->measured = false;
+    if (!is_this_machine(options))
+        return ONP_OK;
+    onp_store *store = NULL;
+    onp_runner *runner = NULL;
+    onp_measurement m = {0};
+    const onp_profile_options profile = profile_options(options);
+    ONP_TRY(onp_store_open(ctx, options->db_path, ONP_SQL_CREATE, &store, err));
+    onp_status st = open_runner(ctx, options, &runner, err);
+    if (st == ONP_OK)
+        st = onp_profile_network(store, runner, blocks, n, arch_hash, &profile, &m, err);
+    onp_runner_close(runner);
+    onp_store_close(store);
+    if (st != ONP_OK)
+        return st;
+    result->measured = true;
+    result->measured_ms = (double)m.median_ns / 1e6;
+    result->measured_lo_ms = (double)m.ci95_lo_ns / 1e6;
+    result->measured_hi_ms = (double)m.ci95_hi_ns / 1e6;
+    result->n_samples = m.n;
+    return ONP_OK;
+}

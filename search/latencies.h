@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Getting the latencies of a search: rows of the table for the target's platform, missing ones
+ * measured first when the target is this machine, all copied into the run's database. And the
+ * measurement of the finished network.
+ */
+#ifndef ONP_SEARCH_LATENCIES_H
+#define ONP_SEARCH_LATENCIES_H
+
+#include "search/rundb.h"
+#include "search/search.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The device name that stands for the machine this runs on. */
+#define ONP_THIS_MACHINE "this-machine"
+
+/*
+ * Copies a latency for every block of the space into db, in one transaction. signature gets the
+ * platform's. Errors: ONP_E_MISSING listing the keys when rows are missing and the device cannot be
+ * measured from here, ONP_E_USAGE when the rows are imported ones and that was not allowed,
+ * ONP_E_DEVICE, ONP_E_INTERRUPTED.
+ */
+onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_options *options,
+                                 onp_rundb *db, char signature[65], onp_error *err) ONP_MUST_USE;
+
+/* Measures the folded network of these blocks on this machine; stored in the table too. *measured
+ * is false, and nothing is done, when the target is another device. Fills measured_*, n_samples of
+ * result. */
+onp_status onp_latencies_measure(const onp_context *ctx, const onp_search_options *options,
+                                 const onp_block *blocks, int32_t n, const char *arch_hash,
+                                 onp_search_result *result, onp_error *err) ONP_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
