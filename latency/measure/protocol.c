@@ -335,8 +335,11 @@ onp_status onp_message_add_error(int64_t id, const onp_error *error, onp_strbuf 
 {
     char text[sizeof error->msg]; /* ASCII: a text that was cut may end inside a character */
     size_t n = 0;
-    for (const char *c = error->msg; *c != '\0'; c++)
-        text[n++] = *c >= ' ' && *c < 0x7f ? *c : '?';
+    for (; error->msg[n] != '\0'; n++) {
+        text[n] = error->msg[n];
+        if (text[n] < ' ' || text[n] > '~')
+            text[n] = '?';
+    }
     text[n] = '\0';
     return add_line(
         json_pack("{s:s,s:I,s:s}", "message", "error", "id", (json_int_t)id, "text", text), out,
