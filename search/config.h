@@ -78,8 +78,9 @@ typedef struct onp_config {
 
 /*
  * Reads path, applies `sets` ("search.loss.lambda=0"), checks everything, loads the space. Every
- * problem goes to `problems` (may be NULL) as one line file:line:col: error: ...; err holds the
- * first. On failure *out is all zero. Errors: ONP_E_CONFIG, ONP_E_USAGE (a malformed override),
+ * problem goes to `problems` (may be NULL) as one line file:line:col: error: ... ("--set KEY:
+ * error: ..." where the value came from `sets`); err holds the first. On failure *out is all zero.
+ * Errors: ONP_E_CONFIG (a missing file too), ONP_E_USAGE (a malformed override: in err alone),
  * ONP_E_NOMEM.
  */
 onp_status onp_config_load(const onp_context *ctx, const char *path, const char *const *sets,
@@ -87,7 +88,8 @@ onp_status onp_config_load(const onp_context *ctx, const char *path, const char 
                            onp_error *err) ONP_MUST_USE;
 void onp_config_free(onp_config *cfg); /* all zero allowed */
 
-/* The effective configuration as YAML: every key with its value. */
+/* The effective configuration as YAML: every key with its value, paths absolute, so that it reads
+ * the same from another folder. Errors: ONP_E_NOMEM, ONP_E_RANGE (a path too long), ONP_E_IO. */
 onp_status onp_config_emit(const onp_config *cfg, onp_strbuf *out, onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
