@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/app.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "ops/kernels.h"
+
+static void log_to_stderr(void *user, onp_log_level level, const char *line)
+{
+    const onp_app *app = user;
+    char text[1024];
+    if (level == ONP_LOG_DEBUG || (level == ONP_LOG_INFO && app->args->quiet))
+        return;
+    (void)snprintf(text, sizeof text, "%s%s",
+                   level == ONP_LOG_ERROR  ? "error: "
+                   : level == ONP_LOG_WARN ? "warning: "
+                                           : "",
+                   line);
+    if (app->progress != NULL && !app->args->quiet)
+        onp_progress_line(app->progress, text);
+    else
+        (void)fprintf(stderr, "%s\n", text);
+}
+
+onp_status onp_app_open(onp_app *app, const onp_args *args, const char *command, onp_error *err)
+{
+    *app = (onp_app){.args = args, .command = command};
+    onp_context_init(&app->ctx);
+    app->ctx.log = log_to_stderr;
+    app->ctx.log_user = app;
+    app->progress = onp_progress_new(&app->ctx, STDERR_FILENO, args->quiet);
+    return app->progress != NULL ? ONP_OK : onp_fail(err, ONP_E_NOMEM, "out of memory");
+}
+
+void onp_app_close(onp_app *app)
+{
+    onp_progress_free(app->progress);
+    app->progress = NULL;
+}
+
+onp_status onp_app_compute(onp_app *app, onp_error *err)
+{
+    ONP_TRY(onp_kernels_choose(&app->ctx, app->args->kernels, err));
+    return onp_parallel_start((int)app->args->threads, true, err);
+}
+
+onp_status onp_app_print(onp_app *app, json_t *value, onp_error *err)
+{
+    onp_strbuf text;
+    onp_status st = ONP_OK;
+    if (value == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "out of memory");
+    onp_strbuf_init(&text, &app->ctx);
+    ONP_TRY_GOTO(onp_json_dump(value, 0, &text, err));
+    (void)printf("%s\n", text.text);
+done:
+    onp_strbuf_reset(&text);
+    json_decref(value);
+    return st;
+}
+
+void onp_app_report(onp_app *app, const onp_strbuf *problems)
+{
+    if (problems->length == 0)
+        return;
+    (void)fputs(problems->text, stderr);
+    app->reported = true;
+}
+
+onp_status onp_app_db_path(const onp_app *app, const char *beside, char *out, size_t out_size,
+                           onp_error *err)
+{
+    char folder[ONP_APP_PATH] = ".";
+    const char *given = app->args->db != NULL ? app->args->db : getenv("ONEPATH_DB");
+    if (given != NULL && given[0] != '\0')
+        return onp_path_join(out, out_size, "", given, err);
+    if (beside != NULL)
+        ONP_TRY(onp_path_dir(folder, sizeof folder, beside, err));
+    return onp_path_join(out, out_size, folder, "latency.db", err);
+}
+
+onp_status onp_app_sibling(const char *name, char *out, size_t out_size, onp_error *err)
+{
+    char program[ONP_APP_PATH], folder[ONP_APP_PATH];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n < 0)
+        return onp_fail(err, ONP_E_IO, "/proc/self/exe: %s", strerror(errno));
+    program[n] = '\0';
+    ONP_TRY(onp_path_dir(folder, sizeof folder, program, err));
+    return onp_path_join(out, out_size, folder, name, err);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* onepath graph ARCH|RUN|SPACE: a network or a space as numbers. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/source.h"
+#include "cli/training_graph.h"
+#include "cli/verb.h"
+
+typedef struct graph_args {
+    onp_args all;
+    const char *path;
+    bool summary, backward;
+} graph_args;
+
+static const onp_option options[] = {
+    {"path", ONP_OPTION_TEXT, "P",
+     "a path of the space: a candidate (3x3e6) or its index, for all positions or joined by commas",
+     offsetof(graph_args, path), 0, 0},
+    {"summary", ONP_OPTION_FLAG, NULL, "parameters, multiply-accumulates and blocks (the default)",
+     offsetof(graph_args, summary), 0, 0},
+    {"backward", ONP_OPTION_FLAG, NULL, "also the size of the graph that trains it",
+     offsetof(graph_args, backward), 0, 0},
+    ONP_OPTION_SET,
+    ONP_OPTION_END,
+};
+
+/* ---- a network ---- */
+
+typedef struct network {
+    const char *file;
+    const onp_block *blocks;
+    int32_t n;
+    double bn_eps;
+    int64_t params, macs;
+    onp_training_graph_size graph; /* all 0 without --backward */
+} network;
+
+static json_t *block_to_json(const onp_block *b)
+{
+    char key[ONP_BLOCK_KEY], name[32];
+    onp_block_key(b, key);
+    onp_block_short_name(b, name);
+    return json_pack("{s:s, s:s, s:I, s:I}", "name", name, "key", key, "params",
+                     (json_int_t)onp_block_n_params(b), "macs", (json_int_t)onp_block_n_macs(b));
+}
+
+static json_t *network_to_json(const network *net, bool backward)
+{
+    const onp_block *first = &net->blocks[0];
+    json_t *blocks = json_array();
+    for (int32_t i = 0; i < net->n; i++)
+        if (json_array_append_new(blocks, block_to_json(&net->blocks[i])) != 0) {
+            json_decref(blocks);
+            return NULL;
+        }
+    json_t *graph = backward ? json_pack("{s:i, s:i, s:i}", "forward_nodes", net->graph.n_forward,
+                                         "backward_nodes", net->graph.n_backward, "tensors",
+                                         net->graph.n_tensors)
+                             : NULL;
+    return json_pack("{s:s, s:[i,i,i], s:I, s:I, s:o, s:o*}", "file", net->file, "input",
+                     first->in_h, first->in_w, first->in_c, "params", (json_int_t)net->params,
+                     "macs", (json_int_t)net->macs, "blocks", blocks, "training_graph", graph);
+}
+
+static void print_network(const network *net, bool backward)
+{
+    (void)printf("%s\n%5s  %12s  %14s  %s\n", net->file, "block", "parameters", "MACs", "key");
+    for (int32_t i = 0; i < net->n; i++) {
+        char key[ONP_BLOCK_KEY];
+        onp_block_key(&net->blocks[i], key);
+        (void)printf("%5" PRId32 "  %12" PRId64 "  %14" PRId64 "  %s\n", i,
+                     onp_block_n_params(&net->blocks[i]), onp_block_n_macs(&net->blocks[i]), key);
+    }
+    (void)printf("%5s  %12" PRId64 "  %14" PRId64 "\n", "all", net->params, net->macs);
+    if (backward)
+        (void)printf("training graph: %d forward nodes, %d backward nodes, %d tensors\n",
+                     net->graph.n_forward, net->graph.n_backward, net->graph.n_tensors);
+}
+
+static onp_status show_network(onp_app *app, const graph_args *a, network *net, onp_error *err)
+{
+    for (int32_t i = 0; i < net->n; i++) {
+        net->params += onp_block_n_params(&net->blocks[i]);
+        net->macs += onp_block_n_macs(&net->blocks[i]);
+    }
+    if (a->backward)
+        ONP_TRY(onp_training_graph_measure(&app->ctx, net->blocks, net->n, net->bn_eps, &net->graph,
+                                           err));
+    if (a->all.json)
+        return onp_app_print(app, network_to_json(net, a->backward), err);
+    print_network(net, a->backward);
+    return ONP_OK;
+}
+
+static onp_status show_arch(onp_app *app, const graph_args *a, const onp_arch *arch, onp_error *err)
+{
+    network net = {.file = a->all.operands[0],
+                   .blocks = arch->blocks,
+                   .n = arch->n_blocks,
+                   .bn_eps = arch->bn_eps};
+    if (a->path != NULL)
+        return onp_fail(err, ONP_E_USAGE, "--path is for a space, %s is one network", net.file);
+    return show_network(app, a, &net, err);
+}
+
+static onp_status show_path(onp_app *app, const graph_args *a, const onp_space *space,
+                            onp_error *err)
+{
+    int32_t path[ONP_MAX_POSITIONS];
+    onp_block blocks[ONP_MAX_POSITIONS];
+    ONP_TRY(onp_space_path_parse(space, a->path, path, err));
+    network net = {.file = a->all.operands[0],
+                   .blocks = blocks,
+                   .n = onp_source_path_blocks(space, path, blocks),
+                   .bn_eps = ONP_ARCH_BN_EPS};
+    return show_network(app, a, &net, err);
+}
+
+/* ---- a space ---- */
+
+static int64_t supernet_params(const onp_space *space)
+{
+    int64_t params = 0;
+    for (int32_t i = 0; i < space->n_positions; i++)
+        for (int32_t j = 0; j < space->positions[i].n; j++)
+            params += onp_block_n_params(&space->positions[i].candidate[j]);
+    return params;
+}
+
+static json_t *position_to_json(const onp_position *position)
+{
+    json_t *candidates = json_array();
+    for (int32_t j = 0; j < position->n; j++)
+        if (json_array_append_new(candidates, block_to_json(&position->candidate[j])) != 0) {
+            json_decref(candidates);
+            return NULL;
+        }
+    return candidates;
+}
+
+static json_t *space_to_json(const char *file, const onp_space *space)
+{
+    uint64_t exact = 0;
+    double vectors = onp_space_n_vectors(space, &exact);
+    json_t *positions = json_array();
+    for (int32_t i = 0; i < space->n_positions; i++)
+        if (json_array_append_new(positions, position_to_json(&space->positions[i])) != 0) {
+            json_decref(positions);
+            return NULL;
+        }
+    bool fits = exact != 0 && exact <= INT64_MAX;
+    return json_pack("{s:s, s:s, s:i, s:i, s:o, s:I, s:o}", "file", file, "name", space->spec.name,
+                     "positions", space->n_positions, "choices", space->n_choices, "vectors",
+                     fits ? json_integer((json_int_t)exact) : json_real(vectors), "params",
+                     (json_int_t)supernet_params(space), "candidates", positions);
+}
+
+static void print_space(const char *file, const onp_space *space)
+{
+    uint64_t exact = 0;
+    double vectors = onp_space_n_vectors(space, &exact);
+    (void)printf("%s: %s\n%8s  %-24s  %s\n", file, space->spec.name, "position", "input",
+                 "candidates");
+    for (int32_t i = 0; i < space->n_positions; i++) {
+        const onp_position *p = &space->positions[i];
+        char name[32], map[48];
+        const onp_block *b = &p->candidate[0];
+        (void)snprintf(map, sizeof map, "%" PRId32 "x%" PRId32 "x%" PRId32, b->in_h, b->in_w,
+                       b->in_c);
+        (void)printf("%8" PRId32 "  %-24s", i, map);
+        for (int32_t j = 0; j < p->n; j++) {
+            onp_block_short_name(&p->candidate[j], name);
+            (void)printf("%s%s", j > 0 ? ", " : "  ", name);
+        }
+        (void)printf("\n");
+    }
+    (void)printf("positions: %" PRId32 ", with a choice: %" PRId32 "\n", space->n_positions,
+                 space->n_choices);
+    if (exact != 0)
+        (void)printf("choice vectors: %" PRIu64 "\n", exact);
+    else
+        (void)printf("choice vectors: %.4g\n", vectors);
+    (void)printf("parameters of the supernet: %" PRId64 "\n", supernet_params(space));
+}
+
+static onp_status show_space(onp_app *app, const graph_args *a, const onp_space *space,
+                             onp_error *err)
+{
+    if (a->path != NULL)
+        return show_path(app, a, space, err);
+    if (a->backward)
+        return onp_fail(err, ONP_E_USAGE, "--backward wants one network: give a --path of %s",
+                        a->all.operands[0]);
+    if (a->all.json)
+        return onp_app_print(app, space_to_json(a->all.operands[0], space), err);
+    print_space(a->all.operands[0], space);
+    return ONP_OK;
+}
+
+static onp_status run(onp_app *app, const void *args, onp_error *err)
+{
+    const graph_args *a = args;
+    onp_source source;
+    ONP_TRY(
+        onp_source_open(app, a->all.operands[0], ONP_SOURCE_ARCH | ONP_SOURCE_SPACE, &source, err));
+    onp_status st = source.arch != NULL ? show_arch(app, a, source.arch, err)
+                                        : show_space(app, a, source.space, err);
+    onp_source_close(&source);
+    return st;
+}
+
+const onp_verb onp_verb_graph = {
+    .name = "graph",
+    .operands = "ARCH|RUN|SPACE",
+    .min_operands = 1,
+    .max_operands = 1,
+    .summary = "a network or a space as text: parameters, multiply-accumulates, blocks",
+    .options = options,
+    .args_size = sizeof(graph_args),
+    .run = run,
+};

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/option.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const onp_option common[] = {
+    {"json", ONP_OPTION_FLAG, NULL, "one JSON object on standard output", offsetof(onp_args, json),
+     0, 0},
+    {"quiet", ONP_OPTION_FLAG, NULL, "no progress and no notes", offsetof(onp_args, quiet), 0, 0},
+    {"help", ONP_OPTION_FLAG, NULL, "this text", offsetof(onp_args, help), 0, 0},
+    ONP_OPTION_END,
+};
+
+enum { MAX_OPTIONS = 64, MAX_WORD = 40 };
+
+typedef struct parser {
+    const onp_option *table[2];
+    void *args;
+    bool seen[2][MAX_OPTIONS];
+} parser;
+
+/* ---- the nearest name ---- */
+
+/* Edits (insert, delete, replace) from a to b. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t na = strlen(a), nb = strlen(b);
+    size_t row[MAX_WORD + 1]; /* row[j]: distance from a's first i letters to b's first j */
+    if (na > MAX_WORD || nb > MAX_WORD)
+        return MAX_WORD;
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[nb];
+}
+
+void onp_suggest(const char *seen, const char *prefix, const char *const *words, char *out,
+                 size_t out_size)
+{
+    const char *best = NULL;
+    size_t nearest = 3; /* two typing mistakes */
+    for (; *words != NULL; words++) {
+        size_t d = edit_distance(seen, *words);
+        if (d < nearest && d < strlen(*words)) {
+            best = *words;
+            nearest = d;
+        }
+    }
+    out[0] = '\0';
+    if (best != NULL)
+        (void)snprintf(out, out_size, " (did you mean %s%s?)", prefix, best);
+}
+
+static onp_status fail_unknown(const parser *p, const char *name, onp_error *err)
+{
+    const char *words[2 * MAX_OPTIONS + 1] = {NULL};
+    size_t n = 0;
+    char hint[96];
+    for (int t = 0; t < 2; t++)
+        for (const onp_option *o = p->table[t]; o->name != NULL; o++)
+            words[n++] = o->name;
+    onp_suggest(name, "--", words, hint, sizeof hint);
+    return onp_fail(err, ONP_E_USAGE, "unknown option --%.80s%s", name, hint);
+}
+
+/* ---- parsing ---- */
+
+/* A finite number without rest. */
+static bool read_real(const char *text, double *out)
+{
+    char *end = NULL;
+    errno = 0;
+    *out = strtod(text, &end);
+    return errno == 0 && end != text && *end == '\0' && isfinite(*out);
+}
+
+static bool read_int(const char *text, int64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    *out = value;
+    return errno == 0 && end != text && *end == '\0';
+}
+
+static onp_status fail_number(const onp_option *o, const char *value, onp_error *err)
+{
+    return onp_fail(err, ONP_E_USAGE, "--%s is \"%.80s\", wanted %s from %g to %g", o->name, value,
+                    o->type == ONP_OPTION_INT ? "an integer" : "a number", o->min, o->max);
+}
+
+static onp_status add_item(const onp_option *o, const char *value, onp_option_list *list,
+                           onp_error *err)
+{
+    if (list->n == ONP_OPTION_LIST_MAX)
+        return onp_fail(err, ONP_E_USAGE, "--%s is given more than %d times", o->name,
+                        ONP_OPTION_LIST_MAX);
+    list->item[list->n++] = value;
+    return ONP_OK;
+}
+
+static onp_status store_value(const onp_option *o, const char *value, void *args, onp_error *err)
+{
+    void *member = (char *)args + o->offset;
+    if (o->type != ONP_OPTION_FLAG && value[0] == '\0')
+        return onp_fail(err, ONP_E_USAGE, "--%s: its value is empty, wanted %s", o->name, o->value);
+    switch (o->type) {
+    case ONP_OPTION_FLAG:
+        *(bool *)member = true;
+        return ONP_OK;
+    case ONP_OPTION_TEXT:
+        *(const char **)member = value;
+        return ONP_OK;
+    case ONP_OPTION_INT: {
+        int64_t number;
+        if (!read_int(value, &number) || (double)number < o->min || (double)number > o->max)
+            return fail_number(o, value, err);
+        *(int64_t *)member = number;
+        return ONP_OK;
+    }
+    case ONP_OPTION_REAL: {
+        double number;
+        if (!read_real(value, &number) || number < o->min || number > o->max)
+            return fail_number(o, value, err);
+        *(double *)member = number;
+        return ONP_OK;
+    }
+    case ONP_OPTION_LIST:
+        return add_item(o, value, member, err);
+    }
+    return ONP_OK;
+}
+
+/* The option of this name (length bytes); marks it as given. */
+static onp_status find(parser *p, const char *name, size_t length, const onp_option **out,
+                       onp_error *err)
+{
+    char text[MAX_WORD + 1] = "";
+    if (length > MAX_WORD)
+        return fail_unknown(p, name, err);
+    memcpy(text, name, length);
+    for (int t = 0; t < 2; t++)
+        for (size_t i = 0; p->table[t][i].name != NULL; i++) {
+            const onp_option *o = &p->table[t][i];
+            if (strcmp(o->name, text) != 0)
+                continue;
+            if (p->seen[t][i] && o->type != ONP_OPTION_LIST)
+                return onp_fail(err, ONP_E_USAGE, "--%s is given twice", o->name);
+            p->seen[t][i] = true;
+            *out = o;
+            return ONP_OK;
+        }
+    return fail_unknown(p, text, err);
+}
+
+/* Reads the option at argv[0]; *used: how many of argv it took. */
+static onp_status parse_option(parser *p, char **argv, int argc, int *used, onp_error *err)
+{
+    const char *name = argv[0] + 2;
+    const char *equals = strchr(name, '=');
+    const onp_option *o = NULL;
+    ONP_TRY(find(p, name, equals != NULL ? (size_t)(equals - name) : strlen(name), &o, err));
+    *used = 1;
+    if (o->type == ONP_OPTION_FLAG) {
+        if (equals != NULL)
+            return onp_fail(err, ONP_E_USAGE, "--%s takes no value", o->name);
+        return store_value(o, "", p->args, err);
+    }
+    if (equals != NULL)
+        return store_value(o, equals + 1, p->args, err);
+    if (argc < 2 || strncmp(argv[1], "--", 2) == 0)
+        return onp_fail(err, ONP_E_USAGE, "--%s: its value is missing, wanted %s", o->name,
+                        o->value);
+    *used = 2;
+    return store_value(o, argv[1], p->args, err);
+}
+
+onp_status onp_options_parse(const onp_option *options, int argc, char **argv, void *args,
+                             onp_error *err)
+{
+    parser p = {.table = {options, common}, .args = args};
+    onp_args *all = args;
+    int n_operands = 0;
+    for (int i = 0, used = 1; i < argc; i += used) {
+        used = 1;
+        if (strcmp(argv[i], "--") == 0) {
+            while (++i < argc)
+                argv[n_operands++] = argv[i];
+            break;
+        }
+        if (strncmp(argv[i], "--", 2) == 0)
+            ONP_TRY(parse_option(&p, argv + i, argc - i, &used, err));
+        else if (strcmp(argv[i], "-h") == 0)
+            all->help = true;
+        else if (argv[i][0] == '-' && argv[i][1] != '\0')
+            return onp_fail(err, ONP_E_USAGE, "unknown option %.80s", argv[i]);
+        else
+            argv[n_operands++] = argv[i];
+    }
+    all->operands = argv;
+    all->n_operands = n_operands;
+    return ONP_OK;
+}
+
+/* ---- help ---- */
+
+void onp_options_help(const onp_option *options, FILE *out)
+{
+    const onp_option *table[2] = {options, common};
+    for (int t = 0; t < 2; t++)
+        for (const onp_option *o = table[t]; o->name != NULL; o++) {
+            int width = fprintf(out, "  --%s%s%s", o->name, o->value != NULL ? " " : "",
+                                o->value != NULL ? o->value : "");
+            (void)fprintf(out, "%*s  %s\n", width < 26 ? 26 - width : 0, "", o->help);
+        }
+}

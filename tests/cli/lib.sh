@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the end-to-end tests share: sourced by each. They run the built program, $ONEPATH_BINARY/onepath, in a folder of
+# their own, and go on after a failure, so that one run tells all.
+set -uo pipefail
+onepath=${ONEPATH_BINARY:?}/onepath
+source_root=${ONEPATH_SOURCE:?}
+shared=${ONEPATH_SHARED:-$source_root/../shared}
+unset ONEPATH_DB ONEPATH_KERNELS OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+n_wrong=0
+
+wrong() {
+    printf 'WRONG: %s\n' "$*"
+    n_wrong=$((n_wrong + 1))
+}
+
+# exits CODE ARGUMENT...: runs onepath; its streams are in ./out and ./err.
+exits() {
+    local want=$1 got=0
+    shift
+    "$onepath" "$@" >out 2>err || got=$?
+    [ "$got" -eq "$want" ] && return
+    wrong "onepath $*: exit code $got, wanted $want"
+    sed 's/^/    /' out err
+}
+
+# says FILE TEXT: ./out or ./err of the last run contains TEXT.
+says() {
+    grep -qF -- "$2" "$1" && return
+    wrong "$1 does not contain \"$2\":"
+    sed 's/^/    /' "$1"
+}
+
+# silent FILE: the last run wrote nothing there.
+silent() {
+    [ -s "$1" ] || return 0
+    wrong "$1 is not empty:"
+    sed 's/^/    /' "$1"
+}
+
+# holds EXPRESSION: a Python expression about d, the JSON object in ./out, is true.
+holds() {
+    python3 - "$1" <<'PY' && return
+import json, sys
+text = open("out").read()
+d = json.loads(text)
+assert text.endswith("\n") and text.count("\n") == 1, "not one line"
+if not eval(sys.argv[1]):
+    print({k: v for k, v in d.items() if not isinstance(v, list)})
+    sys.exit(1)
+PY
+    wrong "not true: $1"
+}
+
+# needs PATH: whether it is there; else the rest of the test is skipped loudly.
+needs() {
+    [ -e "$1" ] || printf 'SKIPPED: %s is not there\n' "$1"
+    [ -e "$1" ]
+}
+
+finish() {
+    [ "$n_wrong" -eq 0 ] && printf 'all as wanted\n'
+    exit $((n_wrong > 0))
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# graph and export on spaces and published networks.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+spaces=$source_root/configs/spaces
+published=$shared/architectures/han-cai-files
+
+# a space
+exits 0 graph "$spaces/mbconv-imagenet.yaml" --json
+holds 'd["choices"] == 21 and d["vectors"] == 6**6 * 7**15 and len(d["candidates"]) == d["positions"]'
+holds 'd["params"] == sum(b["params"] for p in d["candidates"] for b in p)'
+exits 0 graph "$spaces/mbconv-28.yaml"
+says out 'with a choice: 6'
+says out 'choice vectors: 74088'
+silent err
+exits 0 graph "$spaces/mbconv-28.yaml" --set classes=7 --json
+holds 'd["candidates"][-1][0]["key"].endswith("out=7")'
+exits 2 graph "$spaces/mbconv-28.yaml" --set clases=7
+says err 'did you mean "classes"?'
+exits 2 graph nowhere.yaml
+says err 'nowhere.yaml'
+
+# a path of it
+exits 0 graph "$spaces/mbconv-28.yaml" --path 1 --json
+holds '[b["name"] for b in d["blocks"]] == ["stem", "3x3e1"] + ["3x3e6"] * 6 + ["mix", "head"]'
+holds 'd["params"] == sum(b["params"] for b in d["blocks"]) and d["macs"] == sum(b["macs"] for b in d["blocks"])'
+exits 2 graph "$spaces/mbconv-28.yaml" --path 9x9e9
+says err '9x9e9'
+exits 2 graph "$spaces/mbconv-28.yaml" --backward
+says err 'wants one network'
+
+# forward: each of the convolutions but the head's has its statistics and batch norm
+exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --backward --json
+holds 'd["training_graph"]["backward_nodes"] > d["training_graph"]["forward_nodes"] > 60'
+holds 'd["training_graph"]["tensors"] > d["training_graph"]["forward_nodes"]'
+exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --backward
+says out 'training graph: '
+
+# what is no network
+exits 3 graph nowhere.json
+says err 'nowhere.json'
+printf '{"name": ' >cut.json
+exits 3 graph cut.json
+says err 'cut.json'
+mkdir empty
+exits 3 graph empty
+says err 'arch.json'
+exits 2 export "$spaces/mbconv-28.yaml" --to json --out x
+exits 2 export cut.json --to jsn --out x
+says err 'did you mean json?'
+exits 2 export cut.json --to json
+says err '--out is missing'
+exits 3 export cut.json --to json --out x
+[ -e x ] && wrong 'a failed export leaves a folder'
+
+needs "$published" || finish
+while read -r name params macs; do
+    exits 0 graph "$published/proxyless_$name.config" --summary --json
+    holds "d['params'] == $params and d['macs'] == $macs"
+done <<EOF2
+mobile 4080512 320427584
+cpu 4361648 439243864
+gpu 7119848 465260160
+mobile_14 6857568 580883408
+EOF2
+exits 3 graph "$published/proxyless_cifar.config"
+says err 'PyramidTreeNet'
+
+# what is written is the same JSON: order, unknown keys and null shortcuts
+same_json() {
+    python3 - "$1" "$2" <<'PY' || wrong "$2 is another JSON than $1"
+import json, sys
+a, b = (json.load(open(f), object_pairs_hook=list) for f in sys.argv[1:])
+sys.exit(a != b)
+PY
+}
+for file in "$published"/proxyless_{mobile,cpu,gpu,mobile_14}.config \
+    "$shared"/architectures/mit-han-lab-proxylessnas/*.json; do
+    exits 0 export "$file" --to json --out exported
+    says out 'exported/arch.json'
+    same_json "$file" exported/arch.json
+    exits 0 graph exported
+done
+finish
