@@ -48,16 +48,16 @@ static onp_status space_hash(const pipeline *p, char hex[ONP_SHA256_HEX], onp_er
     return st;
 }
 
-static onp_status open_folder(pipeline *p, onp_error *err)
+/* subject: hash of what is searched or trained. */
+static onp_status open_folder(pipeline *p, const char *subject, onp_error *err)
 {
-    char data[2 * ONP_SHA256_HEX], space[ONP_SHA256_HEX], db_path[1024];
+    char data[2 * ONP_SHA256_HEX], db_path[1024];
     (void)snprintf(data, sizeof data, "%s+%s", p->feed.train.hash, p->feed.test.hash);
-    ONP_TRY(space_hash(p, space, err));
     const onp_run_options options = {.cfg = p->cfg,
                                      .fresh = p->options->fresh,
                                      .allow_other_bits = p->options->allow_other_bits,
                                      .data_hash = data,
-                                     .space_hash = space,
+                                     .space_hash = subject,
                                      .build = onp_run_build()};
     ONP_TRY(onp_run_folder_open(p->ctx, p->options->run_dir, &options, &p->folder, err));
     (void)snprintf(p->search_hash, sizeof p->search_hash, "%s", onp_run_folder_hash(p->folder));
@@ -314,8 +314,10 @@ static onp_status measure(pipeline *p, onp_error *err)
 
 static onp_status run(pipeline *p, onp_error *err)
 {
+    char space[ONP_SHA256_HEX];
     ONP_TRY(onp_feed_open(p->ctx, p->cfg, &p->feed, err));
-    ONP_TRY(open_folder(p, err));
+    ONP_TRY(space_hash(p, space, err));
+    ONP_TRY(open_folder(p, space, err));
     ONP_TRY(get_latencies(p, err));
     ONP_TRY(build_supernet(p, err));
     ONP_TRY(set_target(p, err));
@@ -336,8 +338,34 @@ static onp_status run(pipeline *p, onp_error *err)
     return ONP_OK;
 }
 
-onp_status onp_search(const onp_context *ctx, const onp_search_options *options,
-                      onp_search_result *result, onp_error *err)
+static onp_status train_only(pipeline *p, const onp_arch *arch, onp_error *err)
+{
+    char hash[ONP_SHA256_HEX];
+    const onp_block *head = &arch->blocks[arch->n_blocks - 1];
+    ONP_TRY(onp_feed_open(p->ctx, p->cfg, &p->feed, err));
+    const onp_dataset *ds = &p->feed.train;
+    if (arch->in_h != ds->h || arch->in_w != ds->w || arch->in_c != ds->c ||
+        head->out_c != ds->n_classes)
+        return onp_fail(
+            err, ONP_E_CONFIG,
+            "the network takes %dx%dx%d and has %d classes, the images are %dx%dx%d of %d",
+            (int)arch->in_h, (int)arch->in_w, (int)arch->in_c, (int)head->out_c, ds->h, ds->w,
+            ds->c, ds->n_classes);
+    ONP_TRY(onp_arch_hash(arch, hash, err));
+    ONP_TRY(open_folder(p, hash, err));
+    ONP_TRY(onp_model_new(p->ctx, arch->blocks, arch->n_blocks, arch->bn_eps,
+                          (uint64_t)p->cfg->seed, &p->model, err));
+    ONP_TRY(train_stage(p, err));
+    ONP_TRY(test_and_save(p, err));
+    p->result->n_params = onp_arch_n_params(arch);
+    p->result->n_macs = onp_arch_n_macs(arch);
+    return onp_rundb_metric(p->db, p->tick + 1, "result", 0, "test_accuracy",
+                            p->result->test_accuracy, err);
+}
+
+/* arch NULL: a search. */
+static onp_status open_and_run(const onp_context *ctx, const onp_search_options *options,
+                               const onp_arch *arch, onp_search_result *result, onp_error *err)
 {
     *result = (onp_search_result){0};
     pipeline *p = onp_alloc(ctx, 1, sizeof *p);
@@ -347,7 +375,7 @@ onp_status onp_search(const onp_context *ctx, const onp_search_options *options,
     p->options = options;
     p->cfg = options->cfg;
     p->result = result;
-    onp_status st = run(p, err);
+    onp_status st = arch == NULL ? run(p, err) : train_only(p, arch, err);
     onp_step_free(p->step);
     onp_model_free(p->model);
     onp_latency_model_free(&p->latency);
@@ -357,4 +385,16 @@ onp_status onp_search(const onp_context *ctx, const onp_search_options *options,
     onp_feed_close(&p->feed);
     onp_free(ctx, p);
     return st;
+}
+
+onp_status onp_search(const onp_context *ctx, const onp_search_options *options,
+                      onp_search_result *result, onp_error *err)
+{
+    return open_and_run(ctx, options, NULL, result, err);
+}
+
+onp_status onp_search_train(const onp_context *ctx, const onp_search_options *options,
+                            const onp_arch *arch, onp_search_result *result, onp_error *err)
+{
+    return open_and_run(ctx, options, arch, result, err);
 }

@@ -13,6 +13,7 @@
 
 #include "base/progress.h"
 #include "search/config.h"
+#include "supernet/arch.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,6 +51,17 @@ typedef struct onp_search_result {
  */
 onp_status onp_search(const onp_context *ctx, const onp_search_options *options,
                       onp_search_result *result, onp_error *err) ONP_MUST_USE;
+
+/*
+ * Trains one network as a run of its own: the `train` part of the configuration on training and
+ * validation images, then the test. options->run_dir gets arch.json and model.safetensors; resumes
+ * likewise. arch: borrowed; its input and classes must be those of the data. Fills test_accuracy,
+ * test_images, n_params, n_macs.
+ */
+
+onp_status onp_search_train(const onp_context *ctx, const onp_search_options *options,
+                            const onp_arch *arch, onp_search_result *result,
+                            onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
 }
