@@ -254,9 +254,10 @@ static const double *stored_rows(call_case *t, const onp_call *call, onp_shape s
     return p;
 }
 
-/* What the coefficients of a merge make of x, against what the operation makes of it. */
+/* What the coefficients of a merge make of x, against what the operation makes of it. sums: of
+ * absolute values behind the statistics; an error of the variance counts by its share. */
 static void check_forward_coef(call_case *t, const onp_call *merge, const double *x,
-                               const double *stats, double roundings)
+                               const double *stats, const double *sums, double roundings)
 {
     const int64_t n = onp_shape_count(merge->in), c = merge->in.c;
     const onp_shape vector = {1, 1, 1, c}, shapes[4] = {merge->in, {1, 1, 2, c}, vector, vector};
@@ -266,9 +267,11 @@ static void check_forward_coef(call_case *t, const onp_call *merge, const double
     float *value = call_output(t, n);
     onp_ref_run(ONP_OP_BN_APPLY, &(onp_attr){.eps = BN_EPS}, in, shapes, 4, NULL, &y, &merge->in);
     for (int64_t i = 0; i < n; i++) {
-        const double product = (double)merge->coef[i % c] * x[i];
-        value[i] = (float)(product + (double)merge->coef[c + i % c]);
-        sum[i] = fabs(product) + fabs((double)merge->coef[c + i % c]);
+        const int64_t k = i % c;
+        const double scale = (double)merge->coef[k];
+        const double share = 1 + sums[c + k] / (stats[c + k] + BN_EPS);
+        value[i] = (float)(scale * x[i] + (double)merge->coef[c + k]);
+        sum[i] = fabs(scale) * (fabs(x[i]) + sums[k]) * share + fabs((double)merge->beta[k]);
     }
     call_close(value, y, sum, n, roundings);
 }
@@ -288,7 +291,7 @@ static void check_moments(call_case *t, const onp_call *call)
     }
     const double roundings = (double)onp_call_tiling(call).rows + 8;
     call_close(merge.stats, stats, sum, 2 * s.c, roundings);
-    check_forward_coef(t, &merge, x, stats, roundings);
+    check_forward_coef(t, &merge, x, stats, sum, roundings);
     /* the coefficients alone, from statistics that are there already, are the same */
     onp_call alone = merge;
     alone.kind = ONP_CALL_BN_COEF;
@@ -320,7 +323,8 @@ static void check_backward_coef(call_case *t, const onp_call *call, const onp_ca
         const double b = (double)merge->coef[c + i % c] * q[i];
         const double d = (double)merge->coef[2 * c + i % c];
         value[i] = (float)(a + b + d);
-        sum[i] = fabs(a) + fabs(b) + fabs(d);
+        const double mean = fabs((double)merge->coef[c + i % c] * (double)call->stats[i % c]);
+        sum[i] = fabs(a) + fabs(b) + fabs(d) + mean; /* d is a difference of b's mean and more */
     }
     call_close(value, gx, sum, n, 8);
 }

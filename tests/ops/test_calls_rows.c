@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calls that are no convolutions against the double reference: stores, sums alone, pooling, the
+ * loss, column sums and gates, around the borders of their tiles, on every kernel table.
+ */
+#include <math.h>
+
+#include "ops/ref.h"
+#include "tests/ops/call_case.h"
+
+/* Rows around 8 tiles of 16, tiles of 512, and channels around a lane and the sums' 64. */
+static const onp_shape maps[] = {{1, 1, 1, 1},    {2, 7, 5, 3},    {1, 4, 4, 16},  {3, 43, 1, 17},
+                                 {1, 129, 1, 65}, {1, 241, 17, 5}, {2, 9, 16, 130}};
+
+typedef void (*check_fn)(call_case *t, onp_shape s, int variant);
+
+static void each_table_and_map(check_fn check)
+{
+    for (int k = 0; onp_kernels_at(k) != NULL; k++)
+        for (size_t i = 0; i < ONP_COUNT(maps); i++)
+            for (int variant = 0; variant < 8; variant++) {
+                call_case t;
+                call_case_init(&t, onp_kernels_at(k), 5);
+                check(&t, maps[i], variant);
+                call_case_reset(&t);
+            }
+}
+
+static int64_t rows_of(onp_shape s)
+{
+    return s.n * s.h * s.w;
+}
+
+static void check_store(call_case *t, onp_shape s, int variant)
+{
+    onp_call call = {.kind = ONP_CALL_STORE, .in = s, .out = s, .lo = 1};
+    const int64_t n = onp_shape_count(s);
+    const call_tensor a = call_operand(t, &call.a, rows_of(s), s.c, call_backward_parts[variant]);
+    call_tensor b = {call_zeros(t, n), call_zeros(t, n)};
+    if (variant % 3 != 0)
+        b = call_operand(t, &call.b, rows_of(s), s.c, call_forward_parts[variant % 4]);
+    static const onp_sums_kind sums[3] = {ONP_SUMS_NONE, ONP_SUMS_MOMENTS, ONP_SUMS_GRAD};
+    call_prepare(t, &call, sums[variant % 3]);
+    call.y = call_output(t, n);
+    call_run(t, &call);
+    for (int64_t i = 0; i < n; i++) {
+        a.value[i] += b.value[i];
+        a.sum[i] += b.sum[i];
+    }
+    call_close(call.y, a.value, a.sum, n, 8);
+    call_check_sums(t, &call);
+}
+
+static void test_store(void **state)
+{
+    (void)state;
+    each_table_and_map(check_store);
+}
+
+static void check_sums(call_case *t, onp_shape s, int variant)
+{
+    onp_call call = {.kind = ONP_CALL_SUMS, .in = s, .out = s, .lo = 1};
+    (void)call_operand(t, &call.a, rows_of(s), s.c, call_backward_parts[variant]);
+    call_prepare(t, &call, variant & 1 ? ONP_SUMS_MOMENTS : ONP_SUMS_GRAD);
+    call_run(t, &call);
+    call_check_sums(t, &call);
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    each_table_and_map(check_sums);
+}
+
+static void check_pool(call_case *t, onp_shape s, int variant)
+{
+    const onp_shape out = {s.n, 1, 1, s.c};
+    onp_call call = {.kind = ONP_CALL_POOL, .in = s, .out = out, .lo = 1};
+    const call_tensor a =
+        call_operand(t, &call.a, rows_of(s), s.c, call_forward_parts[variant % 4]);
+    const int64_t n = s.n * s.c;
+    call.y = call_output(t, n);
+    call_run(t, &call);
+    const double *in[2] = {a.value, a.sum};
+    double *y[2] = {call_zeros(t, n), call_zeros(t, n)};
+    for (int i = 0; i < 2; i++)
+        onp_ref_run(ONP_OP_GLOBAL_AVG_POOL, NULL, &in[i], &s, 1, NULL, &y[i], &out);
+    call_close(call.y, y[0], y[1], n, (double)(s.h * s.w) + 8);
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    each_table_and_map(check_pool);
+}
+
+static void check_pool_bwd(call_case *t, onp_shape s, int variant)
+{
+    const onp_shape from = {s.n, 1, 1, s.c};
+    onp_call call = {.kind = ONP_CALL_POOL_BWD, .in = s, .out = s, .lo = 1};
+    const call_tensor a = call_operand(t, &call.a, s.n, s.c, call_backward_parts[variant]);
+    const int64_t n = onp_shape_count(s);
+    call_prepare(t, &call, variant & 1 ? ONP_SUMS_GRAD : ONP_SUMS_NONE);
+    call.y = call_output(t, n);
+    call_run(t, &call);
+    const double *in[2] = {a.value, a.sum};
+    double *y[2] = {call_zeros(t, n), call_zeros(t, n)};
+    for (int i = 0; i < 2; i++)
+        onp_ref_run(ONP_OP_GLOBAL_AVG_POOL_BWD, NULL, &in[i], &from, 1, NULL, &y[i], &s);
+    call_close(call.y, y[0], y[1], n, 8);
+    call_check_sums(t, &call);
+}
+
+static void test_pool_bwd(void **state)
+{
+    (void)state;
+    each_table_and_map(check_pool_bwd);
+}
+
+static void check_column_sum(call_case *t, onp_shape s, int variant)
+{
+    (void)variant;
+    const onp_shape vector = {1, 1, 1, s.c};
+    onp_call call = {.kind = ONP_CALL_COLUMN_SUM, .in = s, .out = vector, .lo = 1};
+    const call_tensor a = call_operand(t, &call.a, rows_of(s), s.c, 0);
+    call.y = call_output(t, s.c);
+    call_run(t, &call);
+    const double *in[2] = {a.value, a.sum};
+    double *y[2] = {call_zeros(t, s.c), call_zeros(t, s.c)};
+    for (int i = 0; i < 2; i++)
+        onp_ref_run(ONP_OP_COLUMN_SUM, NULL, &in[i], &s, 1, NULL, &y[i], &vector);
+    call_close(call.y, y[0], y[1], s.c, 2); /* summed in double */
+}
+
+static void test_column_sum(void **state)
+{
+    (void)state;
+    each_table_and_map(check_column_sum);
+}
+
+static void check_gate(call_case *t, onp_shape s, int variant)
+{
+    (void)variant;
+    const onp_shape vector = {1, 1, 1, s.c}, one = {1, 1, 1, 1};
+    const onp_shape shapes[4] = {vector, vector, vector, vector};
+    float *x[4];
+    const double *value[4];
+    double y = 0, sum = 0;
+    for (int i = 0; i < 4; i++) {
+        x[i] = call_numbers(t, s.c, 0);
+        value[i] = call_doubles(t, x[i], s.c);
+    }
+    const onp_call call = {.kind = ONP_CALL_GATE,
+                           .out = vector,
+                           .gamma = x[0],
+                           .dgamma = x[1],
+                           .beta = x[2],
+                           .dbeta = x[3],
+                           .y = call_output(t, 1)};
+    call_run(t, &call);
+    double *out = &y;
+    onp_ref_run(ONP_OP_GATE, NULL, value, shapes, 4, NULL, &out, &one);
+    for (int64_t k = 0; k < s.c; k++)
+        sum += fabs(value[0][k] * value[1][k]) + fabs(value[2][k] * value[3][k]);
+    call_close(call.y, &y, &sum, 1, 2); /* summed in double */
+}
+
+static void test_gate(void **state)
+{
+    (void)state;
+    each_table_and_map(check_gate);
+}
+
+/* Ordinary logits, and such that exp() of them leaves the range of numbers. */
+static void check_softmax(call_case *t, onp_shape s, int variant)
+{
+    const onp_shape logits = {rows_of(s), 1, 1, s.c}, labels = {1, 1, 1, logits.n};
+    const onp_shape shapes[2] = {logits, labels}, result = {1, 1, 1, 2};
+    const int64_t n = onp_shape_count(logits);
+    const onp_attr attr = {.smoothing = variant & 1 ? 0.1 : 0};
+    onp_call call = {.kind = ONP_CALL_SOFTMAX,
+                     .in = logits,
+                     .out = logits,
+                     .lo = 1,
+                     .smoothing = attr.smoothing};
+    float *x = call_numbers(t, n, 0);
+    for (int64_t i = 0; i < n && (variant & 2) != 0; i++)
+        x[i] *= 1000;
+    int32_t *label = onp_alloc(&t->ctx, (size_t)logits.n, sizeof *label);
+    assert_non_null(label);
+    for (int64_t i = 0; i < logits.n; i++)
+        label[i] = (int32_t)(i * 7 % s.c);
+    call.a = (onp_operand){.x = x, .c = s.c};
+    call.labels = label;
+    call_prepare(t, &call, ONP_SUMS_NONE);
+    call.y = call_output(t, 2);
+    call_run(t, &call);
+    const double *in[2] = {call_doubles(t, x, n), NULL};
+    double *wanted = call_zeros(t, n + 2), sum[2] = {0};
+    onp_ref_run(ONP_OP_SOFTMAX_CE, &attr, in, shapes, 2, label, &wanted, &result);
+    sum[0] = fabs(wanted[0]);
+    call_close(call.y, wanted, sum, 2, 4);
+    call.kind = ONP_CALL_SOFTMAX_BWD;
+    call.y = call_output(t, n);
+    call_run(t, &call);
+    onp_ref_run(ONP_OP_SOFTMAX_CE_BWD, &attr, in, shapes, 2, label, &wanted, &logits);
+    double *one = call_zeros(t, n); /* entries lie between -1/n and 1/n */
+    for (int64_t i = 0; i < n; i++)
+        one[i] = 1.0 / (double)logits.n;
+    call_close(call.y, wanted, one, n, 2);
+    onp_free(&t->ctx, label);
+}
+
+static void test_softmax(void **state)
+{
+    (void)state;
+    each_table_and_map(check_softmax);
+}
+
+/* Tiles merge to the same statistics as one pass over all rows, also where the mean is far from 0:
+ * a sum of squares minus the square of the mean would lose them. */
+static void test_moments_of_a_large_mean(void **state)
+{
+    (void)state;
+    const onp_shape s = {1, 100, 33, 3};
+    call_case t;
+    call_case_init(&t, onp_kernels_at(0), 9);
+    float *x = call_numbers(&t, onp_shape_count(s), 1000);
+    onp_call call = {.kind = ONP_CALL_SUMS, .in = s, .out = s, .lo = 1};
+    call.a = (onp_operand){.x = x, .c = s.c};
+    call_prepare(&t, &call, ONP_SUMS_MOMENTS);
+    call_run(&t, &call);
+    onp_call merge = {.kind = ONP_CALL_MOMENTS_MERGE,
+                      .in = s,
+                      .out = {1, 1, 1, s.c},
+                      .partial = call.partial,
+                      .partial_tiling = onp_call_tiling(&call),
+                      .stats = call_output(&t, 2 * s.c)};
+    call_run(&t, &merge);
+    const double *in = call_doubles(&t, x, onp_shape_count(s));
+    double *stats = call_zeros(&t, 2 * s.c);
+    const onp_shape shape = {1, 1, 2, s.c};
+    onp_ref_run(ONP_OP_BN_STATS, NULL, &in, &s, 1, NULL, &stats, &shape);
+    for (int64_t k = 0; k < s.c; k++) {
+        assert_true(fabs((double)merge.stats[k] - stats[k]) < 2e-4);
+        assert_true(fabs((double)merge.stats[s.c + k] - stats[s.c + k]) < 1e-4);
+    }
+    call_case_reset(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_store),      cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_pool),       cmocka_unit_test(test_pool_bwd),
+        cmocka_unit_test(test_column_sum), cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_softmax),    cmocka_unit_test(test_moments_of_a_large_mean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
