@@ -330,3 +330,50 @@ onp_status onp_config_emit(const onp_config *cfg, onp_strbuf *out, onp_error *er
     ONP_TRY(make_absolute(&copy.space_path, space, err));
     return onp_yaml_emit(config_fields, &copy, out, err);
 }
+
+/* ---- keys one by one ---- */
+
+typedef struct walk {
+    const onp_config *cfg;
+    onp_config_visit visit;
+    void *user;
+    onp_strbuf text; /* scratch */
+} walk;
+
+/* Written as a map of this key alone: "KEY: VALUE". */
+static onp_status visit_value(walk *w, const onp_yaml_field *f, const char *dotted, onp_error *err)
+{
+    const onp_yaml_field alone[] = {*f, END};
+    const size_t prefix = strlen(f->key) + 2;
+    onp_strbuf_reset(&w->text);
+    ONP_TRY(onp_yaml_emit(alone, w->cfg, &w->text, err));
+    if (w->text.length <= prefix) /* not given */
+        return ONP_OK;
+    w->text.text[w->text.length - 1] = '\0'; /* the end of the line */
+    return w->visit(w->user, dotted, w->text.text + prefix, err);
+}
+
+static onp_status visit_fields(walk *w, const onp_yaml_field *fields, const char *folder,
+                               onp_error *err)
+{
+    for (const onp_yaml_field *f = fields; f->key != NULL; f++) {
+        char dotted[128];
+        (void)snprintf(dotted, sizeof dotted, "%s%s%s", folder, folder[0] != '\0' ? "." : "",
+                       f->key);
+        if (f->type == ONP_YAML_MAP)
+            ONP_TRY(visit_fields(w, f->fields, dotted, err));
+        else if (f->type != ONP_YAML_PATH)
+            ONP_TRY(visit_value(w, f, dotted, err));
+    }
+    return ONP_OK;
+}
+
+onp_status onp_config_each(const onp_config *cfg, onp_config_visit visit, void *user,
+                           onp_error *err)
+{
+    walk w = {.cfg = cfg, .visit = visit, .user = user};
+    onp_strbuf_init(&w.text, cfg->ctx);
+    onp_status st = visit_fields(&w, config_fields, "", err);
+    onp_strbuf_reset(&w.text);
+    return st;
+}

@@ -92,6 +92,16 @@ void onp_config_free(onp_config *cfg); /* all zero allowed */
  * the same from another folder. Errors: ONP_E_NOMEM, ONP_E_RANGE (a path too long), ONP_E_IO. */
 onp_status onp_config_emit(const onp_config *cfg, onp_strbuf *out, onp_error *err) ONP_MUST_USE;
 
+/*
+ * Calls visit for each key that decides a result, in the order of the file: "search.loss.lambda",
+ * "1". Paths do not: what they lead to does. Stops at the first failure. Errors: ONP_E_NOMEM, those
+ * of visit.
+ */
+typedef onp_status (*onp_config_visit)(void *user, const char *key, const char *value,
+                                       onp_error *err);
+onp_status onp_config_each(const onp_config *cfg, onp_config_visit visit, void *user,
+                           onp_error *err) ONP_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif
