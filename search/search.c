@@ -21,7 +21,7 @@ typedef struct pipeline {
     onp_rundb *db;
     char checkpoint[1024];
     onp_checkpoint_info saved;            /* the checkpoint found at the start */
-    char search_hash[96], train_hash[96]; /* what checkpoints of the two nets belong to */
+    char search_hash[80], train_hash[96]; /* what checkpoints of the two nets belong to */
     onp_latency_model latency;
     onp_supernet *net;
     onp_step *step;
@@ -61,7 +61,7 @@ static onp_status open_folder(pipeline *p, const char *subject, onp_error *err)
                                      .build = onp_run_build()};
     ONP_TRY(onp_run_folder_open(p->ctx, p->options->run_dir, &options, &p->folder, err));
     (void)snprintf(p->search_hash, sizeof p->search_hash, "%s", onp_run_folder_hash(p->folder));
-    (void)snprintf(p->train_hash, sizeof p->train_hash, "%s:derived", p->search_hash);
+    (void)snprintf(p->train_hash, sizeof p->train_hash, "%.79s:derived", p->search_hash);
     ONP_TRY(onp_run_folder_path(p->folder, "run.db", db_path, sizeof db_path, err));
     ONP_TRY(onp_rundb_open(p->ctx, db_path, &p->db, err));
     ONP_TRY(onp_run_folder_path(p->folder, "checkpoint.safetensors", p->checkpoint,
