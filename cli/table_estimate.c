@@ -223,7 +223,7 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     const estimate_args *a = args;
     const char *file = a->arch != NULL ? a->arch : a->space;
     estimate e = {.app = app, .missing = NULL};
-    onp_source source = {NULL, NULL};
+    onp_source source = {.arch = NULL};
     onp_status st = ONP_OK;
     if (a->device == NULL)
         return onp_fail(err, ONP_E_USAGE, "table estimate: --device is missing");

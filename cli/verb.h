@@ -16,9 +16,12 @@
 /* In the order of the help text. */
 #define ONP_VERB_LIST(X)                                                                           \
     X(doctor)                                                                                      \
+    X(check)                                                                                       \
+    X(profile)                                                                                     \
     X(table)                                                                                       \
-    X(graph)                                                                                       \
-    X(export)
+    X(export)                                                                                      \
+    X(bench)                                                                                       \
+    X(graph)
 
 typedef struct onp_verb {
     const char *name;
