@@ -20,7 +20,7 @@ enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_THREADS = 1024 };
 static const char *const gradients[] = {"all-paths", "two-paths", NULL}; /* onp_gradient_mode */
 static const char *const losses[] = {"hinge", "add-linear", "mul-log", NULL}; /* onp_loss_kind */
 
-#define KEY(key_, type_, m)       .key = key_, .type = type_, .offset = offsetof(onp_config, m)
+#define KEY(key_, type_, m)       .key = (key_), .type = (type_), .offset = offsetof(onp_config, m)
 #define INT(key_, m, min_, max_)  KEY(key_, ONP_YAML_INT, m), .min = (min_), .max = (max_)
 #define REAL(key_, m, min_, max_) KEY(key_, ONP_YAML_REAL, m), .min = (min_), .max = (max_)
 #define END                                                                                        \
@@ -28,7 +28,7 @@ static const char *const losses[] = {"hinge", "add-linear", "mul-log", NULL}; /*
         .key = NULL                                                                                \
     }
 /* All members are members of onp_config itself: maps have offset 0. */
-#define MAP(key_, fields_) .key = key_, .type = ONP_YAML_MAP, .fields = (fields_)
+#define MAP(key_, fields_) .key = (key_), .type = ONP_YAML_MAP, .fields = (fields_)
 
 static const onp_yaml_field augment_fields[] = {
     {INT("pad", data.augment.pad, 0, ONP_DATA_MAX_SIDE), .def = "0"},

@@ -381,6 +381,20 @@ static void what_is_written_reads_back(void **state)
     onp_strbuf_reset(&again);
 }
 
+/* Those of configs/searches. */
+static void shipped_configurations(void **state)
+{
+    fixture *f = *state;
+    const char *const names[] = {"configs/searches/quickstart.yaml",
+                                 "configs/searches/mnist-28.yaml"};
+    for (size_t i = 0; i < ONP_COUNT(names); i++) {
+        onp_test_path(f->path, onp_test_source(), names[i]);
+        onp_status st = load(f, NULL, 0);
+        assert_string_equal(f->problems.text, "");
+        assert_int_equal(st, ONP_OK);
+    }
+}
+
 static onp_status load_and_emit(const onp_context *ctx, void *arg)
 {
     const fixture *f = arg;
@@ -417,6 +431,7 @@ int main(void)
         TEST(missing_files),
         TEST(all_problems_at_once),
         TEST(what_is_written_reads_back),
+        TEST(shipped_configurations),
         TEST(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
