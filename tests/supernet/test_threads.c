@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The same bits on any number of threads: the program runs itself with 1, 2, 3 and 4 of them (the
+ * number is set once in a process) and compares what each prints: hashes of weights, momentum,
+ * gates, statistics and logits after steps whose calls have many tiles.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/parallel.h"
+#include "ops/kernels.h"
+#include "tests/supernet/tiny_net.h"
+
+#define BATCH 6
+#define SIZE  48
+#define LINE  256
+
+/* FNV-1a */
+static uint64_t hash(const void *data, size_t size)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ ((const unsigned char *)data)[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+typedef struct results {
+    double gates[TINY_POSITIONS][ONP_MAX_CANDIDATES];
+    onp_step_result trained[3], inferred;
+    float logits[BATCH * TINY_CLASSES];
+} results;
+
+static onp_status steps(tiny_net *t, results *r, onp_error *err)
+{
+    static const bool wanted[TINY_POSITIONS][ONP_MAX_CANDIDATES] = {
+        {false}, {true, true, true}, {true, true, true}, {true, true, true}};
+    const onp_sgd sgd = {.lr = 0.05, .momentum = 0.9, .decay = 1e-4};
+    int32_t path[TINY_POSITIONS];
+    for (int i = 0; i < 3; i++) {
+        tiny_path(13 * i, path);
+        ONP_TRY(onp_step_train(t->step, BATCH, path, &sgd, 0.1, &r->trained[i], err));
+    }
+    tiny_path(4, path);
+    ONP_TRY(onp_step_gates(t->step, BATCH, path, wanted, r->gates, &r->inferred, err));
+    double sums[1024] = {0};
+    float stats[1024];
+    assert_true(onp_step_n_stats(t->step, path) <= (int64_t)ONP_COUNT(sums));
+    ONP_TRY(onp_step_statistics(t->step, BATCH, path, sums, err));
+    onp_step_statistics_finish(t->step, path, sums, 1, stats);
+    return onp_step_infer(t->step, BATCH, path, stats, r->logits, &r->inferred, err);
+}
+
+/* The child: prints its hashes. */
+static int run(int threads)
+{
+    onp_context ctx;
+    onp_error err = {0};
+    static results r; /* all of its bytes are defined */
+    tiny_net t;
+    onp_context_init(&ctx);
+    onp_status st = onp_parallel_start(threads, threads <= 2, &err);
+    if (st == ONP_OK)
+        st = onp_kernels_choose(&ctx, NULL, &err);
+    if (st == ONP_OK) {
+        tiny_net_init(&t, &ctx, SIZE, SIZE, BATCH);
+        st = steps(&t, &r, &err);
+        printf("%016llx %016llx loss %.9g\n",
+               (unsigned long long)hash(t.net->mapping, t.net->mapping_bytes),
+               (unsigned long long)hash(&r, sizeof r), r.inferred.loss);
+        tiny_net_reset(&t);
+    }
+    if (st != ONP_OK)
+        printf("%s\n", err.msg);
+    return st == ONP_OK ? 0 : 1;
+}
+
+static void run_child(int threads, char line[LINE])
+{
+    char program[ONP_TEST_PATH], command[ONP_TEST_PATH + 16];
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    assert_true(n > 0);
+    program[n] = '\0';
+    (void)snprintf(command, sizeof command, "'%s' %d", program, threads);
+    FILE *f = popen(command, "r"); /* NOLINT(cert-env33-c): our own path */
+    assert_non_null(f);
+    line[0] = '\0';
+    (void)fgets(line, LINE, f);
+    if (pclose(f) != 0)
+        fail_msg("on %d threads: %s", threads, line);
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    char first[LINE], line[LINE];
+    run_child(1, first);
+    onp_assert_contains(first, "loss");
+    for (int threads = 2; threads <= 4; threads++) {
+        run_child(threads, line);
+        assert_string_equal(line, first);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        return run((int)strtol(argv[1], NULL, 10));
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
