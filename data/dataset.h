@@ -31,6 +31,7 @@ extern "C" {
 /* identifier, name in configs */
 #define ONP_FORMAT_LIST(X)                                                                         \
     X(idx, "idx")                                                                                  \
+    X(image_folder, "image-folder")                                                                \
     X(generated, "generated")
 
 /* The names, ended by NULL: what a config may choose from. */
@@ -42,17 +43,20 @@ typedef enum onp_part { ONP_PART_TRAIN, ONP_PART_TEST } onp_part;
  * Where a data set comes from; strings are borrowed for the call.
  *
  * idx: path is a folder with {train|t10k}-images-idx{3|4}-ubyte and {train|t10k}-labels-idx1-ubyte,
- * each plain or with .gz. generated: no path; see data/generate.h.
+ * each plain or with .gz. image-folder: path is a folder with one sub-folder of JPEG and PNG files
+ * per class, or such a folder in a .tar.gz ("images.tar.gz", "images.tar.gz/train"); classes and
+ * images are in the order of their names, part plays no role, all images have one size. generated:
+ * no path; see data/generate.h.
  */
 typedef struct onp_source {
     const char *format; /* one of onp_dataset_formats */
     onp_part part;
     const char *path;
     const char *cache_dir; /* folder of pack files, made when missing */
-    int n_classes;         /* labels must be below it; 0: the largest label + 1. Give the training
-                              set's for the test set */
-    int64_t n_images;      /* generated: how many; 0: 20,000 to train, 4,000 to test */
-    uint64_t seed;         /* generated */
+    int n_classes;    /* labels must be below it (image-folder: so many class folders there must
+                         be); 0: what is found. Give the training set's for the test set */
+    int64_t n_images; /* generated: how many; 0: 20,000 to train, 4,000 to test */
+    uint64_t seed;    /* generated */
 } onp_source;
 
 /* Read-only to all but open and close; threads may share it. */
