@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What came out of the run, each number with how it was found. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "latency/measure/stats.h"
+#include "report/html.h"
+#include "report/sections.h"
+
+/* The metrics of phase "result". */
+#define RESULT_LIST(X)                                                                             \
+    X(test_accuracy)                                                                               \
+    X(test_images)                                                                                 \
+    X(test_loss)                                                                                   \
+    X(measured_ms)                                                                                 \
+    X(measured_lo_ms)                                                                              \
+    X(measured_hi_ms)                                                                              \
+    X(measured_samples)                                                                            \
+    X(predicted_ms)                                                                                \
+    X(target_ms)                                                                                   \
+    X(initial_expected_ms)                                                                         \
+    X(least_ms)                                                                                    \
+    X(n_params)                                                                                    \
+    X(n_macs)
+
+typedef struct number {
+    double value;
+    bool known;
+} number;
+
+typedef struct results {
+#define ONP_X(name) number name;
+    RESULT_LIST(ONP_X)
+#undef ONP_X
+} results;
+
+static onp_status read_results(const onp_run_view *v, results *r, onp_error *err)
+{
+#define ONP_X(name) ONP_TRY(onp_run_view_result(v, #name, &r->name.value, &r->name.known, err));
+    RESULT_LIST(ONP_X)
+#undef ONP_X
+    return ONP_OK;
+}
+
+/* Counts are stored as doubles: whole numbers far below 2^53. */
+static int64_t whole(number n)
+{
+    return n.value >= 0 && n.value < 9e15 ? (int64_t)n.value : 0;
+}
+
+/* ---- tiles ---- */
+
+static void tile_begin(onp_strbuf *s, const char *title)
+{
+    onp_strbuf_addf(s, "<div class=\"tile\"><h3>%s</h3><b>", title);
+}
+
+static void tile_note(onp_strbuf *s)
+{
+    onp_strbuf_adds(s, "</b><p>");
+}
+
+static void tile_end(onp_strbuf *s)
+{
+    onp_strbuf_adds(s, "</p></div>\n");
+}
+
+static void add_device(onp_strbuf *s, const onp_run_view *v)
+{
+    if (v->device[0] == '\0')
+        return;
+    onp_strbuf_adds(s, " on ");
+    onp_html_text(s, v->device);
+    if (v->threads[0] == '\0')
+        return;
+    onp_strbuf_adds(s, " with ");
+    onp_html_text(s, v->threads);
+    onp_strbuf_adds(s, strcmp(v->threads, "1") == 0 ? " thread" : " threads");
+}
+
+/* The 95 % interval of a share p of n (E. B. Wilson, 1927). */
+static void add_wilson(onp_strbuf *s, double p, double n)
+{
+    const double z = 1.959963984540054, z2 = z * z;
+    const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
+    const double half = z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+    onp_strbuf_addf(s, "; 95 %% interval %.2f to %.2f %% (Wilson)", 100 * (middle - half),
+                    100 * (middle + half));
+}
+
+static void tile_accuracy(const results *r, onp_strbuf *s)
+{
+    tile_begin(s, "Accuracy on the test set");
+    if (!r->test_accuracy.known) {
+        onp_html_missing(s, "the derived network has not been tested yet");
+        tile_note(s);
+        tile_end(s);
+        return;
+    }
+    const double p = r->test_accuracy.value, n = r->test_images.value;
+    onp_html_percent(s, p);
+    tile_note(s);
+    if (r->test_images.known && n >= 1) {
+        onp_strbuf_adds(s, "of ");
+        onp_html_count(s, whole(r->test_images));
+        onp_strbuf_adds(s, " images, read once after retraining");
+        if (p >= 0 && p <= 1)
+            add_wilson(s, p, n);
+    } else {
+        onp_strbuf_adds(s, "the number of images is not recorded");
+    }
+    if (r->test_loss.known) {
+        char shown[400];
+        (void)snprintf(shown, sizeof shown, "%.4f", r->test_loss.value);
+        onp_strbuf_adds(s, "; loss ");
+        onp_html_number(s, r->test_loss.value, shown);
+    }
+    tile_end(s);
+}
+
+static void tile_measured(const onp_run_view *v, const results *r, onp_strbuf *s)
+{
+    tile_begin(s, "Latency, measured");
+    if (!r->measured_ms.known) {
+        onp_html_missing(s, r->test_accuracy.known ? "this run has not measured its network"
+                                                   : "the run has not come to it yet");
+        tile_note(s);
+        tile_end(s);
+        return;
+    }
+    onp_html_ms(s, r->measured_ms.value);
+    tile_note(s);
+    onp_strbuf_adds(s, "median of ");
+    if (r->measured_samples.known)
+        onp_html_count(s, whole(r->measured_samples));
+    else
+        onp_strbuf_adds(s, "an unrecorded number of");
+    onp_strbuf_adds(s, " samples of the whole network");
+    add_device(s, v);
+    if (r->measured_lo_ms.known && r->measured_hi_ms.known) {
+        onp_strbuf_adds(s, r->measured_samples.value < ONP_STATS_MIN_INTERVAL
+                               ? "; smallest to largest "
+                               : "; 95 % interval of the median ");
+        onp_html_ms(s, r->measured_lo_ms.value);
+        onp_strbuf_adds(s, " to ");
+        onp_html_ms(s, r->measured_hi_ms.value);
+    } else {
+        onp_strbuf_adds(s, "; its interval is not recorded");
+    }
+    tile_end(s);
+}
+
+static void tile_predicted(const results *r, onp_strbuf *s)
+{
+    tile_begin(s, "Latency, predicted");
+    if (!r->predicted_ms.known) {
+        onp_html_missing(s, "written once the run is over");
+        tile_note(s);
+        tile_end(s);
+        return;
+    }
+    onp_html_ms(s, r->predicted_ms.value);
+    tile_note(s);
+    onp_strbuf_adds(s, "sum of the latency rows of the network&#39;s blocks");
+    if (r->measured_ms.known && r->measured_ms.value > 0)
+        onp_strbuf_addf(s, "; error against the measured median %+.1f %%",
+                        100 * (r->predicted_ms.value / r->measured_ms.value - 1));
+    else
+        onp_strbuf_adds(s, "; its error is not known: nothing was measured");
+    tile_end(s);
+}
+
+static void tile_budget(const onp_run_view *v, const results *r, onp_strbuf *s)
+{
+    tile_begin(s, "Latency budget");
+    if (!r->target_ms.known) {
+        onp_html_missing(s, "this run has none");
+        tile_note(s);
+        tile_end(s);
+        return;
+    }
+    onp_html_ms(s, r->target_ms.value);
+    tile_note(s);
+    onp_strbuf_adds(s, "target.latency");
+    if (v->budget[0] != '\0') {
+        onp_strbuf_adds(s, ": ");
+        onp_html_text(s, v->budget);
+    }
+    if (r->initial_expected_ms.known) {
+        onp_strbuf_adds(s, "; the search began at an expected ");
+        onp_html_ms(s, r->initial_expected_ms.value);
+    }
+    if (r->least_ms.known) {
+        onp_strbuf_adds(s, "; the cheapest network of the space takes ");
+        onp_html_ms(s, r->least_ms.value);
+        onp_strbuf_adds(s, " by its rows");
+    }
+    tile_end(s);
+}
+
+static void tile_count(onp_strbuf *s, const char *title, number n, bool from_arch, int64_t arch,
+                       const char *how)
+{
+    tile_begin(s, title);
+    if (n.known || from_arch)
+        onp_html_count(s, n.known ? whole(n) : arch);
+    else
+        onp_html_missing(s, "no network has been derived yet");
+    tile_note(s);
+    onp_html_text(s, how);
+    tile_end(s);
+}
+
+/* ---- the verdict ---- */
+
+static void add_verdict(const results *r, onp_strbuf *s)
+{
+    if (!r->target_ms.known)
+        return;
+    const bool measured = r->measured_ms.known;
+    if (!measured && !r->predicted_ms.known) {
+        onp_strbuf_adds(s, "<p>Whether the budget is met is not known yet: there is neither a "
+                           "measured nor a predicted latency.</p>\n");
+        return;
+    }
+    const double ms = measured ? r->measured_ms.value : r->predicted_ms.value;
+    const double budget = r->target_ms.value;
+    const bool met = ms <= budget;
+    onp_strbuf_addf(s, "<p><span class=\"%s\">%s the budget is %s</span>", met ? "good" : "bad",
+                    met ? "\xe2\x9c\x93" : "\xe2\x9c\x97", met ? "met" : "missed");
+    onp_strbuf_adds(s, measured ? " as measured: " : " as predicted, not measured: ");
+    onp_html_ms(s, ms);
+    onp_strbuf_adds(s, " against ");
+    onp_html_ms(s, budget);
+    if (budget > 0)
+        onp_strbuf_addf(s, " (%.1f %% of it)", 100 * ms / budget);
+    if (measured && r->measured_lo_ms.known && r->measured_hi_ms.known &&
+        r->measured_lo_ms.value <= budget && r->measured_hi_ms.value > budget)
+        onp_strbuf_adds(s, "; the interval of the median contains the budget");
+    onp_strbuf_adds(s, ".</p>\n");
+}
+
+onp_status onp_section_headline(const onp_run_view *v, onp_strbuf *s, onp_error *err)
+{
+    results r;
+    ONP_TRY(read_results(v, &r, err));
+    add_verdict(&r, s);
+    onp_strbuf_adds(s, "<div class=\"grid tiles\">\n");
+    tile_accuracy(&r, s);
+    tile_measured(v, &r, s);
+    tile_predicted(&r, s);
+    tile_budget(v, &r, s);
+    const bool derived = v->arch != NULL;
+    tile_count(s, "Parameters", r.n_params, derived, derived ? onp_arch_n_params(v->arch) : 0,
+               "convolution and linear weights and biases, batch-norm gamma and beta");
+    tile_count(s, "Multiply-accumulates", r.n_macs, derived, derived ? onp_arch_n_macs(v->arch) : 0,
+               "convolutions and linear, one image, true output sizes");
+    onp_strbuf_adds(s, "</div>\n");
+    return ONP_OK;
+}

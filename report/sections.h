@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sections of the page, each a function that appends one to s; a new section is one function
+ * and one line in report.c. Errors of all: those of reading the run (report/run_view.h).
+ */
+#ifndef ONP_REPORT_SECTIONS_H
+#define ONP_REPORT_SECTIONS_H
+
+#include "report/run_view.h"
+
+/* What came out: accuracy, latency measured and predicted, budget, size. */
+onp_status onp_section_headline(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+/* Accuracy, loss, expected latency, entropy over the epochs. */
+onp_status onp_section_curves(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+/* How the probabilities of each block's candidates went. */
+onp_status onp_section_paths(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+/* The derived network, block by block. */
+onp_status onp_section_network(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+/* Prunes, resumes, warnings. */
+onp_status onp_section_events(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+/* The latencies that the search used. */
+onp_status onp_section_latencies(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+/* The manifest and the effective configuration. */
+onp_status onp_section_origin(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+
+/* The style sheet, in parts; NULL ends them. */
+extern const char *const onp_report_style[];
+
+#endif

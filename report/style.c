@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/sections.h"
+
+/* The colours of series keep apart for colour-blind eyes, in light and in dark. */
+const char *const onp_report_style[] = {
+    ":root{color-scheme:light dark;--page:#fcfcfb;--card:#fff;--ink:#0b0b0b;--soft:#52514e;"
+    "--line:#e1e0d9;--good:#006300;--bad:#b3261e;--grey:#a8a69e;--c0:#2a78d6;--c1:#1baf7a;"
+    "--c2:#eda100;--c3:#008300;--c4:#4a3aa7;--c5:#e34948;--c6:#e87ba4;--c7:#eb6834}\n"
+    "@media (prefers-color-scheme:dark){:root{--page:#1a1a19;--card:#232322;--ink:#fff;"
+    "--soft:#c3c2b7;--line:#3b3a37;--good:#5fce5f;--bad:#ff8a80;--grey:#77756d;--c0:#3987e5;"
+    "--c1:#199e70;--c2:#c98500;--c3:#3aa63a;--c4:#9085e9;--c5:#e66767;--c6:#d55181;"
+    "--c7:#d95926}}\n",
+    "*{box-sizing:border-box}"
+    "body{margin:0 auto;padding:1rem;max-width:76rem;background:var(--page);color:var(--ink);"
+    "font:16px/1.45 system-ui,sans-serif;overflow-wrap:anywhere}"
+    "h1{font-size:1.5rem;margin:.3rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem}"
+    "p{margin:.3rem 0 .8rem}small,.note{color:var(--soft)}.note{font-size:.875rem}"
+    ".grid{display:grid;gap:.8rem;"
+    "grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))}"
+    ".grid.tiles{grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}"
+    ".grid.small{grid-template-columns:repeat(auto-fill,minmax(min(46%,10rem),1fr))}"
+    ".tile,figure{background:var(--card);border:1px solid var(--line);border-radius:8px;"
+    "padding:.7rem .8rem;margin:0}"
+    ".tile b{display:block;font-size:1.6rem;font-weight:600;line-height:1.25}"
+    ".tile h3{font-size:.875rem;font-weight:400;color:var(--soft);margin:0}"
+    ".tile p{font-size:.8125rem;color:var(--soft);margin:.2rem 0 0}"
+    ".missing{font-weight:400;color:var(--soft)}.tile .missing small{font-size:.8125rem}"
+    ".good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}\n",
+    "figcaption{font-size:.875rem;margin-bottom:.3rem}"
+    "svg{display:block;width:100%;height:auto}"
+    ".key{white-space:nowrap;color:var(--soft);margin-left:.5rem}"
+    ".key i{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.25em}"
+    "line.rule{stroke:var(--line);stroke-width:1}"
+    "line.phase{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 3}"
+    "line.level{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:6 4}"
+    "text.tick{fill:var(--soft);font:12px system-ui,sans-serif}"
+    "polyline{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
+    "polygon{stroke:var(--card);stroke-width:.7}"
+    "path.cross{fill:none;stroke:var(--ink);stroke-width:1.6}\n",
+    "polyline.s0{stroke:var(--c0)}polyline.s1{stroke:var(--c7)}"
+    "circle.s0{fill:var(--c0)}circle.s1{fill:var(--c7)}"
+    "i.s0{background:var(--c0)}i.s1{background:var(--c7)}"
+    "polygon.a0{fill:var(--c0)}polygon.a1{fill:var(--c1)}polygon.a2{fill:var(--c2)}"
+    "polygon.a3{fill:var(--c3)}polygon.a4{fill:var(--c4)}polygon.a5{fill:var(--c5)}"
+    "polygon.a6{fill:var(--c6)}polygon.a7{fill:var(--c7)}polygon.grey{fill:var(--grey)}"
+    "i.a0{background:var(--c0)}i.a1{background:var(--c1)}i.a2{background:var(--c2)}"
+    "i.a3{background:var(--c3)}i.a4{background:var(--c4)}i.a5{background:var(--c5)}"
+    "i.a6{background:var(--c6)}i.a7{background:var(--c7)}i.grey{background:var(--grey)}\n",
+    ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;margin:.4rem 0;"
+    "background:var(--card)}"
+    "table{border-collapse:collapse;width:100%;font-size:.875rem;overflow-wrap:normal}"
+    "th,td{padding:.3rem .6rem;text-align:left;white-space:nowrap;"
+    "border-bottom:1px solid var(--line)}"
+    "td.wrap{white-space:normal;overflow-wrap:anywhere;min-width:14rem}"
+    "th{color:var(--soft);font-weight:500}.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "tr:last-child td{border-bottom:0}tr.sum td{font-weight:600}"
+    "code,pre{font:.8125rem/1.5 ui-monospace,monospace}"
+    "pre{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:8px;"
+    "padding:.7rem;overflow-wrap:normal}"
+    "summary{cursor:pointer;padding:.3rem 0}\n",
+    NULL,
+};
