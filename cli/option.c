@@ -146,48 +146,49 @@ static onp_status store_value(const onp_option *o, const char *value, void *args
     return ONP_OK;
 }
 
-/* The option of this name (length bytes); marks it as given. */
-static onp_status find(parser *p, const char *name, size_t length, const onp_option **out,
-                       onp_error *err)
+/* The option of this name, *seen its mark; NULL when there is none. */
+static const onp_option *find(parser *p, const char *name, bool **seen)
 {
-    char text[MAX_WORD + 1] = "";
-    if (length > MAX_WORD)
-        return fail_unknown(p, name, err);
-    memcpy(text, name, length);
     for (int t = 0; t < 2; t++)
-        for (size_t i = 0; p->table[t][i].name != NULL; i++) {
-            const onp_option *o = &p->table[t][i];
-            if (strcmp(o->name, text) != 0)
-                continue;
-            if (p->seen[t][i] && o->type != ONP_OPTION_LIST)
-                return onp_fail(err, ONP_E_USAGE, "--%s is given twice", o->name);
-            p->seen[t][i] = true;
-            *out = o;
-            return ONP_OK;
-        }
-    return fail_unknown(p, text, err);
+        for (size_t i = 0; p->table[t][i].name != NULL; i++)
+            if (strcmp(p->table[t][i].name, name) == 0) {
+                *seen = &p->seen[t][i];
+                return &p->table[t][i];
+            }
+    return NULL;
 }
 
-/* Reads the option at argv[0]; *used: how many of argv it took. */
-static onp_status parse_option(parser *p, char **argv, int argc, int *used, onp_error *err)
+/* *used: how many of argv the option at argv[0] takes. value: after its '=', or NULL. */
+static onp_status parse_value(const parser *p, const onp_option *o, const char *value, int argc,
+                              char **argv, int *used, onp_error *err)
 {
-    const char *name = argv[0] + 2;
-    const char *equals = strchr(name, '=');
-    const onp_option *o = NULL;
-    ONP_TRY(find(p, name, equals != NULL ? (size_t)(equals - name) : strlen(name), &o, err));
     *used = 1;
-    if (o->type == ONP_OPTION_FLAG) {
-        if (equals != NULL)
-            return onp_fail(err, ONP_E_USAGE, "--%s takes no value", o->name);
-        return store_value(o, "", p->args, err);
-    }
-    if (equals != NULL)
-        return store_value(o, equals + 1, p->args, err);
+    if (o->type == ONP_OPTION_FLAG)
+        return value == NULL ? store_value(o, "", p->args, err)
+                             : onp_fail(err, ONP_E_USAGE, "--%s takes no value", o->name);
+    if (value != NULL)
+        return store_value(o, value, p->args, err);
     if (argc < 2 || strncmp(argv[1], "--", 2) == 0)
         return onp_fail(err, ONP_E_USAGE, "--%s: its value is missing, wanted %s", o->name,
                         o->value);
     *used = 2;
     return store_value(o, argv[1], p->args, err);
+}
+
+static onp_status parse_option(parser *p, int argc, char **argv, int *used, onp_error *err)
+{
+    char name[2 * MAX_WORD];
+    bool *seen = NULL;
+    const char *text = argv[0] + 2, *equals = strchr(text, '=');
+    (void)snprintf(name, sizeof name, "%.*s",
+                   (int)(equals != NULL ? equals - text : (ptrdiff_t)sizeof name), text);
+    const onp_option *o = find(p, name, &seen);
+    if (o == NULL)
+        return fail_unknown(p, name, err);
+    if (*seen && o->type != ONP_OPTION_LIST)
+        return onp_fail(err, ONP_E_USAGE, "--%s is given twice", o->name);
+    *seen = true;
+    return parse_value(p, o, equals != NULL ? equals + 1 : NULL, argc, argv, used, err);
 }
 
 onp_status onp_options_parse(const onp_option *options, int argc, char **argv, void *args,
@@ -204,7 +205,7 @@ onp_status onp_options_parse(const onp_option *options, int argc, char **argv, v
             break;
         }
         if (strncmp(argv[i], "--", 2) == 0)
-            ONP_TRY(parse_option(&p, argv + i, argc - i, &used, err));
+            ONP_TRY(parse_option(&p, argc - i, argv + i, &used, err));
         else if (strcmp(argv[i], "-h") == 0)
             all->help = true;
         else if (argv[i][0] == '-' && argv[i][1] != '\0')

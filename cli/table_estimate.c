@@ -208,8 +208,8 @@ static onp_status print_missing(estimate *e, const char *what, onp_error *err)
 static onp_status estimate_source(estimate *e, const estimate_args *a, const onp_source *source,
                                   onp_error *err)
 {
-    onp_status st = source->arch != NULL ? estimate_arch(e, source->arch, err)
-                                         : estimate_path(e, source->space, a->path, err);
+    onp_status st = a->path == NULL ? estimate_arch(e, source->arch, err)
+                                    : estimate_path(e, source->space, a->path, err);
     char what[ONP_APP_PATH];
     (void)snprintf(what, sizeof what, "%s%s%s", a->arch != NULL ? a->arch : a->space,
                    a->path != NULL ? ", path " : "", a->path != NULL ? a->path : "");
