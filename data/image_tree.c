@@ -76,7 +76,7 @@ onp_status onp_image_tree_add(onp_image_tree *tree, const char *class_name, size
     if (names == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory for names", tree->file);
     memcpy(names, class_name, class_length);
-    memcpy(names + class_length + 1, file_name, file_length);
+    memcpy(names + class_length + 1, file_name, file_length + 1);
     tree->entries[tree->n++] = (onp_image_entry){
         .class_name = names, .file_name = names + class_length + 1, .offset = offset, .size = size};
     return ONP_OK;
