@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "cli/interrupt.h"
+#include "cli/predict.h"
 #include "cli/source.h"
 #include "cli/table.h"
 #include "cli/target.h"
 #include "latency/measure/stats.h"
-#include "latency/table/estimate_sum.h"
 #include "latency/table/profile.h"
 
 enum { MAX_ROUNDS = 99, ROUNDS_ALONE = 1, ROUNDS_AGAINST = 9 };
@@ -44,8 +44,7 @@ typedef struct contender {
     int64_t median_ns, lo_ns, hi_ns; /* of one round: its interval; of several: their range */
     int64_t n_samples;
     int n_noisy; /* rounds */
-    bool has_prediction;
-    onp_estimate_total predicted;
+    onp_prediction predicted;
 } contender;
 
 typedef struct bench {
@@ -123,52 +122,42 @@ static void compare(bench *b)
 
 /* ---- predicting ---- */
 
-static onp_status predict(bench *b, onp_store *store, int64_t platform, contender *c,
-                          onp_error *err)
+/* By the latencies that a run used, when the network is a run's. *done tells whether it was. */
+static onp_status predict_by_own(bench *b, contender *c, bool *done, onp_error *err)
 {
-    const onp_arch *arch = c->source.arch;
-    const size_t n = (size_t)arch->n_blocks;
-    onp_weighted_key *terms = onp_alloc(&b->app->ctx, n, sizeof *terms);
-    char(*keys)[ONP_BLOCK_KEY] = onp_alloc(&b->app->ctx, n, sizeof *keys);
-    onp_status st = ONP_OK;
-    if (terms == NULL || keys == NULL) {
-        st = onp_fail(err, ONP_E_NOMEM, "out of memory");
-        goto done;
-    }
-    for (size_t i = 0; i < n; i++) {
-        onp_block_key(&arch->blocks[i], keys[i]);
-        terms[i] = (onp_weighted_key){.key = keys[i], .weight = 1};
-    }
-    st = onp_estimate_sum(store, platform, terms, n, NULL, NULL, &c->predicted, err);
-    c->has_prediction = st == ONP_OK;
-    if (st == ONP_E_MISSING) {
-        onp_log(&b->app->ctx, ONP_LOG_INFO, "no prediction of %s: %s", c->name,
-                err != NULL ? err->msg : "");
-        st = ONP_OK;
-    }
-done:
-    onp_free(&b->app->ctx, terms);
-    onp_free(&b->app->ctx, keys);
+    char path[ONP_APP_PATH];
+    ONP_TRY(onp_path_join(path, sizeof path, c->name, "run.db", err));
+    *done = onp_file_exists(path);
+    return *done ? onp_predict_by_run(b->app, path, c->source.arch, &c->predicted, err) : ONP_OK;
+}
+
+static onp_status predict_by_table(bench *b, const char *path, contender *c, onp_error *err)
+{
+    onp_store *store = NULL;
+    int64_t platform = 0;
+    ONP_TRY(onp_store_open(&b->app->ctx, path, ONP_SQL_EXISTING, &store, err));
+    onp_status st = onp_profile_platform(store, b->runner, 0, &platform, err);
+    if (st == ONP_OK)
+        st = onp_predict_by_table(b->app, store, platform, c->source.arch, &c->predicted, err);
+    onp_store_close(store);
     return st;
 }
 
-/* By the rows of the table for the runner's platform, where there is a table. */
-static onp_status predict_all(bench *b, onp_error *err)
+/* A table that is asked for comes first, then the run's own rows, then a table that is there. */
+static onp_status predict(bench *b, contender *c, onp_error *err)
 {
     char path[ONP_APP_PATH];
-    onp_store *store = NULL;
-    int64_t platform = 0;
+    bool done = false;
     ONP_TRY(onp_app_db_path(b->app, NULL, path, sizeof path, err));
+    if (b->app->args->db == NULL)
+        ONP_TRY(predict_by_own(b, c, &done, err));
+    if (done)
+        return ONP_OK;
     if (b->app->args->db == NULL && !onp_file_exists(path)) {
         onp_log(&b->app->ctx, ONP_LOG_INFO, "no prediction: there is no %s", path);
         return ONP_OK;
     }
-    ONP_TRY(onp_store_open(&b->app->ctx, path, ONP_SQL_EXISTING, &store, err));
-    onp_status st = onp_profile_platform(store, b->runner, 0, &platform, err);
-    for (int i = 0; st == ONP_OK && i < b->n; i++)
-        st = predict(b, store, platform, &b->c[i], err);
-    onp_store_close(store);
-    return st;
+    return predict_by_table(b, path, c, err);
 }
 
 /* ---- what is said of it ---- */
@@ -180,13 +169,13 @@ static double to_ms(int64_t ns)
 
 static double error_percent(const contender *c)
 {
-    return 100 * (c->predicted.sum_ns / (double)c->median_ns - 1);
+    return 100 * (c->predicted.ms / to_ms(c->median_ns) - 1);
 }
 
 static json_t *contender_to_json(const contender *c)
 {
-    json_t *predicted = c->has_prediction ? json_real(c->predicted.sum_ns / 1e6) : json_null();
-    json_t *error = c->has_prediction ? json_real(error_percent(c)) : json_null();
+    json_t *predicted = c->predicted.known ? json_real(c->predicted.ms) : json_null();
+    json_t *error = c->predicted.known ? json_real(error_percent(c)) : json_null();
     return json_pack("{s:s, s:f, s:f, s:f, s:I, s:i, s:o, s:o}", "network", c->name, "measured_ms",
                      to_ms(c->median_ns), "lo_ms", to_ms(c->lo_ns), "hi_ms", to_ms(c->hi_ns),
                      "samples", (json_int_t)c->n_samples, "noisy_rounds", c->n_noisy,
@@ -218,10 +207,9 @@ static void print_contender(const contender *c, int rounds)
                  to_ms(c->median_ns), c->name, c->n_samples, rounds,
                  rounds > 1 ? "rounds" : "round", rounds > 1 ? "rounds" : "95 % interval",
                  to_ms(c->lo_ns), to_ms(c->hi_ns), c->n_noisy > 0 ? ", noisy" : "");
-    if (c->has_prediction)
+    if (c->predicted.known)
         (void)printf("%.4f ms  predicted: sum of %zu rows, %zu of them noisy; %+.1f %%\n",
-                     c->predicted.sum_ns / 1e6, c->predicted.n_rows, c->predicted.n_noisy,
-                     error_percent(c));
+                     c->predicted.ms, c->predicted.n_rows, c->predicted.n_noisy, error_percent(c));
 }
 
 static onp_status print_bench(bench *b, onp_error *err)
@@ -248,7 +236,8 @@ static onp_status run_bench(bench *b, onp_error *err)
         ONP_TRY(onp_source_open(b->app, b->c[i].name, ONP_SOURCE_ARCH, &b->c[i].source, err));
     ONP_TRY(onp_target_open(b->app, a->target != NULL ? a->target : "local",
                             a->threads > 0 ? a->threads : 1, &b->runner, err));
-    ONP_TRY(predict_all(b, err));
+    for (int i = 0; i < b->n; i++)
+        ONP_TRY(predict(b, &b->c[i], err));
     ONP_TRY(measure(b, err));
     for (int i = 0; i < b->n; i++)
         summarise(&b->c[i], b->rounds);

@@ -227,6 +227,6 @@ void onp_options_help(const onp_option *options, FILE *out)
         for (const onp_option *o = table[t]; o->name != NULL; o++) {
             int width = fprintf(out, "  --%s%s%s", o->name, o->value != NULL ? " " : "",
                                 o->value != NULL ? o->value : "");
-            (void)fprintf(out, "%*s  %s\n", width < 26 ? 26 - width : 0, "", o->help);
+            (void)fprintf(out, "%*s  %s\n", width < 30 ? 30 - width : 0, "", o->help);
         }
 }

@@ -24,7 +24,7 @@ static void help_verbs(const char *path, const onp_verb *const *verbs, FILE *out
         const onp_verb *v = *verbs;
         int width =
             fprintf(out, "  %s%s%s", v->name, v->operands[0] != '\0' ? " " : "", v->operands);
-        (void)fprintf(out, "%*s  %s\n", width < 26 ? 26 - width : 0, "", v->summary);
+        (void)fprintf(out, "%*s  %s\n", width < 34 ? 34 - width : 0, "", v->summary);
     }
     (void)fprintf(out, "\n`%s VERB --help` tells the options of a verb.\n", path);
 }
