@@ -79,6 +79,9 @@ static void need_inputs(lowering *l, const onp_node *n)
     case ONP_OP_DEPTHWISE:
     case ONP_OP_CONV_BWD_DATA:
     case ONP_OP_DEPTHWISE_BWD_DATA:
+        for (int i = 1; i < n->n_in; i++) /* weights and biases are read as they lie */
+            store(l, n->in[i]);
+        return;
     case ONP_OP_CONV_BWD_WEIGHT:
     case ONP_OP_DEPTHWISE_BWD_WEIGHT:
     case ONP_OP_GLOBAL_AVG_POOL:

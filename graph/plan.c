@@ -75,8 +75,8 @@ static void apply_patches(onp_plan *p)
     }
 }
 
-onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
-                         onp_error *err)
+static onp_status make(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
+                       onp_error *err)
 {
     static const onp_plan_options defaults;
     ONP_TRY(onp_graph_status(g, err));
@@ -96,6 +96,15 @@ onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options
     ONP_TRY(reserve(&p->scratch, &p->scratch_mapped, p->info.scratch_bytes, err));
     apply_patches(p);
     return ONP_OK;
+}
+
+onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
+                         onp_error *err)
+{
+    onp_status st = make(p, g, options, err);
+    if (st != ONP_OK)
+        p->n_calls = p->n_tensors = 0; /* half a plan runs nothing */
+    return st;
 }
 
 void onp_plan_run(const onp_plan *p)

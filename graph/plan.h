@@ -45,7 +45,7 @@ void onp_plan_free(onp_plan *p);
 
 /* Plans g, which is read now and not kept; memory of its external tensors is borrowed until the
  * last run. options may be NULL. Errors: ONP_E_NOMEM; ONP_E_SHAPE when an external tensor has no
- * memory or a tensor was never written. */
+ * memory or a tensor was never written; the plan is then empty. */
 onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
                          onp_error *err) ONP_MUST_USE;
 /* Runs all calls. */

@@ -280,12 +280,77 @@ static void test_missing_memory(void **state)
     release(&t);
 }
 
+/* A failed plan runs nothing and knows no tensor; the next one works. */
+static void test_empty_after_failure(void **state)
+{
+    (void)state;
+    onp_test_memory m;
+    onp_error err = {0};
+    net t = {0};
+    build(&t, 2, ONP_MODE_TRAIN, true);
+    onp_plan *plan = NULL;
+    onp_test_memory_init(&m, 0);
+    m.ctx.kernels = onp_kernels_at(0);
+    assert_int_equal(onp_plan_new(&m.ctx, &plan, &err), ONP_OK);
+    for (long more = 1;; more++) {
+        m.fail_at = m.n_allocs + more;
+        if (onp_plan_make(plan, t.g, NULL, &err) == ONP_OK)
+            break;
+        assert_int_equal(err.status, ONP_E_NOMEM);
+        onp_plan_run(plan);
+        assert_null(onp_plan_data(plan, t.loss));
+        onp_plan_free(plan);
+        m.fail_at = 0;
+        assert_int_equal(onp_plan_new(&m.ctx, &plan, &err), ONP_OK);
+    }
+    onp_plan_run(plan);
+    assert_true(onp_plan_data(plan, t.loss)[0] > 0);
+    onp_plan_free(plan);
+    assert_int_equal(m.n_live, 0);
+    release(&t);
+}
+
+/* Weights that a lazy operation makes are stored: a convolution reads them as they lie. */
+static void test_computed_weights(void **state)
+{
+    (void)state;
+    const onp_shape in = {2, 5, 4, 3}, weight = {3, 3, 3, 4};
+    net t = {0};
+    onp_error err = {0};
+    onp_context_init(&t.ctx);
+    t.ctx.kernels = onp_kernels_at(0);
+    t.g = onp_graph_new(&t.ctx, &err);
+    assert_non_null(t.g);
+    const onp_tid x = onp_graph_external(t.g, in, random_floats(&t, in, 0, 1));
+    const onp_tid raw = onp_graph_external(t.g, weight, random_floats(&t, weight, 0, 1));
+    const onp_tid both[2] = {x, onp_graph_add(t.g, ONP_OP_RELU6, &raw, 1, NULL)};
+    const onp_tid y =
+        onp_graph_add(t.g, ONP_OP_CONV, both, 2, &(onp_attr){.kernel = 3, .stride = 1});
+    onp_graph_keep(t.g, y);
+    onp_plan *plan = NULL;
+    onp_ref_exec *ref = NULL;
+    assert_int_equal(onp_plan_new(&t.ctx, &plan, &err), ONP_OK);
+    assert_int_equal(onp_plan_make(plan, t.g, NULL, &err), ONP_OK);
+    onp_plan_run(plan);
+    assert_int_equal(onp_ref_exec_new(&t.ctx, t.g, &ref, &err), ONP_OK);
+    onp_ref_exec_run(ref);
+    const int64_t n = onp_shape_count(onp_graph_shape(t.g, y));
+    assert_true(distance(onp_plan_data(plan, y), onp_ref_exec_data(ref, y), n, 0) < 1e-6);
+    onp_ref_exec_free(ref);
+    onp_plan_free(plan);
+    release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_train),          cmocka_unit_test(test_inference),
-        cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_train),
+        cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_missing_memory),
+        cmocka_unit_test(test_empty_after_failure),
+        cmocka_unit_test(test_computed_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
