@@ -83,11 +83,14 @@ int64_t onp_call_partial_floats(const onp_call *call)
 
 int64_t onp_call_split_floats(const onp_call *call)
 {
+    int64_t splits = 0; /* one alone is written where the sum would go */
     switch (call->kind) {
     case ONP_CALL_CONV_WEIGHT:
-        return onp_conv_splits(call) * call->kernel * call->kernel * call->in.c * call->out.c;
+        splits = onp_conv_splits(call);
+        return splits > 1 ? splits * call->kernel * call->kernel * call->in.c * call->out.c : 0;
     case ONP_CALL_DEPTHWISE_WEIGHT:
-        return onp_depthwise_splits(call) * call->kernel * call->kernel * call->in.c;
+        splits = onp_depthwise_splits(call);
+        return splits > 1 ? splits * call->kernel * call->kernel * call->in.c : 0;
     case ONP_CALL_SOFTMAX:
         return 2 * call->in.n;
     default:
@@ -165,7 +168,10 @@ void onp_call_run(const onp_context *ctx, const onp_call *call, float *scratch,
                   int64_t scratch_floats)
 {
     assert(scratch_floats >= onp_call_scratch_floats(call));
-    onp_call_env env = {ctx, ctx->kernels, call, onp_call_tiling(call), scratch, scratch_floats};
+    onp_call_env env = {
+        .ctx = ctx, .k = ctx->kernels, .call = call, .scratch_floats = scratch_floats};
+    env.tiling = onp_call_tiling(call);
+    env.scratch = scratch;
     static void (*const run[ONP_CALL_KIND_COUNT])(onp_call_env *) = {
         [ONP_CALL_CONV] = onp_run_conv,
         [ONP_CALL_CONV_DATA] = onp_run_conv_data,

@@ -89,9 +89,9 @@ int64_t onp_call_partial_floats(const onp_call *call);
 int64_t onp_call_split_floats(const onp_call *call);
 int64_t onp_call_scratch_floats(const onp_call *call);
 
-/* Runs the call on ctx->kernels. scratch: scratch_floats per thread, thread i at scratch + i *
- * scratch_floats, 64-byte aligned; scratch_floats at least onp_call_scratch_floats(call) and a
- * multiple of 16. */
+/* Runs the call on ctx->kernels. Operands of SOFTMAX, SOFTMAX_BWD and COLUMN_SUM are plain.
+ * scratch: scratch_floats per thread, thread i at scratch + i * scratch_floats, 64-byte aligned;
+ * scratch_floats at least onp_call_scratch_floats(call) and a multiple of 16. */
 void onp_call_run(const onp_context *ctx, const onp_call *call, float *scratch,
                   int64_t scratch_floats);
 

@@ -95,10 +95,10 @@ typedef struct onp_attr {
 
 typedef struct onp_grad_rule {
     onp_op op;
-    int8_t n_in, n_out;
-    int8_t in[ONP_OP_MAX_IN];
-    int8_t out[ONP_OP_MAX_OUT];
-    int8_t optional_input; /* > 0: the rule applies only when that forward input is present */
+    int16_t n_in, n_out;
+    int16_t in[ONP_OP_MAX_IN];
+    int16_t out[ONP_OP_MAX_OUT];
+    int16_t optional_input; /* > 0: the rule applies only when that forward input is present */
 } onp_grad_rule;
 
 typedef struct onp_op_def {

@@ -108,8 +108,8 @@ static float *away_from(float *x, const onp_operand *o, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         const float scale = o->scale != NULL ? o->scale[i % o->c] : 1;
         const float shift = o->scale != NULL ? o->shift[i % o->c] : 0;
-        for (float t = scale * x[i] + shift; fabsf(t - o->lo) < 1e-3F || fabsf(t - o->hi) < 1e-3F;
-             t = scale * x[i] + shift)
+        while (fabsf(scale * x[i] + shift - o->lo) < 1e-3F ||
+               fabsf(scale * x[i] + shift - o->hi) < 1e-3F)
             x[i] += 0.01F / scale;
     }
     return x;

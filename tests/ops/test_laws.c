@@ -164,8 +164,9 @@ static void test_softmax_ignores_a_constant(void **state)
     op_case k, lifted;
     op_case_init(&k, ONP_OP_SOFTMAX_CE, (onp_attr){.smoothing = 0.1}, in, 2, 21);
     op_case_init(&lifted, ONP_OP_SOFTMAX_CE, (onp_attr){.smoothing = 0.1}, in, 2, 21);
-    for (int64_t e = 0; e < rows * classes; e++)
-        lifted.x[0][e] += 3.25 * (double)(e / classes);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < classes; c++)
+            lifted.x[0][r * classes + c] += 3.25 * (double)r;
     const double one[] = {1, 0};
     op_case_forward(&k);
     op_case_forward(&lifted);

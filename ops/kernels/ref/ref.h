@@ -21,9 +21,11 @@ typedef struct onp_ref_args {
  *     ONP_REF_IN(x, a, 0);  ... x[n][i][j][c] ...
  */
 #define ONP_REF_IN(name, a, k)                                                                     \
+    /* NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared */                      \
     const double(*name)[(a)->in_shape[k].h][(a)->in_shape[k].w][(a)->in_shape[k].c] =              \
         (const double(*)[(a)->in_shape[k].h][(a)->in_shape[k].w][(a)->in_shape[k].c])(a)->in[k]
 #define ONP_REF_OUT(name, a, k)                                                                    \
+    /* NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared */                      \
     double(*name)[(a)->out_shape[k].h][(a)->out_shape[k].w][(a)->out_shape[k].c] =                 \
         (double(*)[(a)->out_shape[k].h][(a)->out_shape[k].w][(a)->out_shape[k].c])(a)->out[k]
 
