@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supernet/step.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -117,6 +118,7 @@ static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_bloc
 {
     const onp_supernet *net = s->net;
     const onp_block *first = &net->positions[0].candidate[0];
+    assert(batch >= 1 && batch <= s->max_batch);
     onp_graph_clear(s->g);
     onp_tid x = onp_graph_external(s->g, (onp_shape){batch, first->in_h, first->in_w, first->in_c},
                                    s->images);
@@ -324,7 +326,8 @@ onp_status onp_step_statistics(onp_step *s, int64_t batch, const int32_t *path, 
         }
     onp_step_result result;
     ONP_TRY(plan_and_run(s, &result, err));
-    moment_args args = {.batch = s->stats, .sums = sums};
+    moment_args args = {.batch = s->stats};
+    args.sums = sums;
     (void)visit_stats(s, path, add_moments, &args);
     return ONP_OK;
 }
@@ -332,7 +335,8 @@ onp_status onp_step_statistics(onp_step *s, int64_t batch, const int32_t *path, 
 void onp_step_statistics_finish(const onp_step *s, const int32_t *path, const double *sums,
                                 int64_t n_batches, float *stats)
 {
-    moment_args args = {.all = sums, .stats = stats, .n_batches = (double)n_batches};
+    moment_args args = {.all = sums, .n_batches = (double)n_batches};
+    args.stats = stats;
     (void)visit_stats(s, path, finish_moments, &args);
 }
 

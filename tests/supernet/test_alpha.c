@@ -81,7 +81,8 @@ static void test_draws(void **state)
     const int n = 40000;
     int count[4] = {0}, pairs[4][4] = {{0}};
     for (int i = 0; i < n; i++) {
-        const double u = (i % 200 + 0.5) / 200, v = (i / 200 + 0.5) / 200;
+        const int row = i / 200, column = i % 200;
+        const double u = (column + 0.5) / 200, v = (row + 0.5) / 200;
         int a = -1, b = -1;
         count[onp_alpha_draw(p, 4, u)]++;
         assert_true(onp_alpha_draw_pair(p, 4, u, v, &a, &b));

@@ -295,9 +295,10 @@ static void test_statistics_of_a_batch(void **state)
     reference r;
     reference_run(&r, &ctx, &t, path, 0);
     const int64_t n = onp_step_n_stats(t.step, path);
-    double *sums = calloc((size_t)n, sizeof *sums);
-    float *stats = calloc((size_t)n, sizeof *stats);
-    assert_true(sums != NULL && stats != NULL);
+    double *sums = onp_alloc(&ctx, (size_t)n, sizeof *sums);
+    float *stats = onp_alloc(&ctx, (size_t)n, sizeof *stats);
+    assert_non_null(sums);
+    assert_non_null(stats);
     expect_ok(onp_step_statistics(t.step, t.batch, path, sums, &err), &err);
     onp_step_statistics_finish(t.step, path, sums, 1, stats);
     int64_t at = 0;
@@ -314,8 +315,8 @@ static void test_statistics_of_a_batch(void **state)
             at += c;
         }
     assert_int_equal(at, n);
-    free(sums);
-    free(stats);
+    onp_free(&ctx, sums);
+    onp_free(&ctx, stats);
     reference_reset(&r);
     tiny_net_reset(&t);
 }
@@ -330,14 +331,16 @@ static void test_statistics_pool(void **state)
     const int32_t path[TINY_POSITIONS] = {0};
     onp_error err = {0};
     const int64_t n = onp_step_n_stats(t.step, path);
-    double *sums = calloc(2 * (size_t)n, sizeof *sums);
-    float *whole = calloc(2 * (size_t)n, sizeof *whole), *halves = whole + n;
-    assert_true(sums != NULL && whole != NULL);
+    double *sums = onp_alloc(&ctx, 2 * (size_t)n, sizeof *sums);
+    float *whole = onp_alloc(&ctx, 2 * (size_t)n, sizeof *whole);
+    assert_non_null(sums);
+    assert_non_null(whole);
+    float *halves = whole + n;
     expect_ok(onp_step_statistics(t.step, 8, path, sums, &err), &err);
     onp_step_statistics_finish(t.step, path, sums, 1, whole);
     expect_ok(onp_step_statistics(t.step, 4, path, sums + n, &err), &err);
     float *images = onp_step_images(t.step);
-    const size_t half = (size_t)(4 * t.h * t.w * 3);
+    const size_t half = 4 * (size_t)t.h * (size_t)t.w * 3;
     memcpy(images, images + half, half * sizeof *images);
     expect_ok(onp_step_statistics(t.step, 4, path, sums + n, &err), &err);
     onp_step_statistics_finish(t.step, path, sums + n, 2, halves);
@@ -347,8 +350,8 @@ static void test_statistics_pool(void **state)
         assert_true(fabs((double)whole[c + j] - (double)halves[c + j]) <
                     1e-5 * (double)whole[c + j]);
     }
-    free(sums);
-    free(whole);
+    onp_free(&ctx, sums);
+    onp_free(&ctx, whole);
     tiny_net_reset(&t);
 }
 
@@ -368,9 +371,10 @@ static void test_infer(void **state)
         tiny_path(p, path);
         reference_run(&r, &ctx, &t, path, 0);
         const int64_t n = onp_step_n_stats(t.step, path);
-        double *sums = calloc((size_t)n, sizeof *sums);
-        float *stats = calloc((size_t)n, sizeof *stats);
-        assert_true(sums != NULL && stats != NULL);
+        double *sums = onp_alloc(&ctx, (size_t)n, sizeof *sums);
+        float *stats = onp_alloc(&ctx, (size_t)n, sizeof *stats);
+        assert_non_null(sums);
+        assert_non_null(stats);
         expect_ok(onp_step_evaluate(t.step, t.batch, path, &evaluated, &err), &err);
         expect_ok(onp_step_statistics(t.step, t.batch, path, sums, &err), &err);
         onp_step_statistics_finish(t.step, path, sums, 1, stats);
@@ -381,8 +385,8 @@ static void test_infer(void **state)
             assert_true(fabs((double)logits[i] - onp_ref_exec_data(r.exec, r.logits)[i]) < 1e-4);
         expect_ok(onp_step_infer(t.step, t.batch, path, stats, NULL, &evaluated, &err), &err);
         assert_true(evaluated.loss == inferred.loss);
-        free(sums);
-        free(stats);
+        onp_free(&ctx, sums);
+        onp_free(&ctx, stats);
         reference_reset(&r);
     }
     tiny_net_reset(&t);

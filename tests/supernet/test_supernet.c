@@ -77,7 +77,7 @@ static void check_initial(const onp_param_spec *spec, bool linear, const float *
 {
     const onp_shape s = spec->shape;
     const moments m = moments_of(w, onp_shape_count(s));
-    if (spec->role == ONP_PARAM_GAMMA || spec->role != ONP_PARAM_WEIGHT) {
+    if (spec->role != ONP_PARAM_WEIGHT) {
         near(m.mean, spec->role == ONP_PARAM_GAMMA ? 1 : 0, 1e-12);
         near(m.deviation, 0, 1e-12);
         return;
@@ -146,8 +146,9 @@ static void test_draws(void **state)
     }
     for (int c = 0; c < 3; c++)
         near(count[c], p[c] * n, 5 * sqrt(p[c] * (1 - p[c]) * n));
-    for (int i = 0; i < 9; i++) /* positions are drawn independently */
-        near(both[i / 3][i % 3], n / 9.0, 5 * sqrt(n / 9.0));
+    for (int a = 0; a < 3; a++) /* positions are drawn independently */
+        for (int b = 0; b < 3; b++)
+            near(both[a][b], n / 9.0, 5 * sqrt(n / 9.0));
     onp_supernet_free(net);
 }
 
