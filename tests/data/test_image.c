@@ -292,13 +292,15 @@ static size_t find_marker(const image_bytes *jpeg, uint8_t code)
 static void huge_sizes_are_refused(void **state)
 {
     (void)state;
+    static const uint8_t huge_jpeg[] = {0xff, 0xdc, 0xff, 0xdc};
+    static const uint8_t huge_png[] = {0x00, 0x0f, 0x42, 0x40, 0x00, 0x0f, 0x42, 0x40};
     image_bytes jpeg = make_case(0), png = make_case(2);
     uint8_t *sof = jpeg.data + find_marker(&jpeg, 0xc0) + 5;
-    memcpy(sof, "\xff\xdc\xff\xdc", 4);
+    memcpy(sof, huge_jpeg, sizeof huge_jpeg);
     refused(&jpeg, NULL, "is 65500 x 65500 pixels, wanted sides of 1..4096");
     free(jpeg.data);
     uint8_t *ihdr = png.data + 12; /* type, width, height, ... and the checksum of these 17 bytes */
-    memcpy(ihdr + 4, "\0\x0f\x42\x40\0\x0f\x42\x40", 8);
+    memcpy(ihdr + 4, huge_png, sizeof huge_png);
     const unsigned long crc = crc32(0, ihdr, 17);
     for (int i = 0; i < 4; i++)
         ihdr[17 + i] = (uint8_t)(crc >> (24 - 8 * i));
@@ -321,7 +323,7 @@ static void endless_scans_are_refused(void **state)
     many.size = end;
     for (int i = 0; i < N_SCANS; i++, many.size += end - scan)
         memcpy(many.data + many.size, jpeg.data + scan, end - scan);
-    memcpy(many.data + many.size, "\xff\xd9", 2);
+    memcpy(many.data + many.size, jpeg.data + end, 2);
     many.size += 2;
     refused(&many, &(onp_image_shape){.h = H, .w = W, .c = 3}, "more than 100 scans");
     free(many.data);
