@@ -111,6 +111,13 @@ exits 0 bench small.json --max-seconds 0.05
 says out 'ms  small.json: median of'
 says err 'no prediction'
 exits 3 bench small.json --db nowhere.db
+mkdir run
+cp small.json run/arch.json
+exits 0 bench run --max-seconds 0.05 --db killed.db --json
+holds 'd["predicted_ms"] > 0'
+head -c 5000 /dev/zero >run/run.db
+exits 3 bench run --max-seconds 0.05
+says err 'run.db'
 exits 2 bench tiny.yaml
 says err 'wanted an architecture'
 
