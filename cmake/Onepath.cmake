@@ -18,6 +18,9 @@ if(ONEPATH_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(onepath_flags INTERFACE -fsanitize=${ONEPATH_SANITIZE})
 endif()
+# Clang's libomp, which programs link themselves, stands before the libgomp that OpenBLAS brings along where symbols are
+# looked up, and it answers OpenBLAS's omp_* and GOMP_* too: one runtime does all the work, libgomp is loaded and idle
+# (LD_BIND_NOW=1 LD_DEBUG=bindings shows it). Two would let OpenBLAS make threads of its own inside a tile.
 target_link_libraries(onepath_flags INTERFACE OpenMP::OpenMP_C m)
 
 # onepath_folder(NAME SOURCES ... USES ...): the static library of one folder; USES are the folders below it.
