@@ -29,20 +29,3 @@ onp_status onp_run_dir(const char *given, const char *config, char *out, size_t 
                         out_size - 1);
     return ONP_OK;
 }
-
-/* Signals have no other way to reach the loop: the process has one flag. */
-static volatile sig_atomic_t stop_asked;
-
-static void ask_to_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_asked = 1;
-}
-
-const volatile sig_atomic_t *onp_run_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND};
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
-    return &stop_asked;
-}

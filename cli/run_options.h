@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the verbs that train share: loading a configuration, the run folder's name, signals. */
+/* What the verbs that train share: loading a configuration and the run folder's name. */
 #ifndef ONP_CLI_RUN_OPTIONS_H
 #define ONP_CLI_RUN_OPTIONS_H
-
-#include <signal.h>
 
 #include "cli/app.h"
 #include "search/config.h"
@@ -16,9 +14,5 @@ onp_status onp_run_load_config(onp_app *app, const char *path, onp_config *out,
 /* `given`, else runs/NAME for a config NAME.yaml, in the working folder. Errors: ONP_E_RANGE. */
 onp_status onp_run_dir(const char *given, const char *config, char *out, size_t out_size,
                        onp_error *err) ONP_MUST_USE;
-
-/* From now on the first SIGINT or SIGTERM sets the flag that is returned, and the second one ends
- * the process. */
-const volatile sig_atomic_t *onp_run_catch_signals(void);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/interrupt.h"
 #include "cli/run_options.h"
 #include "cli/verb.h"
 #include "report/report.h"
@@ -102,7 +103,7 @@ static onp_status run_search(onp_app *app, const search_args *a, const onp_confi
                                   .allow_imported = a->imported,
                                   .max_block_ns = (int64_t)(a->block_seconds * 1e9),
                                   .agent = agent,
-                                  .stop = onp_run_catch_signals(),
+                                  .stop = onp_interrupt_flag(),
                                   .progress = app->progress};
     onp_search_result r;
     onp_status st = onp_search(&app->ctx, &o, &r, err);

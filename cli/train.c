@@ -3,6 +3,7 @@
  * again. */
 #include <stdio.h>
 
+#include "cli/interrupt.h"
 #include "cli/run_options.h"
 #include "cli/source.h"
 #include "cli/verb.h"
@@ -37,7 +38,7 @@ static onp_status train(onp_app *app, const train_args *a, const onp_config *cfg
                                   .run_dir = a->out,
                                   .fresh = a->fresh,
                                   .allow_other_bits = a->other_bits,
-                                  .stop = onp_run_catch_signals(),
+                                  .stop = onp_interrupt_flag(),
                                   .progress = app->progress};
     onp_search_result r;
     ONP_TRY(onp_search_train(&app->ctx, &o, arch, &r, err));

@@ -19,9 +19,13 @@
     X(check)                                                                                       \
     X(profile)                                                                                     \
     X(table)                                                                                       \
+    X(search)                                                                                      \
+    X(train)                                                                                       \
+    X(eval)                                                                                        \
     X(export)                                                                                      \
     X(bench)                                                                                       \
-    X(graph)
+    X(graph)                                                                                       \
+    X(report)
 
 typedef struct onp_verb {
     const char *name;

@@ -295,27 +295,31 @@ onp_status onp_model_save(const onp_model *m, const char *folder, onp_error *err
     return st;
 }
 
-onp_status onp_model_load(const onp_context *ctx, const char *folder, onp_model **out,
-                          onp_error *err)
+static onp_status load(const onp_context *ctx, const char *folder, onp_model **out, onp_error *err)
 {
     char path[1024];
     onp_arch *arch = NULL;
-    onp_model *m = NULL;
     onp_st_file *f = NULL;
     ONP_TRY(onp_path_join(path, sizeof path, folder, "arch.json", err));
     ONP_TRY(onp_arch_load(ctx, path, &arch, err));
-    ONP_TRY(onp_model_from_arch(ctx, arch, 0, &m, err));
-    onp_status st = onp_path_join(path, sizeof path, folder, "model.safetensors", err);
+    ONP_TRY(onp_model_from_arch(ctx, arch, 0, out, err));
+    ONP_TRY(onp_path_join(path, sizeof path, folder, "model.safetensors", err));
+    ONP_TRY(onp_st_open(ctx, path, &f, err));
+    onp_status st = read_meta(*out, f, path, err);
     if (st == ONP_OK)
-        st = onp_st_open(ctx, path, &f, err);
-    if (st == ONP_OK)
-        st = read_meta(m, f, path, err);
-    if (st == ONP_OK)
-        st = visit_tensors(m, read_tensor, f, err);
+        st = visit_tensors(*out, read_tensor, f, err);
     onp_st_close(f);
+    return st;
+}
+
+onp_status onp_model_load(const onp_context *ctx, const char *folder, onp_model **out,
+                          onp_error *err)
+{
+    onp_model *m = NULL;
+    onp_status st = load(ctx, folder, &m, err);
     if (st != ONP_OK) {
         onp_model_free(m);
-        return st;
+        return st == ONP_E_IO ? onp_fail_prefix(err, ONP_E_FORMAT, "%s", "") : st;
     }
     *out = m;
     return ONP_OK;
