@@ -10,7 +10,7 @@
 
 /* Of the picture, in its own units: small, so that text stays readable on a phone. */
 enum { WIDTH = 400, HEIGHT = 220, LEFT = 52, RIGHT = 390, TOP = 24, BOTTOM = 192 };
-enum { MAX_TICKS = 12, MAX_DOTS = 120, X_LABELS = 8 };
+enum { MAX_TICKS = 12, MAX_DOTS = 120, X_LABELS = 8, LETTER = 8 };
 
 typedef struct axes {
     double lo, hi, step; /* of y, scaled for the eye */
@@ -99,30 +99,37 @@ static bool phase_begins(const onp_run_view *v, const axes *a, size_t i)
     return i == a->first || strcmp(v->epochs[i].phase, v->epochs[i - 1].phase) != 0;
 }
 
+/* Where a phase begins: an edge, and its name, which moves aside for the one before it. */
+static void draw_phase(onp_strbuf *s, const onp_run_view *v, const axes *a, size_t i,
+                       double *free_x)
+{
+    const double edge = i == a->first ? LEFT : (x_of(a, i - 1) + x_of(a, i)) / 2;
+    const double x = fmax(edge + 4, *free_x);
+    if (i > a->first)
+        onp_strbuf_addf(s, "<line class=\"phase\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
+                        edge, edge, TOP - 14, BOTTOM);
+    onp_strbuf_addf(s, "<text class=\"tick\" x=\"%.1f\" y=\"%d\">", x, TOP - 10);
+    onp_html_text(s, v->epochs[i].phase);
+    onp_strbuf_adds(s, "</text>");
+    *free_x = x + LETTER * (double)(strlen(v->epochs[i].phase) + 1);
+}
+
 /* Epochs count from 1 in each phase, as the log counts them. */
 static void draw_x_axis(onp_strbuf *s, const onp_run_view *v, const axes *a)
 {
     const size_t n = a->last - a->first + 1, every = (n + X_LABELS - 1) / X_LABELS;
+    double free_x = 0;
     for (size_t i = a->first; i <= a->last; i++) {
-        const double x = x_of(a, i);
         if ((i - a->first) % every == 0)
             onp_strbuf_addf(s,
                             "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">"
                             "%" PRId64 "</text>",
-                            x, BOTTOM + 15, v->epochs[i].epoch + 1);
-        if (!phase_begins(v, a, i))
-            continue;
-        const double edge = i == a->first ? LEFT : (x_of(a, i - 1) + x) / 2;
-        if (i > a->first)
-            onp_strbuf_addf(s,
-                            "<line class=\"phase\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>",
-                            edge, edge, TOP - 14, BOTTOM);
-        onp_strbuf_addf(s, "<text class=\"tick\" x=\"%.1f\" y=\"%d\">", edge + 4, TOP - 10);
-        onp_html_text(s, v->epochs[i].phase);
-        onp_strbuf_adds(s, "</text>");
+                            x_of(a, i), BOTTOM + 15, v->epochs[i].epoch + 1);
+        if (phase_begins(v, a, i))
+            draw_phase(s, v, a, i, &free_x);
     }
     onp_strbuf_addf(s, "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>",
-                    (LEFT + RIGHT) / 2, HEIGHT - 1);
+                    (LEFT + RIGHT) / 2, HEIGHT - 4);
 }
 
 static void draw_dot(onp_strbuf *s, const onp_run_view *v, const onp_chart *c, size_t l, double x,
@@ -143,24 +150,30 @@ static void draw_line(onp_strbuf *s, const onp_run_view *v, const onp_chart *c, 
                       size_t l)
 {
     const double *values = c->lines[l].values;
-    onp_strbuf_addf(s, "<polyline class=\"s%d\" points=\"", (int)(l % ONP_CHART_COLOURS));
-    for (size_t i = a->first; i <= a->last; i++)
+    const int colour = (int)(l % ONP_CHART_COLOURS);
+    onp_strbuf_addf(s, "<polyline class=\"s%d\" points=\"", colour);
+    for (size_t i = a->first; i <= a->last; i++) {
+        if (i > a->first && phase_begins(v, a, i) && strcmp(v->epochs[i].phase, "train") == 0)
+            onp_strbuf_addf(s, "\"/><polyline class=\"s%d\" points=\"", colour); /* a new network */
         if (!isnan(values[i]))
             onp_strbuf_addf(s, "%.1f,%.1f ", x_of(a, i), y_of(a, values[i] * c->scale));
+    }
     onp_strbuf_adds(s, "\"/>");
     for (size_t i = a->first; i <= a->last && a->last - a->first < MAX_DOTS; i++)
         if (!isnan(values[i]))
             draw_dot(s, v, c, l, x_of(a, i), y_of(a, values[i] * c->scale), i);
 }
 
+/* Its label stands at the end that the first line keeps farther away from. */
 static void draw_level(onp_strbuf *s, const onp_chart *c, const onp_chart_level *level,
                        const axes *a)
 {
-    const double y = y_of(a, level->value * c->scale);
+    const double y = y_of(a, level->value * c->scale), *line = c->lines[0].values;
+    const bool left = fabs(line[a->first] - level->value) > fabs(line[a->last] - level->value);
     onp_strbuf_addf(s,
                     "<line class=\"level\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                    "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">",
-                    LEFT, RIGHT, y, y, RIGHT, y - 4);
+                    "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"%s\">",
+                    LEFT, RIGHT, y, y, left ? LEFT + 4 : RIGHT, y - 4, left ? "start" : "end");
     onp_html_text(s, level->label);
     onp_strbuf_addf(s, " %.5g</text>", level->value * c->scale);
 }

@@ -33,7 +33,8 @@ const char *const onp_report_style[] = {
     "line.rule{stroke:var(--line);stroke-width:1}"
     "line.phase{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 3}"
     "line.level{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:6 4}"
-    "text.tick{fill:var(--soft);font:12px system-ui,sans-serif}"
+    "text.tick{fill:var(--soft);font:12px system-ui,sans-serif;paint-order:stroke;"
+    "stroke:var(--card);stroke-width:3px}"
     "polyline{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
     "polygon{stroke:var(--card);stroke-width:.7}"
     "path.cross{fill:none;stroke:var(--ink);stroke-width:1.6}\n",
