@@ -114,8 +114,11 @@ static void differentiate_node(onp_graph *g, int32_t index)
             in[k] = rule_input(g, &node, rule_node, rule->in[k]);
         for (int o = 0; o < rule->n_out; o++)
             out[o] = g->tensors[node.in[rule->out[o]]].shape;
-        rule_node[r] =
-            onp_graph_add_node(g, rule->op, in, rule->n_in, out, rule->n_out, &node.attr);
+        /* sums may be there already: a hook asked for them */
+        rule_node[r] = rule->n_out > 1 ? onp_graph_find(g, rule->op, in, rule->n_in) : ONP_NONE;
+        if (rule_node[r] == ONP_NONE)
+            rule_node[r] =
+                onp_graph_add_node(g, rule->op, in, rule->n_in, out, rule->n_out, &node.attr);
         if (rule_node[r] == ONP_NONE)
             return;
         for (int o = 0; o < rule->n_out; o++) {

@@ -52,6 +52,13 @@ static onp_status check_fit(const onp_feed *f, const onp_config *cfg, onp_error 
                             ds->h, ds->w, ds->c, spec->name, (int)spec->in_h, (int)spec->in_w,
                             (int)spec->in_c);
     }
+    if (f->test.n_classes != f->train.n_classes)
+        return onp_fail(err, ONP_E_CONFIG, "%s: %d classes to train on, %d to test", cfg->path,
+                        f->train.n_classes, f->test.n_classes);
+    for (int k = 0; k < f->train.n_classes; k++)
+        if (strcmp(f->train.class_names[k], f->test.class_names[k]) != 0)
+            return onp_fail(err, ONP_E_CONFIG, "%s: class %d is \"%s\" in train and \"%s\" in test",
+                            cfg->path, k, f->train.class_names[k], f->test.class_names[k]);
     if (f->train.n_classes != spec->classes)
         return onp_fail(err, ONP_E_CONFIG, "%s: the images have %d classes, the space %s has %d",
                         cfg->path, f->train.n_classes, spec->name, (int)spec->classes);

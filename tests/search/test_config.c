@@ -199,9 +199,11 @@ static const struct {
     {2, "seed: -1", "2:7: error: seed is the number -1, wanted at least 0\n"},
     {1, "schema: 2", "1:9: error: schema is the number 2, wanted 1..1\n"},
     {4, "  format: idxx",
-     "4:11: error: data.format is the text \"idxx\", wanted one of idx, generated (did you mean "
+     "4:11: error: data.format is the text \"idxx\", wanted one of idx, image-folder, generated "
+     "(did you mean "
      "\"idx\"?)\n"},
-    {4, "", "3:1: error: missing key \"format\" in data, wanted one of idx, generated\n"},
+    {4, "",
+     "3:1: error: missing key \"format\" in data, wanted one of idx, image-folder, generated\n"},
     {7, "", "3:1: error: missing key \"validation\" in data, wanted an integer\n"},
     {7, "  validation: 0", "7:15: error: data.validation is the number 0, wanted 1..268435456\n"},
     {9, "  augment: {pad: 2, flip: yes}",
@@ -386,7 +388,7 @@ static void shipped_configurations(void **state)
 {
     fixture *f = *state;
     const char *const names[] = {"configs/searches/quickstart.yaml",
-                                 "configs/searches/mnist-28.yaml"};
+                                 "configs/searches/mnist-28.yaml", "configs/searches/cifar10.yaml"};
     for (size_t i = 0; i < ONP_COUNT(names); i++) {
         onp_test_path(f->path, onp_test_source(), names[i]);
         onp_status st = load(f, NULL, 0);
