@@ -9,7 +9,7 @@
 #include "report/html.h"
 
 /* Of the picture, in its own units: small, so that text stays readable on a phone. */
-enum { WIDTH = 400, HEIGHT = 220, LEFT = 52, RIGHT = 390, TOP = 24, BOTTOM = 192 };
+enum { WIDTH = 400, HEIGHT = 225, LEFT = 52, RIGHT = 390, TOP = 24, BOTTOM = 192 };
 enum { MAX_TICKS = 12, MAX_DOTS = 120, X_LABELS = 8, LETTER = 8 };
 
 typedef struct axes {

@@ -136,11 +136,11 @@ onp_status onp_section_curves(const onp_run_view *v, onp_strbuf *s, onp_error *e
         onp_html_missing(s, "no epoch is over yet");
         return ONP_OK;
     }
-    onp_strbuf_adds(s,
-                    "<p class=\"note\">Training: images of the epoch as they were trained on, "
-                    "each batch with its own path. Validation: held-out images, the most probable "
-                    "path, batch norm recalibrated. Expected latency: the rows of the table, "
-                    "weighted with the probabilities of the paths.</p>\n");
+    onp_strbuf_adds(s, "<p class=\"note\">Training: images of the epoch as they were trained on, "
+                       "each batch with its own path, label smoothing in the loss. Validation: "
+                       "held-out images, the most probable "
+                       "path, batch norm recalibrated. Expected latency: the rows of the table, "
+                       "weighted with the probabilities of the paths.</p>\n");
     onp_status st = read_curves(v, &c, err);
     if (st == ONP_OK) {
         draw(v, &c, s);
