@@ -21,7 +21,7 @@ build/onepath doctor >&2 || echo "note: doctor found something wrong (above); th
 
 stage "search"
 images=/usr/share/datasets/fashion-mnist
-data=()
+config=quickstart
 if [ ! -e "$images/train-images-idx3-ubyte.gz" ]; then
     cat >&2 <<EOF
 **********************************************************************************
@@ -30,6 +30,6 @@ if [ ! -e "$images/train-images-idx3-ubyte.gz" ]; then
 * accuracies below are not those of Fashion-MNIST.
 **********************************************************************************
 EOF
-    data=(--set data.format=generated)
+    config=quickstart-generated
 fi
-build/onepath search configs/searches/quickstart.yaml "${data[@]}" "$@"
+build/onepath search "configs/searches/$config.yaml" --run runs/quickstart "$@"
