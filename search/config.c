@@ -259,8 +259,9 @@ static onp_status load(reader *r, onp_yaml_doc **doc)
 {
     onp_config *c = r->cfg;
     onp_status st = onp_yaml_load(c->ctx, c->path, doc, r->err);
-    if (st == ONP_E_CONFIG)
-        onp_strbuf_addf(r->problems, "%s\n", r->err->msg);
+    if (st == ONP_E_CONFIG) /* a file that cannot be read has no line to name */
+        onp_strbuf_addf(r->problems, "%s%s\n",
+                        strstr(r->err->msg, ": error: ") == NULL ? "error: " : "", r->err->msg);
     for (size_t i = 0; st == ONP_OK && i < r->n_sets; i++)
         st = onp_yaml_set(*doc, r->sets[i], r->err);
     r->doc = *doc;
