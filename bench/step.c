@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time and memory of supernet steps on random images; one JSON line. See usage() below.
+ *
+ * A weight step is forward, backward and SGD of one path. An architecture step is forward and
+ * backward without weight gradients, the other candidates forward for their gates, and the update
+ * of alpha is left out: it takes microseconds.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "ops/gemm.h"
+#include "ops/kernels.h"
+#include "supernet/space.h"
+#include "supernet/step.h"
+
+#define MAX_PATHS 1024
+#define MAX_STEPS 100000
+
+typedef enum mode { MODE_WEIGHTS, MODE_TWO_PATHS, MODE_ALL_PATHS, MODE_COUNT } mode;
+static const char *const mode_names[MODE_COUNT] = {"weights", "two-paths", "all-paths"};
+
+typedef struct settings {
+    const char *space, *path, *paths;
+    int mode, threads;
+    int64_t batch, steps;
+    double seconds;
+} settings;
+
+typedef struct bench {
+    onp_context ctx;
+    settings s;
+    onp_space *space;
+    onp_supernet *net;
+    onp_step *step;
+    int32_t paths[MAX_PATHS][ONP_MAX_POSITIONS];
+    int n_paths;
+    bool wanted[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES];
+    double gates[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES];
+    double ms[MAX_STEPS];
+} bench;
+
+static void usage(FILE *out)
+{
+    (void)fputs(
+        "usage: step --space FILE [--batch N] [--mode weights|two-paths|all-paths] [--threads T]\n"
+        "            [--path NAME | --paths FILE] [--seconds S | --steps N]\n"
+        "  --space    search space (YAML)\n"
+        "  --batch    images a step (64)\n"
+        "  --mode     weights: a weight step; two-paths, all-paths: an architecture step "
+        "(weights)\n"
+        "  --threads  of this process (all processors)\n"
+        "  --path     one path for all steps, as `onepath graph --path` takes it\n"
+        "  --paths    a file with one path a line, taken in turn; without either, uniform draws\n"
+        "  --seconds  how long (5), at least 5 steps; --steps: how many\n"
+        "One JSON line: ms_mean, ms_median, ms_min, images_per_s; step_mib, the growth of the peak "
+        "resident\n"
+        "memory over the built model; arena_bytes, the largest plan. Two steps of warm-up are not "
+        "counted.\n",
+        out);
+}
+
+static bool parse(int argc, char **argv, settings *s)
+{
+    *s = (settings){.batch = 64, .seconds = 5};
+    for (int i = 1; i < argc; i += 2) {
+        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (value == NULL)
+            return false;
+        if (strcmp(name, "--space") == 0)
+            s->space = value;
+        else if (strcmp(name, "--path") == 0)
+            s->path = value;
+        else if (strcmp(name, "--paths") == 0)
+            s->paths = value;
+        else if (strcmp(name, "--batch") == 0)
+            s->batch = strtoll(value, NULL, 10);
+        else if (strcmp(name, "--threads") == 0)
+            s->threads = (int)strtol(value, NULL, 10);
+        else if (strcmp(name, "--steps") == 0)
+            s->steps = strtoll(value, NULL, 10);
+        else if (strcmp(name, "--seconds") == 0)
+            s->seconds = strtod(value, NULL);
+        else if (strcmp(name, "--mode") == 0) {
+            for (s->mode = 0; s->mode < MODE_COUNT && strcmp(value, mode_names[s->mode]) != 0;)
+                s->mode++;
+            if (s->mode == MODE_COUNT)
+                return false;
+        } else
+            return false;
+    }
+    return s->space != NULL && s->batch > 0 && s->batch <= 65536 && s->steps >= 0 &&
+           s->steps <= MAX_STEPS;
+}
+
+static int64_t resident_kib(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f != NULL) {
+        if (fscanf(f, "%*s %ld", &pages) != 1)
+            pages = 0;
+        (void)fclose(f);
+    }
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static int64_t peak_kib(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : 0;
+}
+
+static onp_status read_paths(bench *b, onp_error *err)
+{
+    if (b->s.path != NULL) {
+        b->n_paths = 1;
+        return onp_space_path_parse(b->space, b->s.path, b->paths[0], err);
+    }
+    if (b->s.paths == NULL)
+        return ONP_OK;
+    char *text = NULL;
+    size_t size = 0;
+    ONP_TRY(onp_file_read(&b->ctx, b->s.paths, ONP_MIB, &text, &size, err));
+    onp_status st = ONP_OK;
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL && st == ONP_OK;
+         line = strtok_r(NULL, "\n", &rest)) {
+        st = b->n_paths < MAX_PATHS
+                 ? onp_space_path_parse(b->space, line, b->paths[b->n_paths], err)
+                 : onp_fail(err, ONP_E_RANGE, "%s: more than %d paths", b->s.paths, MAX_PATHS);
+        b->n_paths++;
+    }
+    onp_free(&b->ctx, text);
+    return st;
+}
+
+static onp_status build(bench *b, onp_error *err)
+{
+    ONP_TRY(onp_kernels_choose(&b->ctx, NULL, err));
+    ONP_TRY(onp_parallel_start(b->s.threads, true, err));
+    ONP_TRY(onp_space_load(&b->ctx, b->s.space, NULL, &b->space, err));
+    ONP_TRY(read_paths(b, err));
+    ONP_TRY(onp_supernet_new(&b->ctx, b->space->positions, b->space->n_positions, 1e-3, 1, &b->net,
+                             err));
+    ONP_TRY(onp_step_new(&b->ctx, b->net, b->s.batch, &b->step, err));
+    const onp_rng rng = onp_rng_make(1, ONP_RNG_TEST);
+    const onp_space_spec *in = &b->space->spec;
+    float *x = onp_step_images(b->step);
+    for (int64_t i = 0; i < b->s.batch * in->in_h * in->in_w * in->in_c; i++)
+        x[i] = (float)onp_rng_normal(rng, (uint64_t)i, 0, 0);
+    for (int64_t i = 0; i < b->s.batch; i++)
+        onp_step_labels(b->step)[i] = (int32_t)(i % in->classes);
+    return ONP_OK;
+}
+
+/* The pair of an architecture step: this path, and the next one's candidate, or where they agree
+ * the other expansion. */
+static void choose_others(bench *b, const int32_t *path, const int32_t *next)
+{
+    memset(b->wanted, 0, sizeof b->wanted);
+    for (int32_t i = 0; i < b->net->n_positions; i++) {
+        const int n = b->net->positions[i].n;
+        for (int c = 0; c < n && b->s.mode == MODE_ALL_PATHS; c++)
+            b->wanted[i][c] = c != path[i];
+        if (b->s.mode == MODE_TWO_PATHS && n > 1)
+            b->wanted[i][next[i] != path[i] ? next[i] : (path[i] ^ 1) % n] = true;
+    }
+}
+
+static onp_status one_step(bench *b, int64_t i, onp_error *err)
+{
+    static const onp_sgd sgd = {.lr = 0.05, .momentum = 0.9, .decay = 4e-5};
+    const onp_rng rng = onp_rng_make(2, ONP_RNG_TEST);
+    int32_t drawn[2][ONP_MAX_POSITIONS];
+    const int32_t *path = drawn[0], *next = drawn[1];
+    onp_step_result r;
+    if (b->n_paths > 0) {
+        path = b->paths[i % b->n_paths];
+        next = b->paths[(i + 1) % b->n_paths];
+    } else {
+        onp_supernet_draw(b->net, rng, (uint64_t)i, drawn[0]);
+        onp_supernet_draw(b->net, rng, (uint64_t)i + 1, drawn[1]);
+    }
+    if (b->s.mode == MODE_WEIGHTS)
+        return onp_step_train(b->step, b->s.batch, path, &sgd, 0.1, &r, err);
+    choose_others(b, path, next);
+    return onp_step_gates(b->step, b->s.batch, path, (const bool(*)[ONP_MAX_CANDIDATES])b->wanted,
+                          b->gates, &r, err);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print(bench *b, int64_t n, int64_t model_kib, size_t arena_bytes)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += b->ms[i];
+    qsort(b->ms, (size_t)n, sizeof *b->ms, by_value);
+    const double mean = sum / (double)n, median = 0.5 * (b->ms[(n - 1) / 2] + b->ms[n / 2]);
+    (void)printf(
+        "{\"bench\": \"step\", \"space\": \"%s\", \"mode\": \"%s\", \"batch\": %" PRId64
+        ", \"threads\": %d, \"kernels\": \"%s\", \"blas_core\": \"%s\", \"ms_mean\": %.3f, "
+        "\"ms_median\": %.3f, \"ms_min\": %.3f, \"steps\": %" PRId64
+        ", \"images_per_s\": %.1f, \"peak_rss_mib\": %.1f, \"rss_after_model_mib\": %.1f, "
+        "\"step_mib\": %.1f, \"arena_bytes\": %zu}\n",
+        b->space->spec.name, mode_names[b->s.mode], b->s.batch, onp_parallel_threads(),
+        b->ctx.kernels->name, onp_blas_core(), mean, median, b->ms[0], n,
+        1e3 * (double)b->s.batch / mean, (double)peak_kib() / 1024.0, (double)model_kib / 1024.0,
+        (double)(peak_kib() - model_kib) / 1024.0, arena_bytes);
+}
+
+static onp_status run(bench *b, onp_error *err)
+{
+    ONP_TRY(build(b, err));
+    const int64_t model_kib = resident_kib();
+    size_t arena_bytes = 0;
+    for (int64_t i = 0; i < 2; i++)
+        ONP_TRY(one_step(b, i, err));
+    const int64_t end = onp_now_ns() + (int64_t)(b->s.seconds * 1e9);
+    int64_t n = 0;
+    while (b->s.steps > 0 ? n < b->s.steps : n < MAX_STEPS && (n < 5 || onp_now_ns() < end)) {
+        const int64_t start = onp_now_ns();
+        ONP_TRY(one_step(b, n, err));
+        b->ms[n++] = (double)(onp_now_ns() - start) / 1e6;
+        const size_t arena = onp_step_info(b->step).arena_bytes;
+        arena_bytes = arena > arena_bytes ? arena : arena_bytes;
+    }
+    print(b, n, model_kib, arena_bytes);
+    return ONP_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    bench *b = calloc(1, sizeof *b);
+    if (b == NULL || !parse(argc, argv, &b->s)) {
+        usage(stderr);
+        free(b);
+        return 2;
+    }
+    onp_error err = {0};
+    onp_context_init(&b->ctx);
+    onp_status st = run(b, &err);
+    if (st != ONP_OK)
+        (void)fprintf(stderr, "error: %s\n", err.msg);
+    onp_step_free(b->step);
+    onp_supernet_free(b->net);
+    onp_space_free(b->space);
+    free(b);
+    return onp_status_exit_code(st);
+}
