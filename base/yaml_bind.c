@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/suggest.h"
 
 /* Where we are in the document: a chain on the stack, written out only for a message. */
 typedef struct place {
@@ -71,51 +72,6 @@ static void report(binder *b, const onp_yaml_node *n, bool at_key, const char *f
         onp_strbuf_addf(b->problems, "%s\n", line.msg);
 }
 
-static int min_of(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits (insert, delete, replace) from a to b; 99 for long words, which are no typing mistakes. */
-static int edit_distance(const char *a, const char *b)
-{
-    enum { LONGEST = 40 };
-    size_t na = strlen(a), nb = strlen(b);
-    int row[LONGEST + 1]; /* row[j]: distance from a's first i letters to b's first j */
-    if (na > LONGEST || nb > LONGEST)
-        return 99;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = (int)j;
-    for (size_t i = 1; i <= na; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= nb; j++) {
-            int replace = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = min_of(replace, min_of(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[nb];
-}
-
-/* Keeps `word` in *best when it is nearer to `seen` than *distance (which starts at 3). A word of
- * two letters is not meant by one with none of them. */
-static void consider(const char *seen, const char *word, const char **best, int *distance)
-{
-    int d = edit_distance(seen, word);
-    if (d < *distance && d < (int)strlen(word)) {
-        *best = word;
-        *distance = d;
-    }
-}
-
-static void write_suggestion(const char *best, char out[TEXT_MAX])
-{
-    out[0] = '\0';
-    if (best != NULL)
-        (void)snprintf(out, TEXT_MAX, " (did you mean \"%s\"?)", best);
-}
-
 static void report_unknown(binder *b, const place *at, const onp_yaml_node *n,
                            const onp_yaml_field *fields)
 {
@@ -124,11 +80,10 @@ static void report_unknown(binder *b, const place *at, const onp_yaml_node *n,
         return;
     }
     char where[TEXT_MAX], suggestion[TEXT_MAX];
-    const char *best = NULL;
-    int distance = 3;
+    onp_suggestion near = {.seen = n->key};
     for (const onp_yaml_field *f = fields; f->key != NULL; f++)
-        consider(n->key, f->key, &best, &distance);
-    write_suggestion(best, suggestion);
+        onp_suggest_consider(&near, f->key);
+    onp_suggest_write(&near, "", suggestion, sizeof suggestion);
     size_t used = write_place(at, where, sizeof where);
     report(b, n, true, "unknown key \"%.64s\"%s%s%s", n->key, used > 0 ? " in " : "", where,
            suggestion);
@@ -160,12 +115,11 @@ static void report_wrong(binder *b, const place *at, const onp_yaml_node *n,
                          const onp_yaml_field *f, const char *wanted)
 {
     char where[TEXT_MAX], seen[TEXT_MAX], suggestion[TEXT_MAX];
-    const char *best = NULL;
-    int distance = 3;
+    onp_suggestion near = {.seen = n->text};
     if (f->type == ONP_YAML_CHOICE && n->kind == ONP_YAML_NODE_SCALAR)
         for (size_t i = 0; f->choices[i] != NULL; i++)
-            consider(n->text, f->choices[i], &best, &distance);
-    write_suggestion(best, suggestion);
+            onp_suggest_consider(&near, f->choices[i]);
+    onp_suggest_write(&near, "", suggestion, sizeof suggestion);
     (void)write_place(at, where, sizeof where);
     describe_seen(n, seen);
     report(b, n, false, "%s is %s, wanted %s%s", where, seen, wanted, suggestion);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/suggest.h"
 #include "cli/source.h"
 #include "cli/verb.h"
 
@@ -32,16 +33,16 @@ static const exporter exporters[] = {
 
 static onp_status find_exporter(const char *name, const exporter **out, onp_error *err)
 {
-    const char *names[ONP_COUNT(exporters) + 1] = {NULL};
+    onp_suggestion near = {.seen = name};
     char hint[96];
     for (size_t i = 0; i < ONP_COUNT(exporters); i++) {
-        names[i] = exporters[i].name;
-        if (strcmp(name, names[i]) == 0) {
+        if (strcmp(name, exporters[i].name) == 0) {
             *out = &exporters[i];
             return ONP_OK;
         }
+        onp_suggest_consider(&near, exporters[i].name);
     }
-    onp_suggest(name, "", names, hint, sizeof hint);
+    onp_suggest_write(&near, "", hint, sizeof hint);
     return onp_fail(err, ONP_E_USAGE, "--to: unknown format \"%.80s\"%s, wanted json", name, hint);
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
+
 static const onp_option common[] = {
     {"json", ONP_OPTION_FLAG, NULL, "one JSON object on standard output", offsetof(onp_args, json),
      0, 0},
@@ -14,7 +16,7 @@ static const onp_option common[] = {
     ONP_OPTION_END,
 };
 
-enum { MAX_OPTIONS = 64, MAX_WORD = 40 };
+enum { MAX_OPTIONS = 64, MAX_NAME = 80 };
 
 typedef struct parser {
     const onp_option *table[2];
@@ -22,59 +24,14 @@ typedef struct parser {
     bool seen[2][MAX_OPTIONS];
 } parser;
 
-/* ---- the nearest name ---- */
-
-/* Edits (insert, delete, replace) from a to b. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t na = strlen(a), nb = strlen(b);
-    size_t row[MAX_WORD + 1]; /* row[j]: distance from a's first i letters to b's first j */
-    if (na > MAX_WORD || nb > MAX_WORD)
-        return MAX_WORD;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[nb];
-}
-
-void onp_suggest(const char *seen, const char *prefix, const char *const *words, char *out,
-                 size_t out_size)
-{
-    const char *best = NULL;
-    size_t nearest = 3; /* two typing mistakes */
-    for (; *words != NULL; words++) {
-        size_t d = edit_distance(seen, *words);
-        if (d < nearest && d < strlen(*words)) {
-            best = *words;
-            nearest = d;
-        }
-    }
-    out[0] = '\0';
-    if (best != NULL)
-        (void)snprintf(out, out_size, " (did you mean %s%s?)", prefix, best);
-}
-
 static onp_status fail_unknown(const parser *p, const char *name, onp_error *err)
 {
-    const char *words[2 * MAX_OPTIONS + 1] = {NULL};
-    size_t n = 0;
+    onp_suggestion near = {.seen = name};
     char hint[96];
     for (int t = 0; t < 2; t++)
         for (const onp_option *o = p->table[t]; o->name != NULL; o++)
-            words[n++] = o->name;
-    onp_suggest(name, "--", words, hint, sizeof hint);
+            onp_suggest_consider(&near, o->name);
+    onp_suggest_write(&near, "--", hint, sizeof hint);
     return onp_fail(err, ONP_E_USAGE, "unknown option --%.80s%s", name, hint);
 }
 
@@ -177,7 +134,7 @@ static onp_status parse_value(const parser *p, const onp_option *o, const char *
 
 static onp_status parse_option(parser *p, int argc, char **argv, int *used, onp_error *err)
 {
-    char name[2 * MAX_WORD];
+    char name[MAX_NAME];
     bool *seen = NULL;
     const char *text = argv[0] + 2, *equals = strchr(text, '=');
     (void)snprintf(name, sizeof name, "%.*s",

@@ -98,9 +98,4 @@ onp_status onp_options_parse(const onp_option *options, int argc, char **argv, v
 /* The options as aligned lines. */
 void onp_options_help(const onp_option *options, FILE *out);
 
-/* " (did you mean PREFIXword?)" for the word nearest to `seen`, "" when none is near. words: NULL
- * ends them. */
-void onp_suggest(const char *seen, const char *prefix, const char *const *words, char *out,
-                 size_t out_size);
-
 #endif

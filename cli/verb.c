@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
+
 static const onp_verb *const all_verbs[] = {
 #define ONP_X(name) &onp_verb_##name,
     ONP_VERB_LIST(ONP_X)
@@ -12,7 +14,7 @@ static const onp_verb *const all_verbs[] = {
         NULL,
 };
 
-enum { MAX_PATH_OF_VERBS = 64, MAX_VERBS = 64, EXIT_USAGE = 2 };
+enum { MAX_PATH_OF_VERBS = 64, EXIT_USAGE = 2 };
 
 /* ---- help ---- */
 
@@ -107,12 +109,12 @@ static int run_verb(const char *path, const onp_verb *v, const char *command, in
 
 static int unknown_verb(const char *path, const onp_verb *const *verbs, const char *seen)
 {
-    const char *words[MAX_VERBS + 1] = {NULL};
+    onp_suggestion near = {.seen = seen};
     char hint[96];
     onp_error err;
-    for (size_t i = 0; verbs[i] != NULL && i < MAX_VERBS; i++)
-        words[i] = verbs[i]->name;
-    onp_suggest(seen, "", words, hint, sizeof hint);
+    for (; *verbs != NULL; verbs++)
+        onp_suggest_consider(&near, (*verbs)->name);
+    onp_suggest_write(&near, "", hint, sizeof hint);
     (void)onp_fail(&err, ONP_E_USAGE, "unknown %s %.80s%s", seen[0] == '-' ? "option" : "verb",
                    seen, hint);
     return report_usage(path, &err);

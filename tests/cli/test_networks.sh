@@ -47,7 +47,7 @@ exits 3 graph empty
 says err 'arch.json'
 exits 2 export "$spaces/mbconv-28.yaml" --to json --out x
 exits 2 export cut.json --to jsn --out x
-says err 'did you mean json?'
+says err 'did you mean "json"?'
 exits 2 export cut.json --to json
 says err '--out is missing'
 exits 3 export cut.json --to json --out x

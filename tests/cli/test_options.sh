@@ -14,7 +14,7 @@ exits 2
 says err 'usage: onepath VERB'
 silent out
 exits 2 grpah
-says err 'error: unknown verb grpah (did you mean graph?)'
+says err 'error: unknown verb grpah (did you mean "graph"?)'
 says err 'See `onepath --help`'
 exits 2 --graph
 says err 'unknown option --graph'
@@ -24,7 +24,7 @@ says out 'usage: onepath table VERB'
 says out 'import FILE'
 exits 2 table
 exits 2 table lst
-says err 'unknown verb lst (did you mean list?)'
+says err 'unknown verb lst (did you mean "list"?)'
 says err 'See `onepath table --help`'
 
 # one table makes the parser and the help text
@@ -39,7 +39,7 @@ exits 0 graph -h
 says out '--path P'
 
 exits 2 graph "$space" --pth=3x3e6
-says err 'unknown option --pth (did you mean --path?)'
+says err 'unknown option --pth (did you mean "--path"?)'
 exits 2 graph "$space" --pathological
 says err 'unknown option --pathological'
 exits 2 graph "$space" "--$(printf 'x%.0s' {1..300})"
