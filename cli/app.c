@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/app.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,15 +81,4 @@ onp_status onp_app_db_path(const onp_app *app, const char *beside, char *out, si
     if (beside != NULL)
         ONP_TRY(onp_path_dir(folder, sizeof folder, beside, err));
     return onp_path_join(out, out_size, folder, "latency.db", err);
-}
-
-onp_status onp_app_sibling(const char *name, char *out, size_t out_size, onp_error *err)
-{
-    char program[ONP_APP_PATH], folder[ONP_APP_PATH];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n < 0)
-        return onp_fail(err, ONP_E_IO, "/proc/self/exe: %s", strerror(errno));
-    program[n] = '\0';
-    ONP_TRY(onp_path_dir(folder, sizeof folder, program, err));
-    return onp_path_join(out, out_size, folder, name, err);
 }

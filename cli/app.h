@@ -43,10 +43,6 @@ void onp_app_report(onp_app *app, const onp_strbuf *problems);
 onp_status onp_app_db_path(const onp_app *app, const char *beside, char *out, size_t out_size,
                            onp_error *err) ONP_MUST_USE;
 
-/* `name` in the folder of this program. Errors: ONP_E_IO, ONP_E_RANGE. */
-onp_status onp_app_sibling(const char *name, char *out, size_t out_size,
-                           onp_error *err) ONP_MUST_USE;
-
 #define ONP_APP_PATH 4096
 
 #endif

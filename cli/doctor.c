@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "cli/verb.h"
+#include "latency/measure/driver.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
 
@@ -189,10 +190,8 @@ static void check_agent(doctor *d)
 {
     char path[ONP_APP_PATH];
     onp_error err;
-    if (onp_app_sibling("onepath-agent", path, sizeof path, &err) != ONP_OK)
-        report(d, BROKEN, "agent", "%s", err.msg);
-    else if (access(path, X_OK) != 0)
-        report(d, BROKEN, "agent", "%s is missing: nothing can be measured", path);
+    if (onp_runner_find_agent(path, sizeof path, &err) != ONP_OK)
+        report(d, BROKEN, "agent", "%s: nothing can be measured", err.msg);
     else
         report(d, FINE, "agent", "%s", path);
 }

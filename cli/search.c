@@ -91,10 +91,9 @@ static onp_status report(onp_app *app, const search_args *a, const char *run,
 static onp_status run_search(onp_app *app, const search_args *a, const onp_config *cfg,
                              onp_error *err)
 {
-    char run[1024], db[1024], agent[1024];
+    char run[1024], db[1024];
     ONP_TRY(onp_run_dir(a->run, cfg->path, run, sizeof run, err));
     ONP_TRY(onp_app_db_path(app, cfg->path, db, sizeof db, err));
-    ONP_TRY(onp_app_sibling("onepath-agent", agent, sizeof agent, err));
     const onp_search_options o = {.cfg = cfg,
                                   .run_dir = run,
                                   .db_path = db,
@@ -102,7 +101,6 @@ static onp_status run_search(onp_app *app, const search_args *a, const onp_confi
                                   .allow_other_bits = a->other_bits,
                                   .allow_imported = a->imported,
                                   .max_block_ns = (int64_t)(a->block_seconds * 1e9),
-                                  .agent = agent,
                                   .stop = onp_interrupt_flag(),
                                   .progress = app->progress};
     onp_search_result r;

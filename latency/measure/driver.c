@@ -113,7 +113,7 @@ onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
 
 /* ---- the agent on this machine ---- */
 
-static onp_status find_agent(char *path, size_t size, onp_error *err)
+onp_status onp_runner_find_agent(char *path, size_t size, onp_error *err)
 {
     ssize_t n = readlink("/proc/self/exe", path, size - sizeof AGENT);
     if (n <= 0)
@@ -134,7 +134,7 @@ onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options
 {
     char path[4096], threads[16], batch[24];
     if (options->agent == NULL)
-        ONP_TRY(find_agent(path, sizeof path, err));
+        ONP_TRY(onp_runner_find_agent(path, sizeof path, err));
     (void)snprintf(threads, sizeof threads, "%d", options->threads != 0 ? options->threads : 1);
     (void)snprintf(batch, sizeof batch, "%" PRId64, options->batch != 0 ? options->batch : 1);
     const char *argv[10] = {options->agent != NULL ? options->agent : path, "--threads", threads,

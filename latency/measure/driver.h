@@ -56,6 +56,8 @@ typedef struct onp_local_options {
 } onp_local_options;
 onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options *options,
                                  onp_runner **out, onp_error *err) ONP_MUST_USE;
+/* Its path when none is given. Errors: ONP_E_DEVICE when it is not there. */
+onp_status onp_runner_find_agent(char *path, size_t size, onp_error *err) ONP_MUST_USE;
 
 /* What its hello said; borrowed from r. */
 const onp_runner_facts *onp_runner_get_facts(const onp_runner *r);

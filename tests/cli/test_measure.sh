@@ -134,5 +134,5 @@ says err 'error: 1 of the checks failed'
 mkdir alone
 cp "$onepath" alone
 onepath=alone/onepath exits 1 doctor
-says out 'onepath-agent is missing'
+says out 'onepath-agent: No such file or directory; it belongs beside the program: nothing can be measured'
 finish
