@@ -196,39 +196,49 @@ static const onp_option import_options[] = {
     ONP_OPTION_END,
 };
 
-static onp_status import_file(onp_app *app, const import_args *a, onp_store *store, onp_error *err)
+static onp_status read_import(onp_app *app, const import_args *a, onp_import **out, onp_error *err)
 {
-    const char *path = a->all.operands[0];
-    onp_import_result r;
     onp_strbuf problems;
-    char label[128];
     onp_strbuf_init(&problems, &app->ctx);
-    onp_status st =
-        onp_import_table(store, a->format, path, a->device, app->command, &problems, &r, err);
+    onp_status st = onp_import_read(&app->ctx, a->format, a->all.operands[0], &problems, out, err);
     if (st != ONP_OK)
         onp_app_report(app, &problems);
     onp_strbuf_reset(&problems);
-    ONP_TRY(st);
-    onp_store_platform_label(store, r.platform, label, sizeof label);
+    return st;
+}
+
+static onp_status print_import(onp_app *app, const char *path, onp_store *store,
+                               const onp_import_result *r, onp_error *err)
+{
+    char label[128];
+    onp_store_platform_label(store, r->platform, label, sizeof label);
     if (app->args->json)
         return onp_app_print(app,
                              json_pack("{s:s, s:s, s:s, s:I}", "db", onp_store_path(store), "file",
-                                       path, "platform", label, "rows", (json_int_t)r.n_rows),
+                                       path, "platform", label, "rows", (json_int_t)r->n_rows),
                              err);
-    (void)printf("%s: %zu rows of %s into %s\n", path, r.n_rows, label, onp_store_path(store));
+    (void)printf("%s: %zu rows of %s into %s\n", path, r->n_rows, label, onp_store_path(store));
     return ONP_OK;
 }
 
+/* The file first: one that is no table leaves no empty database behind. */
 static onp_status run_import(onp_app *app, const void *args, onp_error *err)
 {
     const import_args *a = args;
+    onp_import *import = NULL;
     onp_store *store = NULL;
+    onp_import_result r;
+    onp_status st = ONP_OK;
     if (a->format == NULL || a->device == NULL)
         return onp_fail(err, ONP_E_USAGE, "table import: --%s is missing",
                         a->format == NULL ? "format" : "device");
-    ONP_TRY(onp_table_open(app, NULL, ONP_SQL_CREATE, &store, err));
-    onp_status st = import_file(app, a, store, err);
+    ONP_TRY(read_import(app, a, &import, err));
+    ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_CREATE, &store, err));
+    ONP_TRY_GOTO(onp_import_store(import, store, a->device, app->command, &r, err));
+    st = print_import(app, a->all.operands[0], store, &r, err);
+done:
     onp_store_close(store);
+    onp_import_free(import);
     return st;
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Latency tables from elsewhere into the store. All rows of a file or none: every bad row is listed
- * with its line, and nothing is stored while there is one.
+ * with its line, and a store is needed only once there is none.
  *
+ *     onp_import *import = NULL;
  *     onp_import_result r;
- *     ONP_TRY(onp_import_table(store, "proxylessnas", path, "pixel1", NULL, &problems, &r, err));
+ *     ONP_TRY(onp_import_read(ctx, "proxylessnas", path, &problems, &import, err));
+ *     ONP_TRY_GOTO(onp_import_store(import, store, "pixel1", NULL, &r, err));
+ *   done:
+ *     onp_import_free(import);
  *
  * A new format is one file with a parse function (import_internal.h) and one line in import.c.
  */
@@ -19,23 +23,33 @@ extern "C" {
 
 #define ONP_IMPORT_MAX_BYTES (16 * ONP_MIB)
 
+typedef struct onp_import onp_import; /* rows that were read and are good */
+
+/*
+ * Reads path, which is borrowed until onp_import_free. problems: one line
+ * "FILE:LINE:COLUMN: error: ..." for each bad row is appended; NULL allowed.
+ * Errors: ONP_E_USAGE (unknown format: the message lists them), ONP_E_FORMAT (missing or unreadable
+ * file, not of this format, no row or a bad row: the message has the first and the count),
+ * ONP_E_NOMEM. *out is then NULL.
+ */
+onp_status onp_import_read(const onp_context *ctx, const char *format, const char *path,
+                           onp_strbuf *problems, onp_import **out, onp_error *err) ONP_MUST_USE;
+void onp_import_free(onp_import *import); /* NULL allowed */
+
 typedef struct onp_import_result {
     int64_t platform, run;
     size_t n_rows;
 } onp_import_result;
 
 /*
- * Imports path as the table of `device`, on the platform {device, backend "import:FORMAT"}, as one
- * run with its measurements (count, mean, spread), estimates (the mean, and its 95 % interval
+ * Stores the rows as the table of `device`, on the platform {device, backend "import:FORMAT"}, as
+ * one run with its measurements (count, mean, spread), estimates (the mean, and its 95 % interval
  * where the file has a spread) and source. Rows the platform has already are replaced.
- * command: the command line for the run, NULL allowed. problems: one line
- * "FILE:LINE:COLUMN: error: ..." for each bad row is appended; NULL allowed.
- * Errors: ONP_E_USAGE (unknown format: the message lists them; empty device), ONP_E_FORMAT (missing
- * or unreadable file, not of this format, no row or a bad row: the message has the first and the
- * count), ONP_E_NOMEM, those of the store. The store and *out are then unchanged.
+ * command: the command line for the run, NULL allowed.
+ * Errors: ONP_E_USAGE (empty device), those of the store. The store and *out are then unchanged.
  */
-onp_status onp_import_table(onp_store *s, const char *format, const char *path, const char *device,
-                            const char *command, onp_strbuf *problems, onp_import_result *out,
+onp_status onp_import_store(const onp_import *import, onp_store *s, const char *device,
+                            const char *command, onp_import_result *out,
                             onp_error *err) ONP_MUST_USE;
 
 /* Name of the i-th format, NULL after the last. */

@@ -11,6 +11,10 @@ says err '--format is missing'
 exits 2 table import x.yaml --device a --format proxylesnas
 says err 'proxylessnas'
 exits 3 table import x.yaml --device a --format proxylessnas --db new.db
+printf 'Nonsense: {count: 1}\n' >bad.yaml
+exits 3 table import bad.yaml --device a --format proxylessnas --db new.db
+says err 'bad.yaml:1:1'
+[ -e new.db ] && wrong 'a table that cannot be read left a database behind'
 exits 3 table list --db nowhere.db
 says err 'nowhere.db'
 exits 2 table estimate --device a --path min

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/latency/table/table_support.h"
 
-#include "latency/table/import.h"
+#include "tests/latency/table/import_support.h"
 
 static const char small[] =
     "Conv-input:224x224x3-output:112x112x32:\n"
@@ -31,8 +31,8 @@ static onp_status import_text(onp_test_table *t, const char *text, onp_strbuf *p
     char path[ONP_TEST_PATH];
     onp_test_path(path, t->dir, "table.yaml");
     onp_test_write(path, text, strlen(text));
-    return onp_import_table(t->store, "proxylessnas", path, "pixel1", "table import", problems, out,
-                            &t->err);
+    return onp_test_import(t->store, "proxylessnas", path, "pixel1", "table import", problems, out,
+                           &t->err);
 }
 
 static void keys_and_values(void **state)
@@ -217,6 +217,7 @@ static void all_bad_rows_are_listed(void **state)
 static void unusable_files(void **state)
 {
     onp_test_table *t = *state;
+    char path[ONP_TEST_PATH];
     onp_import_result r;
     static const char *const bad[] = {"",
                                       "- a\n- b\n",
@@ -232,17 +233,19 @@ static void unusable_files(void **state)
         assert_int_equal(t->err.status, ONP_E_FORMAT);
         onp_assert_contains(t->err.msg, "table.yaml");
     }
-    assert_int_equal(onp_import_table(t->store, "proxylessnas", "/no/such/file.yaml", "pixel1",
-                                      NULL, NULL, &r, &t->err),
+    assert_int_equal(onp_test_import(t->store, "proxylessnas", "/no/such/file.yaml", "pixel1", NULL,
+                                     NULL, &r, &t->err),
                      ONP_E_FORMAT);
     assert_int_equal(t->err.status, ONP_E_FORMAT);
     onp_assert_contains(t->err.msg, "/no/such/file.yaml");
-    assert_int_equal(onp_import_table(t->store, "csv", t->path, "pixel1", NULL, NULL, &r, &t->err),
+    assert_int_equal(onp_test_import(t->store, "csv", t->path, "pixel1", NULL, NULL, &r, &t->err),
                      ONP_E_USAGE);
     onp_assert_contains(t->err.msg, "formats: proxylessnas");
-    assert_int_equal(
-        onp_import_table(t->store, "proxylessnas", t->path, "", NULL, NULL, &r, &t->err),
-        ONP_E_USAGE);
+    onp_test_path(path, t->dir, "table.yaml");
+    onp_test_write(path, small, strlen(small));
+    assert_int_equal(onp_test_import(t->store, "proxylessnas", path, "", NULL, NULL, &r, &t->err),
+                     ONP_E_USAGE);
+    onp_assert_contains(t->err.msg, "the device has no name");
     nothing_is_stored(t);
 }
 
@@ -272,7 +275,7 @@ static onp_status import_with(const onp_context *ctx, void *arg)
     onp_test_path(source, t->dir, "table.yaml");
     onp_status st = onp_store_open(ctx, path, ONP_SQL_CREATE, &s, &t->err);
     if (st == ONP_OK)
-        st = onp_import_table(s, "proxylessnas", source, "pixel1", NULL, NULL, &r, &t->err);
+        st = onp_test_import(s, "proxylessnas", source, "pixel1", NULL, NULL, &r, &t->err);
     onp_store_close(s);
     return st;
 }

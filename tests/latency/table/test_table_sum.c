@@ -7,7 +7,7 @@
 
 #include "graph/block.h"
 #include "latency/table/estimate_sum.h"
-#include "latency/table/import.h"
+#include "tests/latency/table/import_support.h"
 
 #define N_BLOCKS     21
 #define N_CANDIDATES 7
@@ -102,7 +102,7 @@ static void published_table(onp_test_table *t, const char *name, const double wa
     onp_import_result r;
     onp_test_path(path, onp_test_shared(), name);
     make_space(s);
-    if (onp_import_table(t->store, "proxylessnas", path, name, NULL, NULL, &r, &t->err) != ONP_OK)
+    if (onp_test_import(t->store, "proxylessnas", path, name, NULL, NULL, &r, &t->err) != ONP_OK)
         fail_msg("%s", t->err.msg);
     assert_int_equal(r.n_rows, 72);
     for (int which = 0; which < N_CHOICES; which++) {
@@ -160,8 +160,7 @@ static void a_network_outside_of_its_table(void **state)
     onp_strbuf_init(&keys, &t->ctx);
     onp_test_path(path, onp_test_shared(), "latency-data/han-cai-files/mobile_trim.yaml");
     assert_int_equal(
-        onp_import_table(t->store, "proxylessnas", path, "pixel1", NULL, NULL, &r, &t->err),
-        ONP_OK);
+        onp_test_import(t->store, "proxylessnas", path, "pixel1", NULL, NULL, &r, &t->err), ONP_OK);
     assert_int_equal(onp_estimate_sum(t->store, r.platform, terms, ONP_COUNT(terms), collect, &keys,
                                       &total, &t->err),
                      ONP_E_MISSING);
@@ -182,7 +181,7 @@ static void other_published_tables_are_refused(void **state)
     onp_test_path(path, onp_test_shared(),
                   "latency-data/han-cai-files/note10_224_lookup_table.yaml");
     assert_int_equal(
-        onp_import_table(t->store, "proxylessnas", path, "note10", NULL, NULL, &r, &t->err),
+        onp_test_import(t->store, "proxylessnas", path, "note10", NULL, NULL, &r, &t->err),
         ONP_E_FORMAT);
     onp_assert_contains(t->err.msg, "96 bad rows, nothing imported");
     assert_query(t->path, "SELECT count(*) FROM device", "0");
