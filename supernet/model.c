@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supernet/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,7 @@ onp_status onp_model_new(const onp_context *ctx, const onp_block *blocks, int32_
                          uint64_t seed, onp_model **out, onp_error *err)
 {
     onp_arch *arch = NULL;
-    ONP_TRY(onp_arch_from_blocks(ctx, blocks, n, bn_eps, 0.1, &arch, err));
+    ONP_TRY(onp_arch_from_blocks(ctx, blocks, n, bn_eps, ONP_ARCH_BN_MOMENTUM, &arch, err));
     return onp_model_from_arch(ctx, arch, seed, out, err);
 }
 
@@ -181,21 +182,41 @@ static onp_status names_meta(const onp_model *m, onp_st_writer *w, onp_error *er
     return st;
 }
 
-static onp_status write_meta(const onp_model *m, onp_st_writer *w, onp_error *err)
+/* Metadata that has one right value for an architecture: written, and compared when read. */
+typedef struct fixed_meta {
+    char hash[ONP_SHA256_HEX], input[48], bn_eps[32];
+    const char *pairs[7][2]; /* key, value */
+} fixed_meta;
+
+static onp_status fixed_of(const onp_model *m, const char *path, fixed_meta *out, onp_error *err)
 {
-    char hash[ONP_SHA256_HEX], text[64];
+    const onp_arch *a = m->arch;
+    if (a->in_c > ONP_MODEL_MAX_CHANNELS)
+        return onp_fail(err, ONP_E_FORMAT, "%s: %d input channels, wanted 1..%d", path,
+                        (int)a->in_c, ONP_MODEL_MAX_CHANNELS);
+    ONP_TRY(onp_arch_hash(a, out->hash, err));
+    (void)snprintf(out->input, sizeof out->input, "%dx%dx%d", (int)a->in_h, (int)a->in_w,
+                   (int)a->in_c);
+    (void)snprintf(out->bn_eps, sizeof out->bn_eps, "%.17g", a->bn_eps);
+    const char *const pairs[][2] = {
+        {"format", FORMAT},      {"arch_hash", out->hash},
+        {"input", out->input},   {"color_order", a->in_c == 1 ? "gray" : "RGB"},
+        {"resize", "none"},      {"crop", "none"},
+        {"bn_eps", out->bn_eps},
+    };
+    memcpy(out->pairs, pairs, sizeof pairs);
+    return ONP_OK;
+}
+
+static onp_status write_meta(const onp_model *m, const char *path, onp_st_writer *w, onp_error *err)
+{
+    fixed_meta fixed;
     const int c = (int)m->arch->in_c;
-    ONP_TRY(onp_arch_hash(m->arch, hash, err));
-    ONP_TRY(onp_st_writer_meta(w, "format", FORMAT, err));
-    ONP_TRY(onp_st_writer_meta(w, "arch_hash", hash, err));
-    (void)snprintf(text, sizeof text, "%dx%dx%d", (int)m->arch->in_h, (int)m->arch->in_w, c);
-    ONP_TRY(onp_st_writer_meta(w, "input", text, err));
-    ONP_TRY(onp_st_writer_meta(w, "color_order", c == 1 ? "gray" : "RGB", err));
-    ONP_TRY(onp_st_writer_meta(w, "resize", "none", err));
-    ONP_TRY(onp_st_writer_meta(w, "crop", "none", err));
+    ONP_TRY(fixed_of(m, path, &fixed, err));
+    for (int i = 0; i < (int)ONP_COUNT(fixed.pairs); i++)
+        ONP_TRY(onp_st_writer_meta(w, fixed.pairs[i][0], fixed.pairs[i][1], err));
     ONP_TRY(reals_meta(w, "mean", m->input.mean, c, err));
     ONP_TRY(reals_meta(w, "deviation", m->input.deviation, c, err));
-    ONP_TRY(reals_meta(w, "bn_eps", &m->arch->bn_eps, 1, err));
     return names_meta(m, w, err);
 }
 
@@ -217,7 +238,7 @@ static onp_status read_reals(const onp_st_file *f, const char *path, const char 
     for (int i = 0; i < n; i++) {
         char *end = NULL;
         out[i] = strtod(at, &end);
-        if (end == at || *end != (i + 1 < n ? ',' : '\0'))
+        if (end == at || *end != (i + 1 < n ? ',' : '\0') || !isfinite(out[i]))
             return onp_fail(err, ONP_E_FORMAT,
                             "%s: metadata \"%s\" is \"%.60s\", wanted %d numbers", path, key, text,
                             n);
@@ -256,23 +277,25 @@ static onp_status read_names(onp_model *m, const onp_st_file *f, const char *pat
 
 static onp_status read_meta(onp_model *m, const onp_st_file *f, const char *path, onp_error *err)
 {
-    const char *text = NULL;
-    char hash[ONP_SHA256_HEX];
-    ONP_TRY(read_text(f, path, "format", &text, err));
-    if (strcmp(text, FORMAT) != 0)
-        return onp_fail(err, ONP_E_FORMAT, "%s: format is \"%.40s\", wanted \"%s\"", path, text,
-                        FORMAT);
-    ONP_TRY(onp_arch_hash(m->arch, hash, err));
-    ONP_TRY(read_text(f, path, "arch_hash", &text, err));
-    if (strcmp(text, hash) != 0)
-        return onp_fail(err, ONP_E_FORMAT,
-                        "%s: belongs to architecture %.16s..., arch.json is %.16s...", path, text,
-                        hash);
-    if (m->arch->in_c > ONP_MODEL_MAX_CHANNELS)
-        return onp_fail(err, ONP_E_FORMAT, "%s: %d input channels, wanted 1..%d", path,
-                        (int)m->arch->in_c, ONP_MODEL_MAX_CHANNELS);
-    ONP_TRY(read_reals(f, path, "mean", (int)m->arch->in_c, m->input.mean, err));
-    ONP_TRY(read_reals(f, path, "deviation", (int)m->arch->in_c, m->input.deviation, err));
+    fixed_meta fixed;
+    const int c = (int)m->arch->in_c;
+    ONP_TRY(fixed_of(m, path, &fixed, err));
+    for (int i = 0; i < (int)ONP_COUNT(fixed.pairs); i++) {
+        const char *text = NULL;
+        ONP_TRY(read_text(f, path, fixed.pairs[i][0], &text, err));
+        if (strcmp(text, fixed.pairs[i][1]) != 0)
+            return onp_fail(err, ONP_E_FORMAT,
+                            "%s: metadata \"%s\" is \"%.64s\", arch.json and this program want "
+                            "\"%s\"",
+                            path, fixed.pairs[i][0], text, fixed.pairs[i][1]);
+    }
+    ONP_TRY(read_reals(f, path, "mean", c, m->input.mean, err));
+    ONP_TRY(read_reals(f, path, "deviation", c, m->input.deviation, err));
+    for (int i = 0; i < c; i++)
+        if (m->input.deviation[i] <= 0)
+            return onp_fail(err, ONP_E_FORMAT,
+                            "%s: metadata \"deviation\"[%d] is %g, wanted above 0", path, i,
+                            m->input.deviation[i]);
     return read_names(m, f, path, err);
 }
 
@@ -286,7 +309,7 @@ onp_status onp_model_save(const onp_model *m, const char *folder, onp_error *err
     ONP_TRY(onp_path_join(path, sizeof path, folder, "model.safetensors", err));
     onp_st_writer *w = NULL;
     ONP_TRY(onp_st_writer_new(m->ctx, path, &w, err));
-    onp_status st = write_meta(m, w, err);
+    onp_status st = write_meta(m, path, w, err);
     if (st == ONP_OK)
         st = visit_tensors(m, write_tensor, w, err);
     if (st == ONP_OK)
@@ -319,6 +342,7 @@ onp_status onp_model_load(const onp_context *ctx, const char *folder, onp_model 
     onp_status st = load(ctx, folder, &m, err);
     if (st != ONP_OK) {
         onp_model_free(m);
+        /* a model without one of its files is a damaged model; the text stays */
         return st == ONP_E_IO ? onp_fail_prefix(err, ONP_E_FORMAT, "%s", "") : st;
     }
     *out = m;

@@ -57,6 +57,7 @@ onp_status onp_model_from_arch(const onp_context *ctx, onp_arch *arch, uint64_t 
 void onp_model_free(onp_model *m);
 
 /* Writes arch.json and model.safetensors into the folder, each atomically. Errors: ONP_E_IO,
+ * ONP_E_FORMAT (a class name that is not UTF-8, more than ONP_MODEL_MAX_CHANNELS channels),
  * ONP_E_NOMEM. */
 onp_status onp_model_save(const onp_model *m, const char *folder, onp_error *err) ONP_MUST_USE;
 /* Errors: ONP_E_FORMAT when a file is missing, damaged or the two do not belong together;
