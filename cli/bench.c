@@ -6,6 +6,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/predict.h"
+#include "cli/run_options.h"
 #include "cli/source.h"
 #include "cli/table.h"
 #include "cli/target.h"
@@ -229,13 +230,32 @@ static onp_status print_bench(bench *b, onp_error *err)
 
 /* ---- the verb ---- */
 
+/* The option, else what the runs among the networks were searched for, else 1. */
+static onp_status target_threads(const bench *b, int64_t *out, onp_error *err)
+{
+    int64_t threads = b->args->threads;
+    for (int i = 0; i < b->n && b->args->threads == 0; i++) {
+        int64_t n = 0;
+        ONP_TRY(onp_run_target_threads(b->app, b->c[i].name, &n, err));
+        if (n > 0 && threads > 0 && n != threads)
+            return onp_fail(err, ONP_E_USAGE,
+                            "%s is for %" PRId64 " threads, %s for %" PRId64
+                            ": name one with --target-threads",
+                            b->c[0].name, threads, b->c[i].name, n);
+        threads = n > 0 ? n : threads;
+    }
+    *out = threads > 0 ? threads : 1;
+    return ONP_OK;
+}
+
 static onp_status run_bench(bench *b, onp_error *err)
 {
-    const bench_args *a = b->args;
+    const char *target = b->args->target != NULL ? b->args->target : "local";
+    int64_t threads = 0;
     for (int i = 0; i < b->n; i++)
         ONP_TRY(onp_source_open(b->app, b->c[i].name, ONP_SOURCE_ARCH, &b->c[i].source, err));
-    ONP_TRY(onp_target_open(b->app, a->target != NULL ? a->target : "local",
-                            a->threads > 0 ? a->threads : 1, &b->runner, err));
+    ONP_TRY(target_threads(b, &threads, err));
+    ONP_TRY(onp_target_open(b->app, target, threads, &b->runner, err));
     for (int i = 0; i < b->n; i++)
         ONP_TRY(predict(b, &b->c[i], err));
     ONP_TRY(measure(b, err));

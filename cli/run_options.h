@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the verbs that train share: loading a configuration and the run folder's name. */
+/* What the verbs that make or read runs share: loading a configuration, the run folder's name, and
+ * the threads that a run's latencies are for. */
 #ifndef ONP_CLI_RUN_OPTIONS_H
 #define ONP_CLI_RUN_OPTIONS_H
 
@@ -14,5 +15,11 @@ onp_status onp_run_load_config(onp_app *app, const char *path, onp_config *out,
 /* `given`, else runs/NAME for a config NAME.yaml, in the working folder. Errors: ONP_E_RANGE. */
 onp_status onp_run_dir(const char *given, const char *config, char *out, size_t out_size,
                        onp_error *err) ONP_MUST_USE;
+
+/* target.threads in the config.yaml of the folder `run`; 0 when there is none. Only that key is
+ * read: the run may stand where its data and space are not. Errors: ONP_E_FORMAT, ONP_E_NOMEM,
+ * ONP_E_RANGE. */
+onp_status onp_run_target_threads(const onp_app *app, const char *run, int64_t *out,
+                                  onp_error *err) ONP_MUST_USE;
 
 #endif

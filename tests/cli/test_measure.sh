@@ -115,6 +115,25 @@ mkdir run
 cp small.json run/arch.json
 exits 0 bench run --max-seconds 0.05 --db killed.db --json
 holds 'd["predicted_ms"] > 0'
+# a run's networks are for so many threads
+printf 'target: {device: this-machine, threads: 2}\n' >run/config.yaml
+exits 0 bench run --max-seconds 0.05 --json
+holds '"threads 2" in d["platform"]'
+exits 0 bench run --target-threads 1 --max-seconds 0.05 --json
+holds '"threads 1" in d["platform"]'
+exits 0 bench small.json --vs run --rounds 1 --max-seconds 0.05
+says out 'threads 2'
+cp -r run other
+printf 'target: {threads: 1}\n' >other/config.yaml
+exits 2 bench run --vs other
+says err 'run is for 2 threads, other for 1: name one with --target-threads'
+printf 'target: {threads: many}\n' >other/config.yaml
+exits 3 bench other
+says err 'other/config.yaml:1:10: target.threads is "many", wanted 1..'
+printf 'target: {' >other/config.yaml
+exits 3 bench other
+says err 'other/config.yaml:'
+rm -r other
 head -c 5000 /dev/zero >run/run.db
 exits 3 bench run --max-seconds 0.05
 says err 'run.db'
