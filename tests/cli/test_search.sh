@@ -121,6 +121,8 @@ import json, sqlite3, sys
 run = sqlite3.connect(sys.argv[1]).execute("select value from metric where name = 'test_accuracy' order by tick desc").fetchone()[0]
 sys.exit(abs(run - json.load(open(sys.argv[2]))["test_accuracy"]) > 1e-12)
 PY
+exits 0 bench one --max-seconds 0.1 --json
+holds 'd["predicted_ms"] > 0'
 exits 0 train one --out again
 cmp -s one/model.safetensors again/model.safetensors || wrong 'the same network trained again has other bits'
 cp -r one cutmodel && truncate -s 3000 cutmodel/model.safetensors
