@@ -35,6 +35,17 @@ static const onp_format *find_format(const char *name, onp_error *err)
     return NULL;
 }
 
+onp_status onp_format_add_hash(const char *path, onp_strbuf *identity, onp_error *err)
+{
+    onp_mapped_file file = {0};
+    char hex[ONP_SHA256_HEX];
+    ONP_TRY(onp_file_map(path, &file, err));
+    onp_sha256(file.data, file.size, hex);
+    onp_file_unmap(&file);
+    onp_strbuf_addf(identity, "file %s\n", hex);
+    return ONP_OK;
+}
+
 /* SHA-256 of format, part and what the format says of its source. */
 static onp_status hash_source(const onp_context *ctx, const onp_format *format,
                               const onp_source *source, char hash[ONP_SHA256_HEX], onp_error *err)

@@ -41,17 +41,6 @@ static onp_status find_labels(const onp_source *source, char out[PATH_MAX], onp_
     return find(source, suffixes, out, err);
 }
 
-static onp_status add_file_hash(const char *path, onp_strbuf *identity, onp_error *err)
-{
-    onp_mapped_file file = {0};
-    char hex[ONP_SHA256_HEX];
-    ONP_TRY(onp_file_map(path, &file, err));
-    onp_sha256(file.data, file.size, hex);
-    onp_file_unmap(&file);
-    onp_strbuf_addf(identity, "file %s\n", hex);
-    return ONP_OK;
-}
-
 static onp_status identify(const onp_context *ctx, const onp_source *source, onp_strbuf *identity,
                            onp_error *err)
 {
@@ -65,8 +54,8 @@ static onp_status identify(const onp_context *ctx, const onp_source *source, onp
     ONP_TRY(find_images(source, images, err));
     ONP_TRY(find_labels(source, labels, err));
     onp_strbuf_addf(identity, "classes %d\n", source->n_classes);
-    ONP_TRY(add_file_hash(images, identity, err));
-    return add_file_hash(labels, identity, err);
+    ONP_TRY(onp_format_add_hash(images, identity, err));
+    return onp_format_add_hash(labels, identity, err);
 }
 
 /* Widens the labels and finds or checks the number of classes. bytes: room for n. */

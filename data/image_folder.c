@@ -11,17 +11,6 @@
 
 /* ---- identity ---- */
 
-static onp_status add_file_hash(const char *path, onp_strbuf *identity, onp_error *err)
-{
-    onp_mapped_file map = {0};
-    char hex[ONP_SHA256_HEX];
-    ONP_TRY(onp_file_map(path, &map, err));
-    onp_sha256(map.data, map.size, hex);
-    onp_file_unmap(&map);
-    onp_strbuf_addf(identity, "file %s\n", hex);
-    return ONP_OK;
-}
-
 /* Names are ended by their NUL: they may hold a newline. */
 static onp_status identify_folder(onp_image_tree *tree, onp_strbuf *identity, onp_error *err)
 {
@@ -32,7 +21,7 @@ static onp_status identify_folder(onp_image_tree *tree, onp_strbuf *identity, on
         ONP_TRY(onp_path_join(below, sizeof below, e->class_name, e->file_name, err));
         ONP_TRY(onp_path_join(path, sizeof path, tree->file, below, err));
         onp_strbuf_add(identity, below, strlen(below) + 1);
-        ONP_TRY(add_file_hash(path, identity, err));
+        ONP_TRY(onp_format_add_hash(path, identity, err));
     }
     return ONP_OK;
 }
@@ -50,7 +39,7 @@ static onp_status identify(const onp_context *ctx, const onp_source *source, onp
     onp_strbuf_addf(identity, "classes %d\n", source->n_classes);
     if (tree.is_archive)
         onp_strbuf_addf(identity, "folder in archive %s\n", tree.inner);
-    const onp_status st = tree.is_archive ? add_file_hash(tree.file, identity, err)
+    const onp_status st = tree.is_archive ? onp_format_add_hash(tree.file, identity, err)
                                           : identify_folder(&tree, identity, err);
     onp_image_tree_free(&tree);
     return st;
