@@ -88,9 +88,11 @@ onp_status onp_yaml_set(onp_yaml_doc *doc, const char *assignment, onp_error *er
 /* True when the root is a map that has this key. Tells a CONFIG (space:) from a SPACE (stages:). */
 bool onp_yaml_has(const onp_yaml_doc *doc, const char *key);
 
-/* 1-based position of a dotted key ("search.prune.below", "stages.2.blocks", items from 0), for
- * errors found later; 0 when absent or set by --set. */
-void onp_yaml_where(const onp_yaml_doc *doc, const char *dotted_key, int *line, int *column);
+/* What is wrong with the value of a dotted key ("search.prune.below", "stages.2.blocks", items from
+ * 0), for problems found later: "FILE:LINE:COLUMN: error: KEY: text", at what holds the key when
+ * the file does not have it, or "--set KEY: error: text" when the value came by --set. */
+void onp_yaml_problem(const onp_yaml_doc *doc, const char *dotted_key, const char *text,
+                      onp_error *out);
 
 /*
  * Fills `out` (zeroed by the caller) by the table. Every problem is appended to `problems` as one

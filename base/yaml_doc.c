@@ -352,24 +352,36 @@ bool onp_yaml_has(const onp_yaml_doc *doc, const char *key)
     return onp_yaml_child(doc->root, key) != NULL;
 }
 
-void onp_yaml_where(const onp_yaml_doc *doc, const char *dotted_key, int *line, int *column)
+/* The node of a dotted key, or the nearest one that holds it. */
+static const onp_yaml_node *find_near(const onp_yaml_doc *doc, const char *dotted_key)
 {
     char part[256];
     const onp_yaml_node *n = doc->root;
-    *line = *column = 0;
-    for (const char *p = dotted_key; n != NULL && p != NULL;) {
+    for (const char *p = dotted_key; p != NULL;) {
         size_t length = strcspn(p, ".");
         if (length >= sizeof part)
-            return;
+            break;
         memcpy(part, p, length);
         part[length] = '\0';
-        n = step(n, part);
+        const onp_yaml_node *child = step(n, part);
+        if (child == NULL)
+            break;
+        n = child;
         p = p[length] == '.' ? p + length + 1 : NULL;
     }
-    if (n != NULL) {
-        *line = n->key != NULL ? n->key_line : n->line;
-        *column = n->key != NULL ? n->key_column : n->column;
-    }
+    return n;
+}
+
+void onp_yaml_problem(const onp_yaml_doc *doc, const char *dotted_key, const char *text,
+                      onp_error *out)
+{
+    const onp_yaml_node *n = find_near(doc, dotted_key);
+    if (n->set_key != NULL)
+        (void)onp_fail(out, ONP_E_CONFIG, "--set %s: error: %s", n->set_key, text);
+    else
+        (void)onp_fail(out, ONP_E_CONFIG, "%s:%d:%d: error: %s: %s", doc->name,
+                       n->key != NULL ? n->key_line : n->line,
+                       n->key != NULL ? n->key_column : n->column, dotted_key, text);
 }
 
 /* The next part of --set's key, made where it is missing. */

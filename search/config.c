@@ -111,51 +111,24 @@ typedef struct reader {
 } reader;
 
 /* One line into problems; the first is err too. */
-static void add_line(reader *r, const char *fmt, ...) ONP_PRINTF(2, 3);
-static void add_line(reader *r, const char *fmt, ...)
+static void add_problem(reader *r, const onp_error *e)
 {
-    onp_error e;
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(e.msg, sizeof e.msg, fmt, ap);
-    va_end(ap);
-    onp_strbuf_addf(r->problems, "%s\n", e.msg);
+    onp_strbuf_addf(r->problems, "%s\n", e->msg);
     if (r->n_problems++ == 0)
-        (void)onp_fail(r->err, ONP_E_CONFIG, "%s", e.msg);
+        *r->err = *e;
 }
 
-static bool is_override(const reader *r, const char *key)
-{
-    const size_t length = strlen(key);
-    for (size_t i = 0; i < r->n_sets; i++)
-        if (strncmp(r->sets[i], key, length) == 0 && r->sets[i][length] == '=')
-            return true;
-    return false;
-}
-
-/* A problem at a dotted key, or at what holds it when the file does not have it. */
 static void problem(reader *r, const char *key, const char *fmt, ...) ONP_PRINTF(3, 4);
 static void problem(reader *r, const char *key, const char *fmt, ...)
 {
-    char text[400], at[64];
-    int line = 0, column = 0;
+    char text[400];
+    onp_error e;
     va_list ap;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (is_override(r, key)) {
-        add_line(r, "--set %s: error: %s", key, text);
-        return;
-    }
-    (void)snprintf(at, sizeof at, "%s", key);
-    onp_yaml_where(r->doc, at, &line, &column);
-    for (char *dot; line == 0 && (dot = strrchr(at, '.')) != NULL;) {
-        *dot = '\0';
-        onp_yaml_where(r->doc, at, &line, &column);
-    }
-    if (line == 0)
-        line = column = 1;
-    add_line(r, "%s:%d:%d: error: %s: %s", r->cfg->path, line, column, key, text);
+    onp_yaml_problem(r->doc, key, text, &e);
+    add_problem(r, &e);
 }
 
 static void check_path(reader *r, const char *key, const char *path, bool wanted)
@@ -233,7 +206,7 @@ static onp_status load_space(reader *r)
     if (st != ONP_E_CONFIG)
         return onp_fail(r->err, st, "%s", e.msg);
     if (r->problems->length == before) {
-        add_line(r, "%s", e.msg);
+        add_problem(r, &e);
         return ONP_OK;
     }
     if (r->n_problems++ == 0)

@@ -124,24 +124,16 @@ typedef struct reader {
     int32_t h, w, c; /* the map behind the last position */
 } reader;
 
-/* A problem at a dotted key, or at what holds it when the file does not have it. */
 static void problem(reader *r, const char *key, const char *fmt, ...) ONP_PRINTF(3, 4);
 static void problem(reader *r, const char *key, const char *fmt, ...)
 {
-    char text[256], at[64];
-    int line = 0, column = 0;
+    char text[256];
+    onp_error e;
     va_list ap;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    (void)snprintf(at, sizeof at, "%s", key);
-    onp_yaml_where(r->doc, at, &line, &column);
-    for (char *dot; line == 0 && (dot = strrchr(at, '.')) != NULL;) {
-        *dot = '\0';
-        onp_yaml_where(r->doc, at, &line, &column);
-    }
-    onp_error e;
-    (void)onp_fail(&e, ONP_E_CONFIG, "%s:%d:%d: error: %s: %s", r->name, line, column, key, text);
+    onp_yaml_problem(r->doc, key, text, &e);
     if (r->n_problems++ == 0 && r->err != NULL)
         *r->err = e;
     if (r->problems != NULL)

@@ -276,9 +276,11 @@ static void set_overrides_and_adds(void **state)
     assert_string_equal(b.config.note, "a=b: c");
     assert_int_equal(b.config.epochs, 4);
     assert_int_equal(b.config.epochs_line, 0);
-    int line = 9, column = 9;
-    onp_yaml_where(b.doc, "search.epochs", &line, &column);
-    assert_int_equal(line, 0);
+    onp_error err;
+    onp_yaml_problem(b.doc, "search.epochs", "wanted 5", &err);
+    assert_string_equal(err.msg, "--set search.epochs: error: wanted 5");
+    onp_yaml_problem(b.doc, "search.loss.kind", "wanted hinge", &err);
+    assert_string_equal(err.msg, "conf/q.yaml:8:23: error: search.loss.kind: wanted hinge");
     drop(&b);
     const char *const deep[] = {"search.loss.lambda=3", NULL}; /* below what the file has */
     bind_config(&b, "data: {train: x}\nspace: y\ntarget: {latency: 3ms}\n", deep);

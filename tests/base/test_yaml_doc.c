@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the text to the tree and back: parsing, reading files, emitting, walking. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,21 +116,41 @@ static void load_reads_files(void **state)
     assert_int_equal(onp_yaml_load(&ctx, dir, &doc, &err), ONP_E_CONFIG);
     onp_test_write(path, space_text, strlen(space_text));
     assert_int_equal(onp_yaml_load(&ctx, path, &doc, &err), ONP_OK);
-    int line = 0, column = 0;
-    onp_yaml_where(doc, "stages.1.blocks", &line, &column);
-    assert_int_equal(line, 12);
-    assert_int_equal(column, 20);
-    onp_yaml_where(doc, "candidates.2", &line, &column);
-    assert_int_equal(line, 9);
-    assert_int_equal(column, 5);
-    static const char *const absent[] = {"stages.2", "stages.x", "name.x", "", "stages.1.", "nam"};
-    for (size_t i = 0; i < ONP_COUNT(absent); i++) {
-        onp_yaml_where(doc, absent[i], &line, &column);
-        assert_int_equal(line, 0);
-        assert_int_equal(column, 0);
-    }
     onp_yaml_free(doc);
     onp_test_dir_remove(dir);
+}
+
+static void problems_name_the_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *where;
+    } rows[] = {
+        {"stages.1.blocks", "12:20"},
+        {"candidates.2", "9:5"},
+        {"classes", "14:1"},
+        /* what holds a key that is not there */
+        {"stages.2", "10:1"},
+        {"stages.x", "10:1"},
+        {"stages.1.", "12:5"},
+        {"stages.1.block.x", "12:5"},
+        {"name.x", "2:1"},
+        {"nam", "1:1"},
+        {"", "1:1"},
+    };
+    onp_context ctx;
+    onp_context_init(&ctx);
+    onp_yaml_doc *doc = NULL;
+    assert_int_equal(onp_yaml_parse(&ctx, space_text, strlen(space_text), "t", &doc, NULL), ONP_OK);
+    for (size_t i = 0; i < ONP_COUNT(rows); i++) {
+        onp_error err;
+        char wanted[64];
+        onp_yaml_problem(doc, rows[i].key, "bad", &err);
+        (void)snprintf(wanted, sizeof wanted, "t:%s: error: %s: bad", rows[i].where, rows[i].key);
+        assert_string_equal(err.msg, wanted);
+        assert_int_equal(err.status, ONP_E_CONFIG);
+    }
+    onp_yaml_free(doc);
 }
 
 /* ---- emit ----------------------------------------------------------------------------------- */
@@ -327,6 +348,7 @@ int main(void)
         cmocka_unit_test(parse_bounds_depth_and_count),
         cmocka_unit_test(prefixes_never_crash),
         cmocka_unit_test(load_reads_files),
+        cmocka_unit_test(problems_name_the_place),
         cmocka_unit_test(emit_reads_back),
         cmocka_unit_test(emit_keeps_shares),
         cmocka_unit_test(emit_leaves_out_what_was_not_given),
