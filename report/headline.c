@@ -66,6 +66,14 @@ static void tile_end(onp_strbuf *s)
     onp_strbuf_adds(s, "</p></div>\n");
 }
 
+/* Instead of the number: why there is none. */
+static void tile_end_missing(onp_strbuf *s, const char *why)
+{
+    onp_html_missing(s, why);
+    tile_note(s);
+    tile_end(s);
+}
+
 static void add_device(onp_strbuf *s, const onp_run_view *v)
 {
     if (v->device[0] == '\0')
@@ -93,9 +101,7 @@ static void tile_accuracy(const results *r, onp_strbuf *s)
 {
     tile_begin(s, "Accuracy on the test set");
     if (!r->test_accuracy.known) {
-        onp_html_missing(s, "the derived network has not been tested yet");
-        tile_note(s);
-        tile_end(s);
+        tile_end_missing(s, "the derived network has not been tested yet");
         return;
     }
     const double p = r->test_accuracy.value, n = r->test_images.value;
@@ -123,10 +129,8 @@ static void tile_measured(const onp_run_view *v, const results *r, onp_strbuf *s
 {
     tile_begin(s, "Latency, measured");
     if (!r->measured_ms.known) {
-        onp_html_missing(s, r->test_accuracy.known ? "this run has not measured its network"
+        tile_end_missing(s, r->test_accuracy.known ? "this run has not measured its network"
                                                    : "the run has not come to it yet");
-        tile_note(s);
-        tile_end(s);
         return;
     }
     onp_html_ms(s, r->measured_ms.value);
@@ -155,9 +159,7 @@ static void tile_predicted(const results *r, onp_strbuf *s)
 {
     tile_begin(s, "Latency, predicted");
     if (!r->predicted_ms.known) {
-        onp_html_missing(s, "written once the run is over");
-        tile_note(s);
-        tile_end(s);
+        tile_end_missing(s, "written once the run is over");
         return;
     }
     onp_html_ms(s, r->predicted_ms.value);
@@ -175,9 +177,7 @@ static void tile_budget(const onp_run_view *v, const results *r, onp_strbuf *s)
 {
     tile_begin(s, "Latency budget");
     if (!r->target_ms.known) {
-        onp_html_missing(s, "this run has none");
-        tile_note(s);
-        tile_end(s);
+        tile_end_missing(s, "this run has none");
         return;
     }
     onp_html_ms(s, r->target_ms.value);
