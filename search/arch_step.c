@@ -5,7 +5,7 @@
  * candidate; `two-paths` a drawn pair per position, whose probabilities are rescaled so that those
  * of the others stay.
  */
-#include <string.h>
+#include <math.h>
 
 #include "search/objective.h"
 #include "search/trainer.h"
@@ -51,29 +51,37 @@ static choice draw(const onp_trainer *t, int32_t position, uint64_t step, bool *
 }
 
 /* One position's alpha: gate part and latency part, then Adam. */
-static void update(const onp_trainer *t, int32_t position, const choice *c, const double *gates,
-                   const onp_objective_value *v, int64_t adam_step, double lr)
+static onp_status update(const onp_trainer *t, int32_t position, const choice *c,
+                         const double *gates, const onp_objective_value *v, int64_t adam_step,
+                         double lr, onp_error *err)
 {
     onp_supernet *net = t->net;
     const int n = net->positions[position].n;
     const int64_t *ns = t->latency->ns[position];
     double *alpha = net->alpha[position];
     double push[ONP_MAX_CANDIDATES], grad[ONP_MAX_CANDIDATES] = {0}, p[ONP_MAX_CANDIDATES];
-    for (int k = 0; k < n; k++) /* the loss is linear in both: one gradient of their sum */
+    for (int k = 0; k < n; k++) { /* the loss is linear in both: one gradient of their sum */
         push[k] = v->d_ce * gates[k] + v->d_expected * (double)ns[k];
+        if (!isfinite(push[k]))
+            return onp_fail(err, ONP_E_FAIL,
+                            "architecture step: the gradient of candidate %d at position %d is %g: "
+                            "lower the learning rate",
+                            k, (int)position, push[k]);
+    }
     if (t->cfg->search.gradient == ONP_GRADIENT_ALL_PATHS) {
         onp_supernet_probabilities(net, position, p);
         onp_alpha_gradient(push, p, n, grad);
         onp_alpha_adam(alpha, net->second[position], grad, net->alive[position], n, adam_step, lr);
-        return;
+        return ONP_OK;
     }
     if (c->b < 0)
-        return;
+        return ONP_OK;
     const double old_a = alpha[c->a], old_b = alpha[c->b];
     grad[c->a] = onp_alpha_pair_gradient(c->q_a, push[c->a], push[c->b]);
     grad[c->b] = -grad[c->a];
     onp_alpha_adam(alpha, net->second[position], grad, net->alive[position], n, adam_step, lr);
     (void)onp_alpha_rescale(alpha, c->a, c->b, old_a, old_b);
+    return ONP_OK;
 }
 
 static onp_status arch_step(onp_trainer *t, arch_args *a, onp_error *err)
@@ -98,7 +106,7 @@ static onp_status arch_step(onp_trainer *t, arch_args *a, onp_error *err)
     net->n_arch_steps++;
     for (int32_t i = 0; i < net->n_positions; i++)
         if (onp_supernet_n_alive(net, i) > 1)
-            update(t, i, &a->choices[i], a->gates[i], &v, net->n_arch_steps, lr);
+            ONP_TRY(update(t, i, &a->choices[i], a->gates[i], &v, net->n_arch_steps, lr, err));
     t->cursor.arch_loss_sum += v.loss;
     t->cursor.arch_steps++;
     return ONP_OK;

@@ -5,6 +5,7 @@
  * Adam's second moments of every position.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,9 +115,22 @@ static onp_status meta_int(const onp_st_file *f, const char *path, const char *k
     ONP_TRY(meta_text(f, path, key, &text, err));
     char *end = NULL;
     *out = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || *out < 0)
-        return onp_fail(err, ONP_E_FORMAT, "%s: metadata \"%s\" is \"%s\", wanted a count", path,
+    if (end == text || *end != '\0' || *out < 0 || *out == INT64_MAX)
+        return onp_fail(err, ONP_E_FORMAT, "%s: metadata \"%s\" is \"%.40s\", wanted a count", path,
                         key, text);
+    return ONP_OK;
+}
+
+static onp_status meta_real(const onp_st_file *f, const char *path, const char *key, double *out,
+                            onp_error *err)
+{
+    const char *text = NULL;
+    ONP_TRY(meta_text(f, path, key, &text, err));
+    char *end = NULL;
+    *out = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(*out))
+        return onp_fail(err, ONP_E_FORMAT, "%s: metadata \"%s\" is \"%.40s\", wanted a number",
+                        path, key, text);
     return ONP_OK;
 }
 
@@ -130,30 +144,35 @@ static onp_status check_format(const onp_st_file *f, const char *path, onp_error
     return ONP_OK;
 }
 
-static onp_status load_meta(onp_trainer *t, const onp_st_file *f, onp_cursor *cursor,
-                            onp_error *err)
+static onp_status load_cursor(const onp_trainer *t, const onp_st_file *f, onp_cursor *cursor,
+                              onp_error *err)
+{
+    const char *path = t->checkpoint_path;
+    for (size_t i = 0; i < ONP_COUNT(cursor_fields); i++) {
+        const cursor_field *field = &cursor_fields[i];
+        char *at = (char *)cursor + field->offset;
+        ONP_TRY(field->real ? meta_real(f, path, field->name, (double *)(void *)at, err)
+                            : meta_int(f, path, field->name, (int64_t *)(void *)at, err));
+    }
+    return onp_trainer_cursor_check(t, cursor, err);
+}
+
+static onp_status load_meta(const onp_trainer *t, const onp_st_file *f, onp_cursor *cursor,
+                            int64_t *n_arch_steps, onp_error *err)
 {
     const char *path = t->checkpoint_path, *text = NULL;
+    const int64_t planned = onp_trainer_arch_steps(t);
     ONP_TRY(check_format(f, path, err));
     ONP_TRY(meta_text(f, path, "belongs_to", &text, err));
     if (strcmp(text, t->net_hash) != 0)
         return onp_fail(err, ONP_E_FORMAT, "%s: belongs to %.16s..., this run is %.16s...", path,
                         text, t->net_hash);
-    ONP_TRY(meta_int(f, path, "n_arch_steps", &t->net->n_arch_steps, err));
-    for (size_t i = 0; i < ONP_COUNT(cursor_fields); i++) {
-        const cursor_field *field = &cursor_fields[i];
-        char *at = (char *)cursor + field->offset;
-        if (field->real) {
-            ONP_TRY(meta_text(f, path, field->name, &text, err));
-            *(double *)(void *)at = strtod(text, NULL);
-        } else {
-            ONP_TRY(meta_int(f, path, field->name, (int64_t *)(void *)at, err));
-        }
-    }
-    if (cursor->stage > ONP_STAGE_COUNT)
-        return onp_fail(err, ONP_E_FORMAT, "%s: stage is %lld, wanted 0..%d", path,
-                        (long long)cursor->stage, (int)ONP_STAGE_COUNT);
-    return ONP_OK;
+    ONP_TRY(meta_int(f, path, "n_arch_steps", n_arch_steps, err));
+    if (*n_arch_steps > planned)
+        return onp_fail(err, ONP_E_FORMAT,
+                        "%s: metadata \"n_arch_steps\" is %" PRId64 ", wanted 0..%" PRId64, path,
+                        *n_arch_steps, planned);
+    return load_cursor(t, f, cursor, err);
 }
 
 static onp_status load_floats(const onp_st_file *f, const char *what, int32_t position,
@@ -176,7 +195,8 @@ static onp_status load_candidate(onp_supernet *net, const onp_st_file *f, int32_
     const onp_slab *slab = &net->slabs[i][c];
     tensor_name(name, "alive", i, c);
     ONP_TRY(onp_st_find(f, name, ONP_ST_U8, &one, 1, &data, err));
-    if (*(const uint8_t *)data == 0) {
+    net->alive[i][c] = *(const uint8_t *)data != 0;
+    if (!net->alive[i][c]) {
         onp_supernet_drop(net, i, c);
         return ONP_OK;
     }
@@ -186,20 +206,34 @@ static onp_status load_candidate(onp_supernet *net, const onp_st_file *f, int32_
     return load_floats(f, "momentum", i, c, slab->momentum, slab->floats, err);
 }
 
-static onp_status load_tensors(onp_supernet *net, const onp_st_file *f, onp_error *err)
+/* Finite numbers from `least` up: what is not would turn every probability into NaN. */
+static onp_status load_doubles(const onp_st_file *f, const char *path, const char *what, int32_t i,
+                               int64_t n, double least, double *to, onp_error *err)
+{
+    char name[64];
+    const void *data = NULL;
+    tensor_name(name, what, i, 0);
+    ONP_TRY(onp_st_find(f, name, ONP_ST_F64, &n, 1, &data, err));
+    memcpy(to, data, (size_t)n * sizeof *to);
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(to[k]) || to[k] < least)
+            return onp_fail(err, ONP_E_FORMAT, "%s: %s[%" PRId64 "] is %g, wanted a number%s", path,
+                            name, k, to[k], least == 0 ? " that is not negative" : "");
+    return ONP_OK;
+}
+
+static onp_status load_tensors(onp_supernet *net, const onp_st_file *f, const char *path,
+                               onp_error *err)
 {
     for (int32_t i = 0; i < net->n_positions; i++) {
-        const int64_t n = net->positions[i].n;
-        char name[64];
-        const void *alpha = NULL, *second = NULL;
-        tensor_name(name, "alpha", i, 0);
-        ONP_TRY(onp_st_find(f, name, ONP_ST_F64, &n, 1, &alpha, err));
-        tensor_name(name, "second", i, 0);
-        ONP_TRY(onp_st_find(f, name, ONP_ST_F64, &n, 1, &second, err));
-        memcpy(net->alpha[i], alpha, (size_t)n * sizeof(double));
-        memcpy(net->second[i], second, (size_t)n * sizeof(double));
+        const int n = net->positions[i].n;
+        ONP_TRY(load_doubles(f, path, "alpha", i, n, -HUGE_VAL, net->alpha[i], err));
+        ONP_TRY(load_doubles(f, path, "second", i, n, 0, net->second[i], err));
         for (int c = 0; c < n; c++)
             ONP_TRY(load_candidate(net, f, i, c, err));
+        if (onp_supernet_n_alive(net, i) == 0)
+            return onp_fail(err, ONP_E_FORMAT, "%s: no candidate of position %d is alive", path,
+                            (int)i);
     }
     return ONP_OK;
 }
@@ -209,11 +243,14 @@ onp_status onp_trainer_load(onp_trainer *t, onp_error *err)
     onp_st_file *f = NULL;
     ONP_TRY(onp_st_open(t->ctx, t->checkpoint_path, &f, err));
     onp_cursor cursor = {0};
-    onp_status st = load_meta(t, f, &cursor, err);
+    int64_t n_arch_steps = 0;
+    onp_status st = load_meta(t, f, &cursor, &n_arch_steps, err);
     if (st == ONP_OK)
-        st = load_tensors(t->net, f, err);
-    if (st == ONP_OK)
+        st = load_tensors(t->net, f, t->checkpoint_path, err);
+    if (st == ONP_OK) {
         t->cursor = cursor;
+        t->net->n_arch_steps = n_arch_steps;
+    }
     onp_st_close(f);
     return st;
 }

@@ -6,7 +6,7 @@ onp_status onp_recalibrate(onp_step *step, const onp_feed *feed, const int64_t *
 {
     const int64_t n_stats = onp_step_n_stats(step, path);
     const int64_t images = n < ONP_RECALIBRATION_IMAGES ? n : ONP_RECALIBRATION_IMAGES;
-    const int64_t batches = images / batch;
+    const int64_t batches = images > batch ? images / batch : 1;
     double *sums = onp_alloc(feed->ctx, (size_t)n_stats, sizeof *sums);
     if (sums == NULL)
         return onp_fail(err, ONP_E_NOMEM, "recalibration: out of memory");

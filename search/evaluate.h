@@ -27,8 +27,8 @@ typedef struct onp_score {
 } onp_score;
 
 /* Statistics of the path's batch norms over whole batches of the first ONP_RECALIBRATION_IMAGES (or
- * n, when fewer) images of the list, in order, evaluation transform. stats: onp_step_n_stats()
- * floats. n >= batch. Errors: those of onp_step_statistics. */
+ * n, when fewer) images of the list, one batch at least, in order, evaluation transform. stats:
+ * onp_step_n_stats() floats. n >= batch. Errors: those of onp_step_statistics. */
 onp_status onp_recalibrate(onp_step *step, const onp_feed *feed, const int64_t *list, int64_t n,
                            int64_t batch, const int32_t *path, float *stats,
                            onp_error *err) ONP_MUST_USE;

@@ -44,6 +44,36 @@ int64_t onp_trainer_arch_steps(const onp_trainer *t)
     return steps > 1 ? steps : 1;
 }
 
+/* A loop waits for the cursor to reach the end of its epoch and stage: one beyond never would. */
+onp_status onp_trainer_cursor_check(const onp_trainer *t, const onp_cursor *c, onp_error *err)
+{
+    const bool over = c->stage >= ONP_STAGE_COUNT;
+    const onp_stage stage = over ? ONP_STAGE_TRAIN : (onp_stage)c->stage;
+    const int64_t epochs = over ? 0 : epochs_of(t->cfg, stage);
+    const int64_t batches = over ? 0 : batches_per_epoch(t, stage);
+    int64_t all = 0;
+    for (int i = 0; i < ONP_STAGE_COUNT; i++)
+        all += onp_trainer_steps(t, (onp_stage)i);
+    if (c->stage > ONP_STAGE_COUNT || (c->epoch > 0 && c->epoch >= epochs) ||
+        (c->batch > 0 && c->batch >= batches) || c->tick > all)
+        return onp_fail(
+            err, ONP_E_FORMAT,
+            "%s: stands at stage %lld, epoch %lld, batch %lld, step %lld; wanted stages "
+            "0..%d, here %lld epochs of %lld batches, %lld steps in all",
+            t->checkpoint_path, (long long)c->stage, (long long)c->epoch, (long long)c->batch,
+            (long long)c->tick, (int)ONP_STAGE_COUNT, (long long)epochs, (long long)batches,
+            (long long)all);
+    if (c->images != c->batch * batch_of(t->cfg, stage) || c->hits > c->images ||
+        c->arch_steps > c->batch)
+        return onp_fail(
+            err, ONP_E_FORMAT,
+            "%s: counts %lld images, %lld of them right, and %lld architecture steps in "
+            "%lld batches of %lld",
+            t->checkpoint_path, (long long)c->images, (long long)c->hits, (long long)c->arch_steps,
+            (long long)c->batch, (long long)batch_of(t->cfg, stage));
+    return ONP_OK;
+}
+
 /* Cosine from the configured rate to 0; warm-up and search share one. */
 static onp_sgd schedule(const onp_trainer *t, onp_stage stage)
 {
@@ -240,6 +270,10 @@ static onp_status one_batch(onp_trainer *t, onp_stage stage, onp_error *err)
 
 onp_status onp_trainer_run(onp_trainer *t, onp_stage stage, onp_error *err)
 {
+    if (t->cursor.stage < (int64_t)stage)
+        return onp_fail(err, ONP_E_FORMAT, "%s: is of the %s, wanted one of the %s",
+                        t->checkpoint_path, onp_stage_names[t->cursor.stage],
+                        onp_stage_names[stage]);
     if (t->cursor.stage == (int64_t)stage && epochs_of(t->cfg, stage) == 0)
         t->cursor.stage++;
     if (t->cursor.stage != (int64_t)stage)

@@ -59,6 +59,7 @@ typedef struct onp_trainer {
 } onp_trainer;
 
 /* Runs a stage from the cursor to its end; does nothing when the cursor is past it. Errors:
+ * ONP_E_FORMAT when the cursor is in an earlier stage (a checkpoint of another net);
  * ONP_E_INTERRUPTED after a checkpoint when *stop was set; those of the steps, the database and the
  * file. */
 onp_status onp_trainer_run(onp_trainer *t, onp_stage stage, onp_error *err) ONP_MUST_USE;
@@ -70,10 +71,14 @@ int64_t onp_trainer_arch_steps(const onp_trainer *t);
 /* One architecture step on the next batch of the held-out stream (search/arch_step.c). */
 onp_status onp_trainer_arch_step(onp_trainer *t, onp_error *err) ONP_MUST_USE;
 
-/* Saves and loads cursor, weights, momentum and alphas (search/checkpoint.c). *found is false when
- * there is no file. Errors of load: ONP_E_FORMAT when it is damaged or of another network. */
+/* Saves and loads cursor, weights, momentum and alphas (search/checkpoint.c). Errors of load:
+ * ONP_E_FORMAT when the file is damaged or of another network, ONP_E_IO when there is none; the
+ * cursor is then unchanged, the net undefined. */
 onp_status onp_trainer_save(onp_trainer *t, onp_error *err) ONP_MUST_USE;
 onp_status onp_trainer_load(onp_trainer *t, onp_error *err) ONP_MUST_USE;
+/* Whether a cursor can be one of this run. Errors: ONP_E_FORMAT. */
+onp_status onp_trainer_cursor_check(const onp_trainer *t, const onp_cursor *cursor,
+                                    onp_error *err) ONP_MUST_USE;
 /* What a checkpoint holds, without loading it: stage, tick, and what it belongs to (net_hash of its
  * trainer). *found false: there is no file. */
 typedef struct onp_checkpoint_info {
