@@ -42,9 +42,10 @@ typedef struct onp_feed {
 } onp_feed;
 
 /*
- * Opens both data sets, splits, measures the channels. max_batch: the largest batch asked for
- * later. The space's input size must be that of the images. Errors: those of data/, ONP_E_CONFIG
- * when size, channels or classes do not fit the space or a split is smaller than its batch.
+ * Opens both data sets, splits, measures the channels. cfg: borrowed for the call. On failure *out
+ * is all zero. Errors: those of data/, ONP_E_CONFIG when size, channels or classes do not fit the
+ * space, train and test have other classes, a split is smaller than its batch, or there is no
+ * folder for the cache.
  */
 onp_status onp_feed_open(const onp_context *ctx, const onp_config *cfg, onp_feed *out,
                          onp_error *err) ONP_MUST_USE;
@@ -57,7 +58,8 @@ int64_t onp_feed_batches(const onp_feed *f, onp_stream stream, int64_t batch);
 void onp_feed_batch(onp_feed *f, onp_stream stream, int64_t step, int64_t batch, float *images,
                     int32_t *labels);
 
-/* Images [first, first + n) of a list of a data set, evaluation transform. */
+/* Images [first, first + n) of a list of a data set (NULL: of the set itself), evaluation
+ * transform; n is at most the larger of the two batches of the configuration. */
 void onp_feed_range(const onp_feed *f, const onp_dataset *ds, const int64_t *list, int64_t first,
                     int64_t n, float *images, int32_t *labels);
 

@@ -75,37 +75,44 @@ int64_t onp_latency_model_path(const onp_latency_model *m, const int32_t *path)
     return sum;
 }
 
+/* One position's change to a cheaper candidate that is left. */
+typedef struct swap {
+    int32_t position; /* -1: there is none */
+    int candidate;
+    double price; /* log-probability lost per nanosecond saved */
+} swap;
+
+static swap cheapest_swap(const onp_latency_model *m, const onp_supernet *net, const int32_t *path)
+{
+    swap best = {.position = -1, .price = HUGE_VAL};
+    for (int32_t i = 0; i < m->n_positions; i++) {
+        const double *alpha = net->alpha[i]; /* log p but for a constant of the position */
+        for (int c = 0; c < net->positions[i].n; c++) {
+            const int64_t saved = m->ns[i][path[i]] - m->ns[i][c];
+            if (!net->alive[i][c] || saved <= 0)
+                continue;
+            const double price = (alpha[path[i]] - alpha[c]) / (double)saved;
+            if (price < best.price)
+                best = (swap){i, c, price};
+        }
+    }
+    return best;
+}
+
 onp_status onp_latency_model_derive(const onp_latency_model *m, const onp_supernet *net,
                                     double budget_ns, int32_t *path, onp_error *err)
 {
     onp_supernet_argmax(net, path);
     while ((double)onp_latency_model_path(m, path) > budget_ns) {
-        int32_t best_position = -1;
-        int best_candidate = 0;
-        double best_price = HUGE_VAL;
-        for (int32_t i = 0; i < m->n_positions; i++) {
-            double p[ONP_MAX_CANDIDATES];
-            onp_supernet_probabilities(net, i, p);
-            for (int c = 0; c < net->positions[i].n; c++) {
-                const double saved = (double)(m->ns[i][path[i]] - m->ns[i][c]);
-                if (!net->alive[i][c] || saved <= 0 || p[c] <= 0)
-                    continue;
-                const double price = (log(p[path[i]]) - log(p[c])) / saved;
-                if (price < best_price) {
-                    best_price = price;
-                    best_position = i;
-                    best_candidate = c;
-                }
-            }
-        }
-        if (best_position < 0) {
+        const swap s = cheapest_swap(m, net, path);
+        if (s.position < 0) {
             const int64_t least = onp_latency_model_path(m, path);
             onp_supernet_argmax(net, path);
             return onp_fail(err, ONP_E_BUDGET,
-                            "the cheapest network left takes %.3f ms, the budget is %.3f ms",
+                            "the cheapest network left takes %.4f ms, the budget is %.4f ms",
                             (double)least / 1e6, budget_ns / 1e6);
         }
-        path[best_position] = best_candidate;
+        path[s.position] = s.candidate;
     }
     return ONP_OK;
 }

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The latencies of a supernet's candidates and what follows from them: expected latency over the
- * probabilities, its gradient, the latency of a path. Nanoseconds.
+ * probabilities, the latency of a path, a path within a budget. Nanoseconds.
+ *
+ *     onp_latency_model m;
+ *     ONP_TRY(onp_latency_model_load(ctx, net, db, &m, err));
+ *     const double expected_ns = onp_latency_model_expected(&m, net);
+ *     ...
+ *     onp_latency_model_free(&m);
  */
 #ifndef ONP_SEARCH_LATENCY_MODEL_H
 #define ONP_SEARCH_LATENCY_MODEL_H
@@ -34,8 +40,9 @@ int64_t onp_latency_model_least(const onp_latency_model *m, const onp_supernet *
 int64_t onp_latency_model_path(const onp_latency_model *m, const int32_t *path);
 
 /*
- * The most probable path that takes at most budget_ns: the argmax path, then, while it is over, the
- * one change of a position that costs the least log-probability per nanosecond saved. Pruned
+ * A probable path that takes at most budget_ns: the argmax path, then, while it is over, the one
+ * change of a position that costs the least log-probability per nanosecond saved. Greedy: a more
+ * probable path within the budget may exist, but one is found whenever there is one. Pruned
  * candidates are not used. Errors: ONP_E_BUDGET when what is left of the space has no such path;
  * path is then the argmax path.
  */
