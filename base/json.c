@@ -229,3 +229,17 @@ onp_status onp_json_get_object(const json_t *object, const char *key, json_t **o
 {
     return get(object, key, JSON_OBJECT, "an object", out, where, err);
 }
+
+onp_status onp_json_read_ints(const json_t *array, const char *key, int64_t min, int64_t max,
+                              int64_t *out, const char *where, onp_error *err)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        out[i] = json_integer_value(item);
+        if (!json_is_integer(item) || out[i] < min || out[i] > max)
+            return onp_fail(err, ONP_E_FORMAT,
+                            "%s: element %zu of \"%s\" is not an integer in %" PRId64 "..%" PRId64,
+                            where, i, key, min, max);
+    }
+    return ONP_OK;
+}

@@ -52,6 +52,11 @@ onp_status onp_json_get_array(const json_t *object, const char *key, json_t **ou
 onp_status onp_json_get_object(const json_t *object, const char *key, json_t **out,
                                const char *where, onp_error *err) ONP_MUST_USE; /* borrowed */
 
+/* The elements of an array, each an integer in min..max; out has room for all of them. key: its
+ * name in errors ("WHERE: element 3 of \"in\" is not an integer in 0..7"). Errors: ONP_E_FORMAT. */
+onp_status onp_json_read_ints(const json_t *array, const char *key, int64_t min, int64_t max,
+                              int64_t *out, const char *where, onp_error *err) ONP_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

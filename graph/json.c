@@ -166,15 +166,7 @@ static onp_status get_ints(const json_t *object, const char *key, int64_t min, i
         return onp_fail(err, ONP_E_FORMAT, "%s: key \"%s\" has %zu elements, wanted at most %d",
                         where, key, json_array_size(array), max_count);
     *count = (int)json_array_size(array);
-    for (int i = 0; i < *count; i++) {
-        const json_t *item = json_array_get(array, (size_t)i);
-        out[i] = json_integer_value(item);
-        if (!json_is_integer(item) || out[i] < min || out[i] > max)
-            return onp_fail(err, ONP_E_FORMAT,
-                            "%s: element %d of \"%s\" is not an integer in %" PRId64 "..%" PRId64,
-                            where, i, key, min, max);
-    }
-    return ONP_OK;
+    return onp_json_read_ints(array, key, min, max, out, where, err);
 }
 
 static onp_status get_shape(const json_t *object, onp_shape *out, const char *where, onp_error *err)

@@ -265,15 +265,7 @@ static onp_status get_ints(const onp_message *m, const char *key, int64_t min, i
     if (json_array_size(array) != n)
         return onp_fail(err, ONP_E_FORMAT, "%s: \"%s\" has %zu elements, wanted %zu", m->where, key,
                         json_array_size(array), n);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *item = json_array_get(array, i);
-        out[i] = json_integer_value(item);
-        if (!json_is_integer(item) || out[i] < min || out[i] > max)
-            return onp_fail(err, ONP_E_FORMAT,
-                            "%s: element %zu of \"%s\" is not an integer in %" PRId64 "..%" PRId64,
-                            m->where, i, key, min, max);
-    }
-    return ONP_OK;
+    return onp_json_read_ints(array, key, min, max, out, m->where, err);
 }
 
 static onp_status get_quality(const onp_message *m, onp_timing *t, onp_error *err)
