@@ -102,13 +102,15 @@ static bool parse(int argc, char **argv, settings *s)
 
 static int64_t resident_kib(void)
 {
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
+    char line[128] = "";
+    FILE *f = fopen("/proc/self/statm", "r"); /* pages in all, pages resident, ... */
     if (f != NULL) {
-        if (fscanf(f, "%*s %ld", &pages) != 1)
-            pages = 0;
+        if (fgets(line, sizeof line, f) == NULL)
+            line[0] = '\0';
         (void)fclose(f);
     }
+    const char *second = strchr(line, ' ');
+    const long pages = second != NULL ? strtol(second, NULL, 10) : 0;
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 

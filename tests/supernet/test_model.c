@@ -161,14 +161,15 @@ static void with_meta(const fixture *f, const char *key, const char *value)
         assert_int_equal(json_object_del(meta, key), 0);
     char *text = json_dumps(header, JSON_COMPACT);
     assert_non_null(text);
-    const size_t length =
-        (strlen(text) + 7) / 8 * 8; /* padded by spaces, so that data is aligned */
+    const size_t used = strlen(text);
+    const size_t length = (used + 7) / 8 * 8; /* padded by spaces, so that data is aligned */
     char *file = malloc(8 + length + size);
     assert_non_null(file);
     const uint64_t now = length;
     memcpy(file, &now, 8);
     memset(file + 8, ' ', length);
-    memcpy(file + 8, text, strlen(text));
+    for (size_t i = 0; i < used; i++)
+        file[8 + i] = text[i];
     memcpy(file + 8 + length, data + 8 + old, size - 8 - old);
     onp_test_write(f->weights, file, 8 + length + size - 8 - old);
     free(file);

@@ -49,7 +49,7 @@ static void keys_and_values(void **state)
         {"mbconv in=113x113x16 out=57x57x24 k=5 e=3 s=2 skip=0", 6240567, 6199128, 6282006},
         {"mbconv in=14x14x80 out=14x14x80 k=7 e=6 s=1 skip=1", 5000000, 4959506, 5040494},
     };
-    onp_import_result r;
+    onp_import_result r = {0};
     assert_int_equal(import_text(t, small, NULL, &r), ONP_OK);
     assert_int_equal(r.n_rows, 5);
     for (size_t i = 0; i < ONP_COUNT(wanted); i++) {
@@ -67,7 +67,7 @@ static void keys_and_values(void **state)
 static void where_it_came_from(void **state)
 {
     onp_test_table *t = *state;
-    onp_import_result r;
+    onp_import_result r = {0};
     char sha256[ONP_SHA256_HEX], wanted[2 * ONP_TEST_PATH];
     assert_int_equal(import_text(t, small, NULL, &r), ONP_OK);
     onp_sha256(small, strlen(small), sha256);
@@ -90,7 +90,7 @@ static void where_it_came_from(void **state)
 static void a_second_import_replaces(void **state)
 {
     onp_test_table *t = *state;
-    onp_import_result first, second;
+    onp_import_result first = {0}, second = {0};
     onp_estimate e;
     assert_int_equal(import_text(t, small, NULL, &first), ONP_OK);
     assert_int_equal(import_text(t,
@@ -192,7 +192,7 @@ static void every_bad_row_is_refused(void **state)
 static void all_bad_rows_are_listed(void **state)
 {
     onp_test_table *t = *state;
-    onp_import_result r;
+    onp_import_result r = {0};
     onp_strbuf problems;
     onp_strbuf_init(&problems, &t->ctx);
     assert_int_equal(import_text(t,
@@ -218,7 +218,7 @@ static void unusable_files(void **state)
 {
     onp_test_table *t = *state;
     char path[ONP_TEST_PATH];
-    onp_import_result r;
+    onp_import_result r = {0};
     static const char *const bad[] = {"",
                                       "- a\n- b\n",
                                       "a: [1\n",
@@ -253,7 +253,7 @@ static void unusable_files(void **state)
 static void a_failure_half_way_leaves_nothing(void **state)
 {
     onp_test_table *t = *state;
-    onp_import_result r;
+    onp_import_result r = {0};
     assert_int_equal(onp_test_sql(t->path, "CREATE TRIGGER full BEFORE INSERT ON estimate"
                                            " WHEN (SELECT count(*) FROM estimate) = 3"
                                            " BEGIN SELECT RAISE(ABORT, 'no more room'); END"),
@@ -270,7 +270,7 @@ static onp_status import_with(const onp_context *ctx, void *arg)
     onp_test_table *t = arg;
     char path[ONP_TEST_PATH], source[ONP_TEST_PATH];
     onp_store *s = NULL;
-    onp_import_result r;
+    onp_import_result r = {0};
     onp_test_path(path, t->dir, "other.db");
     onp_test_path(source, t->dir, "table.yaml");
     onp_status st = onp_store_open(ctx, path, ONP_SQL_CREATE, &s, &t->err);

@@ -99,7 +99,7 @@ static void published_table(onp_test_table *t, const char *name, const double wa
 {
     char path[ONP_TEST_PATH];
     space *s = malloc(sizeof *s);
-    onp_import_result r;
+    onp_import_result r = {0};
     onp_test_path(path, onp_test_shared(), name);
     make_space(s);
     if (onp_test_import(t->store, "proxylessnas", path, name, NULL, NULL, &r, &t->err) != ONP_OK)
@@ -152,7 +152,7 @@ static void a_network_outside_of_its_table(void **state)
         {third, 1},
         {"mix in=7x7x320 out=7x7x1280", 1}};
     char path[ONP_TEST_PATH];
-    onp_import_result r;
+    onp_import_result r = {0};
     onp_estimate_total total;
     onp_strbuf keys;
     if (onp_test_shared() == NULL)
@@ -175,7 +175,7 @@ static void other_published_tables_are_refused(void **state)
 {
     onp_test_table *t = *state;
     char path[ONP_TEST_PATH];
-    onp_import_result r;
+    onp_import_result r = {0};
     if (onp_test_shared() == NULL)
         skip();
     onp_test_path(path, onp_test_shared(),
