@@ -93,8 +93,13 @@ static void store_lanes(const onp_call_env *env, int64_t tile, int64_t row, int6
     const int64_t c = call->in.c;
     env->k->finish(lane, rows, cn, ONP_LANE, call->bias != NULL ? call->bias + c0 : NULL, call->lo,
                    call->hi);
-    for (int64_t r = 0; r < rows; r++)
-        memcpy(call->y + (row + r) * c + c0, lane + r * ONP_LANE, (size_t)cn * sizeof *lane);
+    float *y = call->y + row * c + c0;
+    if (cn == ONP_LANE) /* a constant size: two moves instead of a call */
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(y + r * c, lane + r * ONP_LANE, ONP_LANE * sizeof *lane);
+    else
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(y + r * c, lane + r * ONP_LANE, (size_t)cn * sizeof *lane);
     if (call->sums == ONP_SUMS_NONE)
         return;
     float *partial = call->partial + tile * 2 * c + c0;
