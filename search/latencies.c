@@ -76,9 +76,11 @@ static onp_status note_platform(void *user, const onp_platform_row *row, onp_err
     return ONP_OK;
 }
 
+/* The error has room for some keys; the log gets each. */
 static onp_status list_missing(const collector *c, onp_error *err)
 {
     char text[400] = "";
+    size_t used = 0;
     int n = 0;
     for (int32_t i = 0; i < c->n_blocks; i++) {
         char key[ONP_BLOCK_KEY];
@@ -89,12 +91,17 @@ static onp_status list_missing(const collector *c, onp_error *err)
             continue;
         if (st != ONP_E_MISSING)
             return st;
-        const size_t used = strlen(text);
-        (void)snprintf(text + used, sizeof text - used, "%s%s", n++ > 0 ? "; " : "", key);
+        n++;
+        onp_log(c->ctx, ONP_LOG_ERROR, "no latency on %s: %s", c->options->cfg->target.device, key);
+        if (used + strlen(key) + 8 < sizeof text)
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "%s%s", n > 1 ? "; " : "", key);
+        else if (used > 0 && text[used - 1] != '.')
+            used += (size_t)snprintf(text + used, sizeof text - used, "; ...");
     }
     if (n == 0)
         return ONP_OK;
-    return onp_fail(err, ONP_E_MISSING, "%d blocks have no latency on %s: %s", n,
+    return onp_fail(err, ONP_E_MISSING, "%d blocks have no latency on %.40s: %s", n,
                     c->options->cfg->target.device, text);
 }
 
@@ -122,7 +129,7 @@ static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
     ONP_TRY(onp_store_platforms(c->store, note_platform, c, err));
     if (c->imported && !o->allow_imported)
         return onp_fail(
-            err, ONP_E_USAGE,
+            err, ONP_E_FAIL,
             "the rows of %s are imported, not measured here: add --allow-imported to use "
             "them as they are",
             o->cfg->target.device);

@@ -20,15 +20,15 @@ extern "C" {
 /*
  * Copies a latency for every block of the space into db, in one transaction. signature gets the
  * platform's. Errors: ONP_E_MISSING listing the keys when rows are missing and the device cannot be
- * measured from here, ONP_E_USAGE when the rows are imported ones and that was not allowed,
- * ONP_E_DEVICE, ONP_E_INTERRUPTED.
+ * measured from here (all of them go to the log), ONP_E_FAIL when the rows are imported ones and
+ * that was not allowed, ONP_E_DEVICE, ONP_E_INTERRUPTED.
  */
 onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_options *options,
                                  onp_rundb *db, char signature[65], onp_error *err) ONP_MUST_USE;
 
-/* Measures the folded network of these blocks on this machine; stored in the table too. *measured
- * is false, and nothing is done, when the target is another device. Fills measured_*, n_samples of
- * result. */
+/* Measures the folded network of these blocks on this machine; stored in the table too.
+ * result->measured is false, and nothing is done, when the target is another device. Fills
+ * measured_*, n_samples of result. */
 onp_status onp_latencies_measure(const onp_context *ctx, const onp_search_options *options,
                                  const onp_block *blocks, int32_t n, const char *arch_hash,
                                  onp_search_result *result, onp_error *err) ONP_MUST_USE;
