@@ -2,6 +2,7 @@
 /* onepath eval MODEL: accuracy of a trained network on the test set of a configuration, in all and
  * per class. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/run_options.h"
 #include "cli/verb.h"
@@ -119,16 +120,23 @@ static onp_status show(onp_app *app, const onp_model *m, const onp_feed *feed, c
     return ONP_OK;
 }
 
+/* Class k of the data must be what the model calls class k: else every count is of something else.
+ */
 static onp_status check_fit(const onp_model *m, const onp_dataset *ds, onp_error *err)
 {
     const onp_arch *a = m->arch;
-    if (ds->h == a->in_h && ds->w == a->in_w && ds->c == a->in_c &&
-        ds->n_classes == m->input.n_classes)
-        return ONP_OK;
-    return onp_fail(err, ONP_E_CONFIG,
-                    "the images are %dx%dx%d of %d classes, the model takes %dx%dx%d of %d", ds->h,
-                    ds->w, ds->c, ds->n_classes, (int)a->in_h, (int)a->in_w, (int)a->in_c,
-                    (int)m->input.n_classes);
+    if (ds->h != a->in_h || ds->w != a->in_w || ds->c != a->in_c ||
+        ds->n_classes != m->input.n_classes)
+        return onp_fail(err, ONP_E_CONFIG,
+                        "the images are %dx%dx%d of %d classes, the model takes %dx%dx%d of %d",
+                        ds->h, ds->w, ds->c, ds->n_classes, (int)a->in_h, (int)a->in_w,
+                        (int)a->in_c, (int)m->input.n_classes);
+    for (int k = 0; m->input.class_names != NULL && k < ds->n_classes; k++)
+        if (strcmp(ds->class_names[k], m->input.class_names[k]) != 0)
+            return onp_fail(err, ONP_E_CONFIG,
+                            "class %d of the images is \"%s\", of the model \"%s\"", k,
+                            ds->class_names[k], m->input.class_names[k]);
+    return ONP_OK;
 }
 
 static onp_status eval_model(onp_app *app, const onp_model *m, const onp_config *cfg,
