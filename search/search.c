@@ -48,6 +48,16 @@ static onp_status space_hash(const pipeline *p, char hex[ONP_SHA256_HEX], onp_er
     return st;
 }
 
+/* Before anything is deleted or written over: a checkpoint that is there must be of this run. */
+static onp_status check_saved(const pipeline *p, onp_error *err)
+{
+    if (!p->saved.found || strcmp(p->saved.belongs_to, p->search_hash) == 0 ||
+        strcmp(p->saved.belongs_to, p->train_hash) == 0)
+        return ONP_OK;
+    return onp_fail(err, ONP_E_FORMAT, "%s: belongs to %.16s..., this run is %.16s...",
+                    p->checkpoint, p->saved.belongs_to, p->search_hash);
+}
+
 /* subject: hash of what is searched or trained. */
 static onp_status open_folder(pipeline *p, const char *subject, onp_error *err)
 {
@@ -67,14 +77,16 @@ static onp_status open_folder(pipeline *p, const char *subject, onp_error *err)
     ONP_TRY(onp_run_folder_path(p->folder, "checkpoint.safetensors", p->checkpoint,
                                 sizeof p->checkpoint, err));
     ONP_TRY(onp_checkpoint_peek(p->ctx, p->checkpoint, &p->saved, err));
+    ONP_TRY(check_saved(p, err));
     p->tick = p->saved.tick;
     ONP_TRY(onp_rundb_forget_after(p->db, p->saved.found ? p->saved.tick : -1, err));
     if (!onp_run_folder_resumed(p->folder))
         return ONP_OK;
     onp_log(p->ctx, ONP_LOG_INFO, "%s: resuming after %lld steps", p->options->run_dir,
             (long long)p->tick);
-    return onp_rundb_event(p->db, p->tick, onp_stage_names[p->saved.stage % ONP_STAGE_COUNT], 0,
-                           "resume", "the run was stopped and went on from its checkpoint", err);
+    const onp_stage stage = p->saved.stage < ONP_STAGE_COUNT ? p->saved.stage : ONP_STAGE_TRAIN;
+    return onp_rundb_event(p->db, p->tick, onp_stage_names[stage], 0, "resume",
+                           "the run was stopped and went on from its checkpoint", err);
 }
 
 /* Latencies are taken once: a resumed run uses the copy in its database. */
@@ -106,7 +118,7 @@ static int64_t max_batch(const onp_config *cfg)
 static onp_status build_supernet(pipeline *p, onp_error *err)
 {
     const onp_space *space = p->cfg->space;
-    ONP_TRY(onp_supernet_new(p->ctx, space->positions, space->n_positions, 1e-3,
+    ONP_TRY(onp_supernet_new(p->ctx, space->positions, space->n_positions, ONP_ARCH_BN_EPS,
                              (uint64_t)p->cfg->seed, &p->net, err));
     ONP_TRY(onp_step_new(p->ctx, p->net, max_batch(p->cfg), &p->step, err));
     return onp_latency_model_load(p->ctx, p->net, p->db, &p->latency, err);
@@ -184,8 +196,10 @@ static void inherit(pipeline *p, const int32_t *path)
 
 static onp_status record_search_result(pipeline *p, const int32_t *path, onp_error *err)
 {
-    char text[64];
+    char text[64], hash[ONP_SHA256_HEX];
     onp_search_result *r = p->result;
+    ONP_TRY(onp_arch_hash(p->model->arch, hash, err));
+    ONP_TRY(onp_run_folder_fact(p->folder, "arch_hash", hash, err));
     r->expected_ms = onp_latency_model_expected(&p->latency, p->net) / 1e6;
     r->entropy = onp_supernet_entropy(p->net);
     r->predicted_ms = (double)onp_latency_model_path(&p->latency, path) / 1e6;
@@ -236,11 +250,17 @@ static onp_status derive(pipeline *p, onp_error *err)
 /* A run that was stopped while it trained the derived network. */
 static onp_status reopen_derived(pipeline *p, onp_error *err)
 {
-    char arch_path[1024];
+    char arch_path[1024], hash[ONP_SHA256_HEX];
     onp_arch *arch = NULL;
     ONP_TRY(onp_run_folder_path(p->folder, "arch.json", arch_path, sizeof arch_path, err));
     ONP_TRY(onp_arch_load(p->ctx, arch_path, &arch, err));
     ONP_TRY(onp_model_from_arch(p->ctx, arch, (uint64_t)p->cfg->seed, &p->model, err));
+    ONP_TRY(onp_arch_hash(p->model->arch, hash, err));
+    const char *derived = onp_run_folder_get(p->folder, "arch_hash");
+    if (derived == NULL || strcmp(derived, hash) != 0) /* its weights would fit all the same */
+        return onp_fail(err, ONP_E_FORMAT,
+                        "%s: is architecture %.16s..., this run derived %.16s...", arch_path, hash,
+                        derived != NULL ? derived : "none");
     const char *const names[] = {"expected_ms", "entropy", "initial_entropy", "predicted_ms",
                                  "n_pruned"};
     double values[ONP_COUNT(names)];

@@ -58,7 +58,6 @@ onp_status onp_search(const onp_context *ctx, const onp_search_options *options,
  * likewise. arch: borrowed; its input and classes must be those of the data. Fills test_accuracy,
  * test_images, n_params, n_macs.
  */
-
 onp_status onp_search_train(const onp_context *ctx, const onp_search_options *options,
                             const onp_arch *arch, onp_search_result *result,
                             onp_error *err) ONP_MUST_USE;

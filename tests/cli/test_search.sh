@@ -113,6 +113,21 @@ says err 'cheapest network'
 exits 1 search tiny.yaml --db empty.db --run other --set target.device=elsewhere
 says err 'elsewhere'
 
+# another architecture under the weights of this one
+cp -r one edited
+sed -i 's/"resolution": 28/"resolution": 56/' edited/arch.json
+exits 3 search tiny.yaml "${table[@]}" --run edited
+says err 'edited/arch.json'
+
+# imported rows are refused by name, and what is missing among them is listed
+printf '%s\n' 'Conv-input:32x32x3-output:16x16x32:' '  count: 3' '  mean: 0.5' '  var: 0.1' > rows.yaml
+exits 0 table import --db imported.db --format proxylessnas --device pixel1 rows.yaml
+exits 1 search tiny.yaml --db imported.db --run imported --set target.device=pixel1
+says err '--allow-imported'
+exits 1 search tiny.yaml --db imported.db --run imported --set target.device=pixel1 --allow-imported
+says err 'blocks have no latency on pixel1'
+says err 'no latency on pixel1: head in='
+
 # the trained network: read, evaluated, trained again
 exits 0 eval one --json
 holds 'd["test_images"] == 4000 and sum(c["images"] for c in d["classes"]) == 4000'
@@ -129,4 +144,7 @@ cp -r one cutmodel && truncate -s 3000 cutmodel/model.safetensors
 exits 3 eval cutmodel
 says err 'cutmodel/model.safetensors'
 exits 3 eval nowhere
+cp -r one renamed && sed -i 's/disc/disk/' renamed/model.safetensors
+exits 2 eval renamed
+says err 'class 0 of the images is "disc", of the model "disk"'
 finish

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/parallel.h"
 #include "ops/kernels.h"
 
 static char cache[ONP_TEST_PATH];
@@ -42,9 +43,17 @@ static const char config_text[] =
     "  prune: {below: 0}\n"
     "train: {epochs: 1, batch: 64}\n";
 
+static void expect_ok(onp_status st, const onp_error *err)
+{
+    if (st != ONP_OK)
+        fail_msg("%s", err->msg);
+}
+
 int tiny_cache_make(void **state)
 {
     (void)state;
+    onp_error err = {0};
+    expect_ok(onp_parallel_start(1, false, &err), &err);
     onp_test_dir_make(cache);
     return 0;
 }
@@ -69,12 +78,6 @@ onp_status tiny_config(const onp_context *ctx, const char *dir, const char *cons
     while (sets != NULL && sets[n] != NULL)
         n++;
     return onp_config_load(ctx, path, sets, n, NULL, out, err);
-}
-
-static void expect_ok(onp_status st, const onp_error *err)
-{
-    if (st != ONP_OK)
-        fail_msg("%s", err->msg);
 }
 
 /* A latency per block that grows with its work. */

@@ -35,7 +35,8 @@ typedef struct tiny_run {
     char dir[ONP_TEST_PATH], checkpoint[ONP_TEST_PATH];
 } tiny_run;
 
-/* Where the images are kept for all tests of a program. */
+/* Where the images are kept for all tests of a program; and one thread, as tests run beside each
+ * other. */
 int tiny_cache_make(void **state);
 int tiny_cache_remove(void **state);
 
