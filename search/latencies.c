@@ -146,7 +146,8 @@ static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
 onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_options *options,
                                  onp_rundb *db, char signature[65], onp_error *err)
 {
-    collector c = {.ctx = ctx, .options = options, .signature = signature};
+    collector c = {.ctx = ctx, .options = options};
+    c.signature = signature;
     ONP_TRY(onp_store_open(ctx, options->db_path, ONP_SQL_CREATE, &c.store, err));
     onp_status st = collect(&c, db, err);
     onp_free(ctx, c.blocks);

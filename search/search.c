@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search/search.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "search/latencies.h"
@@ -266,9 +268,12 @@ static onp_status reopen_derived(pipeline *p, onp_error *err)
     double values[ONP_COUNT(names)];
     for (size_t i = 0; i < ONP_COUNT(names); i++) {
         const char *text = onp_run_folder_get(p->folder, names[i]);
-        if (text == NULL || sscanf(text, "%lf", &values[i]) != 1)
-            return onp_fail(err, ONP_E_FORMAT, "%s/manifest.json: \"%s\" is missing",
-                            p->options->run_dir, names[i]);
+        char *end = NULL;
+        values[i] = text != NULL ? strtod(text, &end) : 0;
+        if (end == text || *end != '\0' || !isfinite(values[i]))
+            return onp_fail(err, ONP_E_FORMAT,
+                            "%s/manifest.json: facts.%s is %.40s, wanted a number",
+                            p->options->run_dir, names[i], text != NULL ? text : "missing");
     }
     p->result->expected_ms = values[0];
     p->result->entropy = values[1];
