@@ -270,7 +270,7 @@ static onp_status reopen_derived(pipeline *p, onp_error *err)
         const char *text = onp_run_folder_get(p->folder, names[i]);
         char *end = NULL;
         values[i] = text != NULL ? strtod(text, &end) : 0;
-        if (end == text || *end != '\0' || !isfinite(values[i]))
+        if (end == text || *end != '\0' || !(fabs(values[i]) <= INT32_MAX))
             return onp_fail(err, ONP_E_FORMAT,
                             "%s/manifest.json: facts.%s is %.40s, wanted a number",
                             p->options->run_dir, names[i], text != NULL ? text : "missing");
