@@ -222,21 +222,31 @@ static onp_status record_search_result(pipeline *p, const int32_t *path, onp_err
     return ONP_OK;
 }
 
+/* The most probable path, within the budget where latency is part of the loss at all. */
+static onp_status choose_path(pipeline *p, int32_t *path, onp_error *err)
+{
+    const onp_loss_config *loss = &p->cfg->search.loss;
+    if (loss->kind != ONP_LOSS_MUL_LOG && loss->lambda == 0) {
+        onp_supernet_argmax(p->net, path);
+        return ONP_OK;
+    }
+    onp_error over = {0};
+    onp_status st = onp_latency_model_derive(&p->latency, p->net, p->target_ns, path, &over);
+    if (st != ONP_E_BUDGET)
+        return st == ONP_OK ? ONP_OK : onp_fail(err, st, "%s", over.msg);
+    /* the measurement at the end says by how much it is missed */
+    onp_log(p->ctx, ONP_LOG_WARN, "%s: the most probable one is kept", over.msg);
+    return onp_rundb_event(p->db, p->tick, "search", p->cfg->search.epochs, "warning", over.msg,
+                           err);
+}
+
 /* From the searched supernet to a network of its own, ready to be trained. */
 static onp_status derive(pipeline *p, onp_error *err)
 {
     int32_t path[ONP_MAX_POSITIONS];
     onp_block blocks[ONP_MAX_POSITIONS];
     char arch_path[1024];
-    onp_error over = {0};
-    onp_status st = onp_latency_model_derive(&p->latency, p->net, p->target_ns, path, &over);
-    if (st == ONP_E_BUDGET) { /* the measurement at the end says by how much it is missed */
-        onp_log(p->ctx, ONP_LOG_WARN, "%s: the most probable one is kept", over.msg);
-        ONP_TRY(onp_rundb_event(p->db, p->tick, "search", p->cfg->search.epochs, "warning",
-                                over.msg, err));
-    } else if (st != ONP_OK) {
-        return onp_fail(err, st, "%s", over.msg);
-    }
+    ONP_TRY(choose_path(p, path, err));
     for (int32_t i = 0; i < p->net->n_positions; i++)
         blocks[i] = p->net->positions[i].candidate[path[i]];
     ONP_TRY(onp_model_new(p->ctx, blocks, p->net->n_positions, p->net->bn_eps,
@@ -287,6 +297,8 @@ static onp_status train_stage(pipeline *p, onp_error *err)
 {
     onp_step_free(p->step);
     p->step = NULL;
+    onp_supernet_free(p->net); /* its work is done */
+    p->net = NULL;
     ONP_TRY(onp_step_new(p->ctx, p->model->net, max_batch(p->cfg), &p->step, err));
     onp_trainer t = trainer_of(p, p->model->net, p->step, p->train_hash);
     t.cursor = (onp_cursor){.stage = ONP_STAGE_TRAIN, .tick = p->tick};
