@@ -184,7 +184,7 @@ static pid_t locking_child(const char *path, long ms)
     pid_t child = fork();
     if (child == 0) {
         sqlite3 *db = NULL;
-        if (sqlite3_open(path, &db) != SQLITE_OK ||
+        if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_busy_timeout(db, 5000) != SQLITE_OK ||
             sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
             _exit(1);
         (void)!write(ready[1], &byte, 1);
