@@ -51,6 +51,7 @@ static const onp_yaml_field target_fields[] = {
 static const onp_yaml_field loss_fields[] = {
     {KEY("kind", ONP_YAML_CHOICE, search.loss.kind), .def = "hinge", .choices = losses},
     {REAL("lambda", search.loss.lambda, 0, 1e6), .def = "1.0"},
+    {REAL("margin", search.loss.margin, 0, 0.5), .def = "0"},
     {REAL("alpha", search.loss.alpha, SMALLEST, 1e6), .def = "0.2"},
     {REAL("beta", search.loss.beta, 0, 100), .def = "0.3"},
     {KEY("unit", ONP_YAML_DURATION, search.loss.unit_ns), .def = "1ms", .min = 1, .max = MAX_UNIT},

@@ -24,6 +24,8 @@ typedef enum onp_loss_kind { ONP_LOSS_HINGE, ONP_LOSS_ADD_LINEAR, ONP_LOSS_MUL_L
 typedef struct onp_loss_config {
     int kind;           /* onp_loss_kind */
     double lambda;      /* hinge, add-linear: weight of the latency term */
+    double margin;      /* hinge: it begins this share under the target (0), so that a search that
+                           hovers at its hinge ends within the target */
     double alpha, beta; /* mul-log */
     int64_t unit_ns;    /* mul-log: what E and T are counted in (default 1ms) */
 } onp_loss_config;

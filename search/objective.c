@@ -33,7 +33,7 @@ onp_objective_value onp_objective(const onp_loss_config *cfg, double ce, double 
                                   double target_ns)
 {
     if (cfg->kind == ONP_LOSS_HINGE)
-        return hinge(cfg->lambda, ce, expected_ns, target_ns);
+        return hinge(cfg->lambda, ce, expected_ns, target_ns * (1 - cfg->margin));
     if (cfg->kind == ONP_LOSS_ADD_LINEAR)
         return add_linear(cfg->lambda, ce, expected_ns, target_ns);
     const double unit = (double)cfg->unit_ns;

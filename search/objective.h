@@ -5,7 +5,7 @@
  *     onp_objective_value v = onp_objective(&cfg->search.loss, ce, expected_ns, target_ns);
  *     grad[i] = v.d_ce * gate_grad[i] + v.d_expected * latency_grad[i];
  *
- * hinge       CE + lambda * max(0, E/T - 1)
+ * hinge       CE + lambda * max(0, E/T - 1), T being the target less cfg->margin of it
  * add-linear  CE + lambda * (E - T) / T
  * mul-log     alpha * CE * (ln E / ln T)^beta, E and T counted in cfg->unit_ns          (H. Cai et
  * al., 2019, and their code)

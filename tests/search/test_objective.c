@@ -155,9 +155,22 @@ static void hinge_goes_to_the_target_and_stops(void **state)
     assert_true(expected(edges) < e); /* add-linear does not stop */
 }
 
+/* A margin moves the hinge, not the slope's meaning: no push up to T (1 - margin). */
+static void hinge_with_a_margin(void **state)
+{
+    (void)state;
+    onp_loss_config cfg = hinge;
+    cfg.margin = 0.2;
+    onp_objective_value v = onp_objective(&cfg, 2, 80e6, 100e6);
+    assert_true(v.loss == 2 && v.d_ce == 1 && v.d_expected == 0);
+    v = onp_objective(&cfg, 2, 96e6, 100e6);
+    assert_true(fabs(v.loss - 2.02) < 1e-12 && fabs(v.d_expected - 0.1 / 80e6) < 1e-20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hinge_with_a_margin),
         cmocka_unit_test(golden),
         cmocka_unit_test(at_and_below_the_target),
         cmocka_unit_test(units),
