@@ -13,6 +13,8 @@
 /* The state of the process's threads, as OpenMP's own is: one per process, written by
  * onp_parallel_start only. */
 static int thread_count; /* 0: not started */
+static cpu_set_t began_with;
+static bool bound;
 
 int onp_parallel_processors(void)
 {
@@ -68,18 +70,32 @@ onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
 #ifdef _OPENMP
     omp_set_num_threads(threads);
     thread_count = threads;
+    began_with = allowed;
+    bound = bind && known && threads <= processors;
 #    pragma omp parallel
     {
         flush_denormals();
-        if (bind && known && threads <= processors)
-            bind_to_processor(&allowed, omp_get_thread_num());
+        if (bound)
+            bind_to_processor(&began_with, omp_get_thread_num());
     }
 #else
     thread_count = 1;
     flush_denormals();
-    (void)bind, (void)known, (void)bind_to_processor;
+    (void)bind, (void)known;
 #endif
     return ONP_OK;
+}
+
+void onp_parallel_unbind(void)
+{
+    if (bound)
+        (void)sched_setaffinity(0, sizeof began_with, &began_with);
+}
+
+void onp_parallel_rebind(void)
+{
+    if (bound)
+        bind_to_processor(&began_with, 0);
 }
 
 static void start_with_defaults(void)

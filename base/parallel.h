@@ -40,7 +40,15 @@ int onp_parallel_threads(void);
  * Not reentrant. */
 void onp_parallel_for(int64_t n_tiles, onp_tile_fn fn, void *arg);
 
-/* Number of processors this process may run on. */
+/*
+ * What a bound thread starts inherits its one processor. Around starting another program, unbind
+ * gives the calling thread (the one that started the threads) the processors that the process began
+ * with, and rebind binds it again. Nothing where threads are not bound.
+ */
+void onp_parallel_unbind(void);
+void onp_parallel_rebind(void);
+
+/* Number of processors the calling thread may run on. */
 int onp_parallel_processors(void);
 
 #ifdef __cplusplus

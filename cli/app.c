@@ -45,7 +45,9 @@ void onp_app_close(onp_app *app)
 onp_status onp_app_compute(onp_app *app, onp_error *err)
 {
     ONP_TRY(onp_kernels_choose(&app->ctx, app->args->kernels, err));
-    return onp_parallel_start((int)app->args->threads, true, err);
+    /* one thread is left to the system: several such processes would all be bound to the first
+     * processor */
+    return onp_parallel_start((int)app->args->threads, app->args->threads != 1, err);
 }
 
 onp_status onp_app_print(onp_app *app, json_t *value, onp_error *err)

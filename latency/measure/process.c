@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/parallel.h"
 #include "base/progress.h"
 
 #define MILLISECOND_NS ((int64_t)1000000)
@@ -54,8 +55,10 @@ static onp_status spawn(const char *const *argv, const int child[3], pid_t *pid,
         failed = posix_spawnattr_setsigmask(&attr, &none);
     if (failed == 0)
         failed = posix_spawnattr_setsigdefault(&attr, &defaults);
-    if (failed == 0) /* posix_spawn does not write to argv; its type is older than const */
+    onp_parallel_unbind(); /* the runner chooses its own processors */
+    if (failed == 0)       /* posix_spawn does not write to argv; its type is older than const */
         failed = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv, environ);
+    onp_parallel_rebind();
     (void)posix_spawn_file_actions_destroy(&files);
     (void)posix_spawnattr_destroy(&attr);
     if (failed != 0)

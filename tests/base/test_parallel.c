@@ -94,9 +94,33 @@ static void start_checks_its_count(void **state)
     assert_int_equal(onp_parallel_threads(), 1);
 }
 
+/* What a bound thread starts would inherit one processor: unbind gives back all that there were. */
+static void unbinding(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const int all = onp_parallel_processors();
+        onp_parallel_unbind(); /* nothing before the start */
+        bool right = onp_parallel_processors() == all;
+        right = onp_parallel_start(all, true, NULL) == ONP_OK && right;
+        right = onp_parallel_processors() == 1 && right;
+        onp_parallel_unbind();
+        right = onp_parallel_processors() == all && right;
+        onp_parallel_rebind();
+        right = onp_parallel_processors() == 1 && right;
+        _exit(right ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unbinding),
         cmocka_unit_test(tiles_do_not_depend_on_threads),
         cmocka_unit_test(start_checks_its_count),
     };
