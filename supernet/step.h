@@ -46,9 +46,9 @@ onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const
 /*
  * Gate gradients (H. Cai et al., 2019, equation 4): forward and backward of the drawn path without
  * weight gradients, and G_j = <dL/dy, o_j> for the drawn candidate of every position and for each
- * other one with wanted[position][j], run forward inside the backward pass; its memory is free again
- * once its G is known. y: the block's output, o_j: the candidate's without the shortcut; zero has G = 0. gates:
- * [n_positions][ONP_MAX_CANDIDATES], entries not asked for are 0.
+ * other one with wanted[position][j], run forward inside the backward pass; its memory is free
+ * again once its G is known. y: the block's output, o_j: the candidate's without the shortcut; zero
+ * has G = 0. gates: [n_positions][ONP_MAX_CANDIDATES], entries not asked for are 0.
  */
 onp_status onp_step_gates(onp_step *s, int64_t batch, const int32_t *path,
                           const bool (*wanted)[ONP_MAX_CANDIDATES],
