@@ -45,7 +45,9 @@ bool onp_call_can_sum(onp_call_kind kind, onp_sums_kind sums)
     case ONP_CALL_DEPTHWISE:
         return sums == ONP_SUMS_MOMENTS;
     case ONP_CALL_CONV_DATA:
+    case ONP_CALL_CONV_BACKWARD:
     case ONP_CALL_DEPTHWISE_DATA:
+    case ONP_CALL_DEPTHWISE_BACKWARD:
     case ONP_CALL_POOL_BWD:
         return sums == ONP_SUMS_GRAD;
     case ONP_CALL_STORE:
@@ -56,9 +58,41 @@ bool onp_call_can_sum(onp_call_kind kind, onp_sums_kind sums)
     }
 }
 
+/* The data half and the weight half of a BACKWARD call. */
+static onp_call data_half(const onp_call *call)
+{
+    onp_call half = *call;
+    half.kind = call->kind == ONP_CALL_CONV_BACKWARD ? ONP_CALL_CONV_DATA : ONP_CALL_DEPTHWISE_DATA;
+    half.a = call->b;
+    half.dw = NULL;
+    return half;
+}
+
+static onp_call weight_half(const onp_call *call)
+{
+    onp_call half = *call;
+    half.kind =
+        call->kind == ONP_CALL_CONV_BACKWARD ? ONP_CALL_CONV_WEIGHT : ONP_CALL_DEPTHWISE_WEIGHT;
+    half.y = call->dw;
+    half.sums = ONP_SUMS_NONE;
+    return half;
+}
+
+static void run_halves(onp_call_env *env)
+{
+    const onp_call data = data_half(env->call), weight = weight_half(env->call);
+    onp_call_run(env->ctx, &data, env->scratch, env->scratch_floats);
+    onp_call_run(env->ctx, &weight, env->scratch, env->scratch_floats);
+}
+
 onp_tiling onp_call_tiling(const onp_call *call)
 {
     switch (call->kind) {
+    case ONP_CALL_CONV_BACKWARD:
+    case ONP_CALL_DEPTHWISE_BACKWARD: {
+        const onp_call data = data_half(call);
+        return onp_call_tiling(&data);
+    }
     case ONP_CALL_CONV:
     case ONP_CALL_CONV_DATA:
     case ONP_CALL_CONV_WEIGHT:
@@ -76,8 +110,8 @@ onp_tiling onp_call_tiling(const onp_call *call)
 
 int64_t onp_call_partial_floats(const onp_call *call)
 {
-    const bool data = call->kind == ONP_CALL_CONV_DATA || call->kind == ONP_CALL_DEPTHWISE_DATA ||
-                      call->kind == ONP_CALL_POOL_BWD;
+    const bool data = onp_call_can_sum(call->kind, ONP_SUMS_GRAD) && call->kind != ONP_CALL_STORE &&
+                      call->kind != ONP_CALL_SUMS;
     return onp_tiling_count(onp_call_tiling(call)) * 2 * (data ? call->in.c : call->out.c);
 }
 
@@ -85,6 +119,11 @@ int64_t onp_call_split_floats(const onp_call *call)
 {
     int64_t splits = 0; /* one alone is written where the sum would go */
     switch (call->kind) {
+    case ONP_CALL_CONV_BACKWARD:
+    case ONP_CALL_DEPTHWISE_BACKWARD: {
+        const onp_call weight = weight_half(call);
+        return onp_call_split_floats(&weight);
+    }
     case ONP_CALL_CONV_WEIGHT:
         splits = onp_conv_splits(call);
         return splits > 1 ? splits * call->kernel * call->kernel * call->in.c * call->out.c : 0;
@@ -101,6 +140,12 @@ int64_t onp_call_split_floats(const onp_call *call)
 int64_t onp_call_scratch_floats(const onp_call *call)
 {
     switch (call->kind) {
+    case ONP_CALL_CONV_BACKWARD:
+    case ONP_CALL_DEPTHWISE_BACKWARD: {
+        const onp_call data = data_half(call), weight = weight_half(call);
+        const int64_t a = onp_call_scratch_floats(&data), b = onp_call_scratch_floats(&weight);
+        return a > b ? a : b;
+    }
     case ONP_CALL_CONV:
     case ONP_CALL_CONV_DATA:
     case ONP_CALL_CONV_WEIGHT:
@@ -179,6 +224,8 @@ void onp_call_run(const onp_context *ctx, const onp_call *call, float *scratch,
         [ONP_CALL_DEPTHWISE] = onp_run_depthwise,
         [ONP_CALL_DEPTHWISE_DATA] = onp_run_depthwise,
         [ONP_CALL_DEPTHWISE_WEIGHT] = onp_run_depthwise_weight,
+        [ONP_CALL_CONV_BACKWARD] = run_halves,
+        [ONP_CALL_DEPTHWISE_BACKWARD] = run_halves,
         [ONP_CALL_STORE] = onp_run_store,
         [ONP_CALL_SUMS] = onp_run_sums,
         [ONP_CALL_POOL] = onp_run_pool,

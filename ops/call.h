@@ -29,18 +29,22 @@ typedef enum onp_call_kind {
     ONP_CALL_DEPTHWISE,        /* as above */
     ONP_CALL_DEPTHWISE_DATA,   /* a = gy, w -> y [in] */
     ONP_CALL_DEPTHWISE_WEIGHT, /* a = x, b = gy -> y [k][k][c]; splits */
-    ONP_CALL_STORE,            /* a (+ b when present) -> y [out]; in == out */
-    ONP_CALL_SUMS,             /* column sums of a, nothing stored; in == out */
-    ONP_CALL_POOL,             /* a -> y {n, 1, 1, c} */
-    ONP_CALL_POOL_BWD,         /* a = gy {n, 1, 1, c} -> y [in] */
-    ONP_CALL_MOMENTS_MERGE,    /* partial -> stats; with gamma also coef = scale, shift */
-    ONP_CALL_BN_COEF,          /* stats, gamma, beta -> coef = scale, shift */
-    ONP_CALL_GRAD_MERGE,  /* partial, stats -> dgamma, dbeta; with gamma also coef = ga, gb, gc */
-    ONP_CALL_GRAD_COEF,   /* stats, gamma, dgamma, dbeta -> coef = ga, gb, gc */
-    ONP_CALL_SOFTMAX,     /* a = logits, labels -> y {loss, hits}; splits = per-row results */
-    ONP_CALL_SOFTMAX_BWD, /* a = logits, labels -> y [n][c] */
-    ONP_CALL_COLUMN_SUM,  /* a -> y [c] */
-    ONP_CALL_GATE,        /* gamma, dgamma, beta, dbeta -> y[0] */
+    /* both gradients in one pass: a = x, b = gy, w -> y [in] and dw; splits; a pointwise or dense
+     * convolution, and a depthwise one */
+    ONP_CALL_CONV_BACKWARD,
+    ONP_CALL_DEPTHWISE_BACKWARD,
+    ONP_CALL_STORE,         /* a (+ b when present) -> y [out]; in == out */
+    ONP_CALL_SUMS,          /* column sums of a, nothing stored; in == out */
+    ONP_CALL_POOL,          /* a -> y {n, 1, 1, c} */
+    ONP_CALL_POOL_BWD,      /* a = gy {n, 1, 1, c} -> y [in] */
+    ONP_CALL_MOMENTS_MERGE, /* partial -> stats; with gamma also coef = scale, shift */
+    ONP_CALL_BN_COEF,       /* stats, gamma, beta -> coef = scale, shift */
+    ONP_CALL_GRAD_MERGE,    /* partial, stats -> dgamma, dbeta; with gamma also coef = ga, gb, gc */
+    ONP_CALL_GRAD_COEF,     /* stats, gamma, dgamma, dbeta -> coef = ga, gb, gc */
+    ONP_CALL_SOFTMAX,       /* a = logits, labels -> y {loss, hits}; splits = per-row results */
+    ONP_CALL_SOFTMAX_BWD,   /* a = logits, labels -> y [n][c] */
+    ONP_CALL_COLUMN_SUM,    /* a -> y [c] */
+    ONP_CALL_GATE,          /* gamma, dgamma, beta, dbeta -> y[0] */
     ONP_CALL_KIND_COUNT
 } onp_call_kind;
 
@@ -57,8 +61,12 @@ typedef struct onp_call {
     int32_t kernel, stride;
     onp_shape in, out;
     onp_operand a, b;
+    /* CONV, CONV_DATA, CONV_BACKWARD: added to what is stored before the clamp, a residual shaped
+     * as y; y itself, or no overlap */
+    const float *add;
     const float *w, *bias;
     float *y;
+    float *dw;     /* of the BACKWARD kinds: where the weight gradient goes, shaped as w */
     float lo, hi;  /* clamp of what is stored; lo > hi: none */
     float *splits; /* partial weight gradients, onp_call_split_floats() */
 

@@ -91,6 +91,16 @@ static void gather(const onp_call_env *env, int64_t row, int64_t rows, float *co
                        (size_t)segment * sizeof *cols);
 }
 
+/* Puts the residual where the product goes; returns the product's beta. */
+static float begin_rows(const onp_call *call, int64_t row, int64_t rows, int64_t c)
+{
+    if (call->add == NULL)
+        return 0.0F;
+    if (call->add != call->y)
+        memcpy(call->y + row * c, call->add + row * c, (size_t)(rows * c) * sizeof *call->y);
+    return 1.0F;
+}
+
 static void conv_tile(void *arg, int64_t tile, int thread)
 {
     const onp_call_env *env = arg;
@@ -104,7 +114,8 @@ static void conv_tile(void *arg, int64_t tile, int thread)
         a = dense_rows(env, &call->a, row, rows, scratch);
     else
         gather(env, row, rows, scratch, scratch + onp_round_lane(env->tiling.rows * depth));
-    onp_sgemm(false, false, rows, n, depth, a, depth, call->w, n, 0.0F, call->y + row * n, n);
+    onp_sgemm(false, false, rows, n, depth, a, depth, call->w, n, begin_rows(call, row, rows, n),
+              call->y + row * n, n);
     onp_call_epilogue(env, tile, row, rows, n);
 }
 
@@ -117,7 +128,6 @@ void onp_run_conv(onp_call_env *env)
 static void scatter(const onp_call *call, const float *cols, float *gx)
 {
     const int64_t c = call->in.c, pad = call->kernel / 2;
-    memset(gx, 0, (size_t)(call->in.h * call->in.w * c) * sizeof *gx);
     for (int64_t i = 0; i < call->out.h; i++)
         for (int64_t j = 0; j < call->out.w; j++)
             for (int64_t u = 0; u < call->kernel; u++)
@@ -141,13 +151,15 @@ static void conv_data_tile(void *arg, int64_t tile, int thread)
     const int64_t rows = onp_tiling_rows(env->tiling, tile);
     if (onp_call_is_pointwise(call)) {
         const float *g = dense_rows(env, &call->a, row, rows, scratch);
-        onp_sgemm(false, true, rows, depth, n, g, n, call->w, n, 0.0F, call->y + row * depth,
-                  depth);
+        onp_sgemm(false, true, rows, depth, n, g, n, call->w, n, begin_rows(call, row, rows, depth),
+                  call->y + row * depth, depth);
     } else {
         const int64_t pixels = call->out.h * call->out.w;
         const float *g = dense_rows(env, &call->a, tile * pixels, pixels,
                                     scratch + onp_round_lane(pixels * depth));
         onp_sgemm(false, true, pixels, depth, n, g, n, call->w, n, 0.0F, scratch, depth);
+        if (begin_rows(call, row, rows, call->in.c) == 0)
+            memset(call->y + row * call->in.c, 0, (size_t)(rows * call->in.c) * sizeof *call->y);
         scatter(call, scratch, call->y + row * call->in.c);
     }
     onp_call_epilogue(env, tile, row, rows, call->in.c);
