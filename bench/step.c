@@ -29,7 +29,8 @@ static const char *const mode_names[MODE_COUNT] = {"weights", "two-paths", "all-
 
 typedef struct settings {
     const char *space, *path, *paths;
-    int mode, threads;
+    int mode, threads, recompute;
+    int64_t limit_mib;
     int64_t batch, steps;
     double seconds;
 } settings;
@@ -52,6 +53,7 @@ static void usage(FILE *out)
     (void)fputs(
         "usage: step --space FILE [--batch N] [--mode weights|two-paths|all-paths] [--threads T]\n"
         "            [--path NAME | --paths FILE] [--seconds S | --steps N]\n"
+        "            [--recompute none|cheap|blocks|sqrt|auto:MIB]\n"
         "  --space    search space (YAML)\n"
         "  --batch    images a step (64)\n"
         "  --mode     weights: a weight step; two-paths, all-paths: an architecture step "
@@ -59,6 +61,7 @@ static void usage(FILE *out)
         "  --threads  of this process (all processors)\n"
         "  --path     one path for all steps, as `onepath graph --path` takes it\n"
         "  --paths    a file with one path a line, taken in turn; without either, uniform draws\n"
+        "  --recompute  what the backward pass computes again (cheap)\n"
         "  --seconds  how long (5), at least 5 steps; --steps: how many\n"
         "One JSON line: ms_mean, ms_median, ms_min, images_per_s; step_mib, the growth of the peak "
         "resident\n"
@@ -69,7 +72,7 @@ static void usage(FILE *out)
 
 static bool parse(int argc, char **argv, settings *s)
 {
-    *s = (settings){.batch = 64, .seconds = 5};
+    *s = (settings){.batch = 64, .seconds = 5, .recompute = ONP_RECOMPUTE_CHEAP};
     for (int i = 1; i < argc; i += 2) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (value == NULL)
@@ -88,7 +91,14 @@ static bool parse(int argc, char **argv, settings *s)
             s->steps = strtoll(value, NULL, 10);
         else if (strcmp(name, "--seconds") == 0)
             s->seconds = strtod(value, NULL);
-        else if (strcmp(name, "--mode") == 0) {
+        else if (strcmp(name, "--recompute") == 0) {
+            s->limit_mib = strncmp(value, "auto:", 5) == 0 ? strtoll(value + 5, NULL, 10) : 0;
+            for (s->recompute = 0; s->recompute < ONP_RECOMPUTE_COUNT &&
+                                   strcmp(value, onp_recompute_names[s->recompute]) != 0;)
+                s->recompute++;
+            if (s->recompute == ONP_RECOMPUTE_COUNT && s->limit_mib <= 0)
+                return false;
+        } else if (strcmp(name, "--mode") == 0) {
             for (s->mode = 0; s->mode < MODE_COUNT && strcmp(value, mode_names[s->mode]) != 0;)
                 s->mode++;
             if (s->mode == MODE_COUNT)
@@ -153,6 +163,8 @@ static onp_status build(bench *b, onp_error *err)
     ONP_TRY(onp_supernet_new(&b->ctx, b->space->positions, b->space->n_positions, 1e-3, 1, &b->net,
                              err));
     ONP_TRY(onp_step_new(&b->ctx, b->net, b->s.batch, &b->step, err));
+    onp_step_set_recompute(b->step, (onp_recompute)b->s.recompute,
+                           (size_t)b->s.limit_mib * ONP_MIB);
     const onp_rng rng = onp_rng_make(1, ONP_RNG_TEST);
     const onp_space_spec *in = &b->space->spec;
     float *x = onp_step_images(b->step);

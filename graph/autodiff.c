@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "graph/recompute.h"
+
 /* A tensor needs a gradient when it was asked for, or when something before it did. */
 static onp_status mark_needs(onp_graph *g, int32_t n_nodes, onp_error *err)
 {
@@ -79,13 +81,12 @@ static unsigned wanted_rules(const onp_graph *g, const onp_node *node, const onp
     return wanted;
 }
 
-static onp_tid rule_input(const onp_graph *g, const onp_node *node, const int32_t *rule_node,
-                          int code)
+static onp_tid rule_input(onp_graph *g, const onp_node *node, const int32_t *rule_node, int code)
 {
     if (code == ONP_FROM_GY)
         return g->tensors[node->out[0]].grad;
     if (code < ONP_FROM_RULE(0, 0))
-        return node->in[code - ONP_FROM_X(0)];
+        return onp_graph_again(g, node->in[code - ONP_FROM_X(0)]);
     code -= ONP_FROM_RULE(0, 0);
     return g->nodes[rule_node[code / 4]].out[code % 4];
 }
@@ -104,6 +105,11 @@ static void differentiate_node(onp_graph *g, int32_t index)
     }
     unsigned wanted = wanted_rules(g, &node, def);
     int32_t rule_node[8] = {0};
+    /* What is computed again comes before the node's gradients, so that these stand together and
+     * can be one call, and can take sums over it. */
+    for (int k = 0; k < node.n_in; k++)
+        if (g->needs[node.in[k]])
+            (void)onp_graph_again(g, node.in[k]);
     for (int r = 0; r < def->n_rules; r++) {
         const onp_grad_rule *rule = &def->rules[r];
         if ((wanted >> r & 1U) == 0)

@@ -61,7 +61,8 @@ static onp_tid new_tensor(onp_graph *g, onp_shape shape)
     if (onp_grow(g->ctx, (void **)&g->tensors, &g->tensors_cap, (size_t)g->n_tensors + 1,
                  sizeof *g->tensors, &g->failure) != ONP_OK)
         return ONP_NONE;
-    g->tensors[g->n_tensors] = (onp_tensor){.shape = shape, .producer = ONP_NONE, .grad = ONP_NONE};
+    g->tensors[g->n_tensors] =
+        (onp_tensor){.shape = shape, .producer = ONP_NONE, .grad = ONP_NONE, .again = ONP_NONE};
     return g->n_tensors++;
 }
 
@@ -101,8 +102,12 @@ int32_t onp_graph_add_node(onp_graph *g, onp_op op, const onp_tid *in, int n_in,
     if (onp_grow(g->ctx, (void **)&g->nodes, &g->nodes_cap, (size_t)g->n_nodes + 1,
                  sizeof *g->nodes, &g->failure) != ONP_OK)
         return ONP_NONE;
-    onp_node node = {
-        .op = op, .n_in = n_in, .n_out = n_out, .group = g->group, .backward = g->in_backward};
+    onp_node node = {.op = op,
+                     .n_in = n_in,
+                     .n_out = n_out,
+                     .group = g->group,
+                     .backward = g->in_backward,
+                     .repeats = ONP_NONE};
     if (attr != NULL)
         node.attr = *attr;
     for (int i = 0; i < n_in; i++)

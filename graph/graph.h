@@ -40,6 +40,8 @@ typedef struct onp_tensor {
     bool keep;        /* must still hold its value when the plan has run */
     int32_t producer; /* node, or ONP_NONE */
     onp_tid grad;     /* after onp_graph_backward(): its gradient, or ONP_NONE */
+    int8_t recompute; /* see graph/recompute.h; 0: kept for the backward pass */
+    onp_tid again;    /* the copy that the backward pass reads now, or ONP_NONE */
 } onp_tensor;
 
 typedef struct onp_node {
@@ -48,8 +50,9 @@ typedef struct onp_node {
     int32_t n_in, n_out;
     onp_tid in[ONP_OP_MAX_IN];
     onp_tid out[ONP_OP_MAX_OUT];
-    int32_t group; /* label given by onp_graph_set_group(): the block a node belongs to; -1 */
-    bool backward; /* appended after onp_graph_backward() began */
+    int32_t group;   /* label given by onp_graph_set_group(): the block a node belongs to; -1 */
+    bool backward;   /* appended after onp_graph_backward() began */
+    int32_t repeats; /* the forward node that this one computes again, or ONP_NONE */
 } onp_node;
 
 typedef struct onp_graph onp_graph;

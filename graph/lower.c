@@ -36,6 +36,12 @@ static const onp_node *producer_of(const lowering *l, onp_tid t)
     return i == ONP_NONE ? NULL : onp_graph_node(l->g, i);
 }
 
+static int32_t group_of(const lowering *l, onp_tid t)
+{
+    const onp_node *n = producer_of(l, t);
+    return n == NULL ? ONP_NONE : n->group;
+}
+
 /* ---- what is not stored ---- */
 
 static bool is_lazy_op(onp_op op)
@@ -272,7 +278,9 @@ static void add_sums(lowering *l, int32_t call, onp_sums_kind kind)
 }
 
 /* The call that takes sums of stored tensor t: its writer when that can, has none yet and runs
- * after call `after`, which made what the sums read beside t; else one of its own. */
+ * after call `after`, which made what the sums read beside t; else one of its own. Tiles differ
+ * between the two and bits with them, so the choice may not depend on what is computed again and
+ * when: callers pass `after` = INT32_MAX where x may come late. */
 static int32_t sums_call(lowering *l, onp_tid t, onp_sums_kind kind, int32_t after)
 {
     const int32_t writer = state_of(l, t)->writer;
@@ -361,20 +369,49 @@ static void lower_conv(lowering *l, const onp_node *n, onp_call_kind kind)
     write_output(l, call, n->out[0]);
 }
 
-static void lower_conv_data(lowering *l, const onp_node *n, onp_call_kind kind)
+/* The weight gradient of the convolution whose data gradient node `index` is: it stands right
+ * behind, or behind the sum that the data gradient goes into. */
+static const onp_node *weight_partner(const lowering *l, int32_t index, onp_op op)
 {
-    const int32_t call = new_call(l, (onp_call){.kind = kind,
+    const onp_node *data = onp_graph_node(l->g, index);
+    for (int32_t i = index + 1; i <= index + 2 && i < onp_graph_n_nodes(l->g); i++) {
+        const onp_node *n = onp_graph_node(l->g, i);
+        if (n->op == op && n->in[1] == data->in[0] && n->attr.kernel == data->attr.kernel &&
+            n->attr.stride == data->attr.stride &&
+            onp_shape_equal(onp_graph_shape(l->g, n->in[0]), onp_graph_shape(l->g, data->out[0])) &&
+            onp_shape_equal(onp_graph_shape(l->g, n->out[0]), onp_graph_shape(l->g, data->in[1])))
+            return n;
+    }
+    return NULL;
+}
+
+/* One call for both gradients where both are wanted: gy and x are read once. */
+static void lower_conv_data(lowering *l, int32_t index, onp_op weight_op, onp_call_kind alone,
+                            onp_call_kind both)
+{
+    const onp_node *n = onp_graph_node(l->g, index);
+    const onp_node *weight = weight_partner(l, index, weight_op);
+    const int32_t call = new_call(l, (onp_call){.kind = weight != NULL ? both : alone,
                                                 .in = onp_graph_shape(l->g, n->out[0]),
                                                 .out = onp_graph_shape(l->g, n->in[0]),
                                                 .kernel = n->attr.kernel,
                                                 .stride = n->attr.stride});
-    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    if (weight != NULL) {
+        put_operand(l, call, offsetof(onp_call, a), resolve(l, weight->in[0]));
+        put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[0]));
+        add_splits(l, call);
+        patch_tensor(l, call, offsetof(onp_call, dw), weight->out[0]);
+        state_of(l, weight->out[0])->writer = call;
+    } else
+        put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
     patch_tensor(l, call, offsetof(onp_call, w), n->in[1]);
     write_output(l, call, n->out[0]);
 }
 
 static void lower_conv_weight(lowering *l, const onp_node *n, onp_call_kind kind)
 {
+    if (state_of(l, n->out[0])->writer != ONP_NONE)
+        return; /* the data gradient's call writes it */
     const int32_t call = new_call(l, (onp_call){.kind = kind,
                                                 .in = onp_graph_shape(l->g, n->in[0]),
                                                 .out = onp_graph_shape(l->g, n->in[1]),
@@ -413,6 +450,11 @@ static int32_t coef_call(lowering *l, onp_tid sums_tensor, onp_call_kind merge, 
 
 static void lower_bn_apply(lowering *l, const onp_node *n)
 {
+    if (n->repeats != ONP_NONE) { /* the same statistics, gamma and beta */
+        state_of(l, n->out[0])->coef = state_of(l, onp_graph_node(l->g, n->repeats)->out[0])->coef;
+        lower_store(l, n);
+        return;
+    }
     const onp_shape s = onp_graph_shape(l->g, n->in[0]);
     const int32_t call =
         coef_call(l, n->in[1], ONP_CALL_MOMENTS_MERGE, ONP_CALL_BN_COEF, s, n->attr.eps);
@@ -432,8 +474,11 @@ static void lower_bn_bwd_sums(lowering *l, const onp_node *n)
     lazy g = resolve(l, n->in[0]);
     const int32_t x_writer = state_of(l, n->in[1])->writer;
     const int32_t stats_writer = state_of(l, n->in[2])->writer;
-    const int32_t sums =
-        sums_call(l, g.x, ONP_SUMS_GRAD, x_writer > stats_writer ? x_writer : stats_writer);
+    /* Inside a block x is there before the gradient; across blocks it may be computed again later.
+     */
+    const bool inside = group_of(l, g.x) == group_of(l, n->in[1]);
+    const int32_t after = x_writer > stats_writer ? x_writer : stats_writer;
+    const int32_t sums = sums_call(l, g.x, ONP_SUMS_GRAD, inside ? after : INT32_MAX);
     lazy mask = {
         .x = n->in[1], .q = n->in[1], .coef = g.coef, .grad_coef = ONP_NONE, .clamp = g.clamp};
     put_operand(l, sums, offsetof(onp_call, mask), mask);
@@ -496,8 +541,9 @@ static void lower_gate(lowering *l, const onp_node *n)
     write_output(l, call, n->out[0]);
 }
 
-static void lower_node(lowering *l, const onp_node *n)
+static void lower_node(lowering *l, int32_t index)
 {
+    const onp_node *n = onp_graph_node(l->g, index);
     switch (n->op) {
     case ONP_OP_CONV:
         lower_conv(l, n, ONP_CALL_CONV);
@@ -506,10 +552,12 @@ static void lower_node(lowering *l, const onp_node *n)
         lower_conv(l, n, ONP_CALL_DEPTHWISE);
         break;
     case ONP_OP_CONV_BWD_DATA:
-        lower_conv_data(l, n, ONP_CALL_CONV_DATA);
+        lower_conv_data(l, index, ONP_OP_CONV_BWD_WEIGHT, ONP_CALL_CONV_DATA,
+                        ONP_CALL_CONV_BACKWARD);
         break;
     case ONP_OP_DEPTHWISE_BWD_DATA:
-        lower_conv_data(l, n, ONP_CALL_DEPTHWISE_DATA);
+        lower_conv_data(l, index, ONP_OP_DEPTHWISE_BWD_WEIGHT, ONP_CALL_DEPTHWISE_DATA,
+                        ONP_CALL_DEPTHWISE_BACKWARD);
         break;
     case ONP_OP_CONV_BWD_WEIGHT:
         lower_conv_weight(l, n, ONP_CALL_CONV_WEIGHT);
@@ -570,7 +618,7 @@ onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_option
                      sizeof *p->state, err));
     mark_unstored(&l, options);
     for (int32_t i = 0; i < onp_graph_n_nodes(g) && l.st == ONP_OK; i++)
-        lower_node(&l, onp_graph_node(g, i));
+        lower_node(&l, i);
     for (onp_tid t = 0; t < p->n_tensors && l.st == ONP_OK; t++)
         if (onp_graph_tensor(g, t)->external && !onp_graph_tensor(g, t)->labels &&
             onp_graph_tensor(g, t)->data != NULL)

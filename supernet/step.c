@@ -11,6 +11,8 @@ struct onp_step {
     const onp_context *ctx;
     onp_supernet *net;
     int64_t max_batch;
+    onp_recompute recompute;
+    size_t limit_bytes; /* 0: none */
     onp_graph *g;
     onp_plan *plan;
     float *images;
@@ -55,6 +57,7 @@ onp_status onp_step_new(const onp_context *ctx, onp_supernet *net, int64_t max_b
     s->ctx = ctx;
     s->net = net;
     s->max_batch = max_batch;
+    s->recompute = ONP_RECOMPUTE_CHEAP;
     s->g = onp_graph_new(ctx, err);
     s->images = onp_alloc(ctx, (size_t)max_batch, pixels * sizeof *s->images);
     s->labels = onp_alloc(ctx, (size_t)max_batch, sizeof *s->labels);
@@ -74,6 +77,12 @@ onp_status onp_step_new(const onp_context *ctx, onp_supernet *net, int64_t max_b
     }
     *out = s;
     return ONP_OK;
+}
+
+void onp_step_set_recompute(onp_step *s, onp_recompute mode, size_t limit_bytes)
+{
+    s->recompute = mode;
+    s->limit_bytes = limit_bytes;
 }
 
 float *onp_step_images(onp_step *s)
@@ -139,9 +148,8 @@ static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_bloc
     onp_graph_keep(s->g, s->loss);
 }
 
-static onp_status plan_and_run(onp_step *s, onp_step_result *result, onp_error *err)
+static onp_status run(onp_step *s, onp_step_result *result, onp_error *err)
 {
-    ONP_TRY(onp_plan_make(s->plan, s->g, NULL, err));
     onp_plan_run(s->plan);
     const float *loss = onp_plan_data(s->plan, s->loss);
     *result = (onp_step_result){.loss = (double)loss[0], .hits = (int64_t)loss[1]};
@@ -150,14 +158,61 @@ static onp_status plan_and_run(onp_step *s, onp_step_result *result, onp_error *
     return ONP_OK;
 }
 
+static onp_status plan_and_run(onp_step *s, onp_step_result *result, onp_error *err)
+{
+    ONP_TRY(onp_plan_make(s->plan, s->g, NULL, err));
+    return run(s, result, err);
+}
+
+/* What the gradient of a path is taken of. */
+typedef struct gradient_args {
+    int64_t batch;
+    const int32_t *path;
+    float *grads; /* of weights, or NULL */
+    double smoothing;
+    onp_tap_hook hook; /* not NULL: called for the output of each position with a choice */
+    void *user;
+} gradient_args;
+
+static onp_status plan_gradient(onp_step *s, const gradient_args *a, onp_recompute mode,
+                                onp_error *err)
+{
+    build_path(s, a->batch, a->path, ONP_MODE_TRAIN, a->grads, NULL, a->smoothing);
+    for (int32_t i = 0; a->hook != NULL && i < s->net->n_positions; i++)
+        if (s->net->positions[i].n > 1)
+            onp_graph_tap(s->g, s->output[i]);
+    ONP_TRY(onp_graph_recompute(s->g, mode, err));
+    ONP_TRY(onp_graph_backward(s->g, s->loss, a->hook, a->user, err));
+    return onp_plan_make(s->plan, s->g, NULL, err);
+}
+
+/* Plans the gradient in the mode that was set, or in the fastest one within the limit. */
+static onp_status plan_within_limit(onp_step *s, const gradient_args *a, onp_error *err)
+{
+    if (s->limit_bytes == 0)
+        return plan_gradient(s, a, s->recompute, err);
+    size_t least = SIZE_MAX;
+    for (int mode = 0; mode < ONP_RECOMPUTE_COUNT; mode++) {
+        ONP_TRY(plan_gradient(s, a, (onp_recompute)mode, err));
+        const onp_plan_info info = onp_plan_get_info(s->plan);
+        const size_t bytes = info.arena_bytes + info.scratch_bytes;
+        if (bytes <= s->limit_bytes)
+            return ONP_OK;
+        least = bytes < least ? bytes : least;
+    }
+    return onp_fail(err, ONP_E_NOMEM,
+                    "a step of batch %lld needs %zu MiB at least, the limit is %zu MiB",
+                    (long long)a->batch, (least + ONP_MIB - 1) / ONP_MIB, s->limit_bytes / ONP_MIB);
+}
+
 onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const onp_sgd *sgd,
                           double smoothing, onp_step_result *result, onp_error *err)
 {
     ONP_TRY(onp_grow(s->ctx, (void **)&s->grads, &s->grads_cap,
                      (size_t)onp_supernet_path_floats(s->net, path), sizeof *s->grads, err));
-    build_path(s, batch, path, ONP_MODE_TRAIN, s->grads, NULL, smoothing);
-    ONP_TRY(onp_graph_backward(s->g, s->loss, NULL, NULL, err));
-    ONP_TRY(plan_and_run(s, result, err));
+    const gradient_args a = {batch, path, s->grads, smoothing, NULL, NULL};
+    ONP_TRY(plan_within_limit(s, &a, err));
+    ONP_TRY(run(s, result, err));
     onp_supernet_sgd(s->net, path, s->grads, sgd->lr, sgd->momentum, sgd->decay);
     return ONP_OK;
 }
@@ -174,7 +229,7 @@ typedef struct probe_args {
  * output. */
 static void add_gate(onp_step *s, const onp_block_nodes *nodes, onp_tid grad, float *gate)
 {
-    const onp_tid in[3] = {grad, nodes->last_raw, nodes->last_stats};
+    const onp_tid in[3] = {grad, onp_graph_again(s->g, nodes->last_raw), nodes->last_stats};
     const onp_shape vector = onp_graph_shape(s->g, nodes->gamma);
     const onp_shape both[2] = {vector, vector};
     const onp_shape scalar = {1, 1, 1, 1};
@@ -199,8 +254,8 @@ static void probe(onp_step *s, int32_t position, int candidate, onp_tid grad)
     float *no_stats = NULL;
     add_params(s, &b, ONP_MODE_TRAIN, s->net->slabs[position][candidate].weights, NULL, &no_stats,
                params);
-    (void)onp_block_build(s->g, &b, ONP_MODE_TRAIN, s->net->bn_eps, s->input[position], params,
-                          &nodes);
+    (void)onp_block_build(s->g, &b, ONP_MODE_TRAIN, s->net->bn_eps,
+                          onp_graph_again(s->g, s->input[position]), params, &nodes);
     add_gate(s, &nodes, grad, &s->gates[position][candidate]);
 }
 
@@ -233,15 +288,11 @@ onp_status onp_step_gates(onp_step *s, int64_t batch, const int32_t *path,
                           onp_error *err)
 {
     const onp_supernet *net = s->net;
-    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0);
-    for (int32_t i = 0; i < net->n_positions; i++)
-        if (net->positions[i].n > 1)
-            onp_graph_tap(s->g, s->output[i]);
     memset(s->gates, 0, (size_t)net->n_positions * sizeof *s->gates);
     probe_args args = {s, path, wanted};
-    ONP_TRY(onp_graph_status(s->g, err));
-    ONP_TRY(onp_graph_backward(s->g, s->loss, gates_of_tensor, &args, err));
-    ONP_TRY(plan_and_run(s, result, err));
+    const gradient_args a = {batch, path, NULL, 0, gates_of_tensor, &args};
+    ONP_TRY(plan_within_limit(s, &a, err));
+    ONP_TRY(run(s, result, err));
     for (int32_t i = 0; i < net->n_positions; i++)
         for (int c = 0; c < ONP_MAX_CANDIDATES; c++)
             gates[i][c] = (double)s->gates[i][c];

@@ -12,6 +12,7 @@
 #define ONP_SUPERNET_STEP_H
 
 #include "graph/plan.h"
+#include "graph/recompute.h"
 #include "supernet/supernet.h"
 
 #ifdef __cplusplus
@@ -36,6 +37,11 @@ void onp_step_free(onp_step *s);
 /* Where the caller puts a batch: [max_batch][h][w][c] and [max_batch]. */
 float *onp_step_images(onp_step *s);
 int32_t *onp_step_labels(onp_step *s);
+
+/* How steps with gradients trade time for memory: `mode` (ONP_RECOMPUTE_CHEAP from the start), or,
+ * with limit_bytes > 0, for each path the fastest mode whose arena and scratch take no more than
+ * that (ONP_E_NOMEM from the step when none does). Results have the same bits in every mode. */
+void onp_step_set_recompute(onp_step *s, onp_recompute mode, size_t limit_bytes);
 
 /* Weight step (proxylessnas.md 1.3): forward, cross entropy with label smoothing, backward, SGD on
  * the path's weights only. A loss that is not finite is ONP_E_FAIL and leaves the weights alone.
