@@ -2,7 +2,6 @@
 #include "supernet/supernet.h"
 
 #include <math.h>
-#include <sys/mman.h>
 
 #include "base/parallel.h"
 #include "ops/kernels.h"
@@ -96,8 +95,10 @@ static void init_slab(const onp_supernet *net, int32_t position, int candidate, 
     }
 }
 
-static onp_status allocate(onp_supernet *net, const onp_position *positions, onp_error *err)
+static onp_status allocate(onp_supernet *net, const onp_position *positions, const char *file,
+                           onp_error *err)
 {
+    size_t bytes = 0;
     const size_t n = (size_t)net->n_positions;
     net->positions = onp_alloc(net->ctx, n, sizeof *net->positions);
     net->slabs = onp_alloc(net->ctx, n, sizeof *net->slabs);
@@ -112,20 +113,21 @@ static onp_status allocate(onp_supernet *net, const onp_position *positions, onp
         net->positions[i] = positions[i];
         for (int c = 0; c < positions[i].n; c++) {
             net->slabs[i][c].floats = block_floats(&positions[i].candidate[c]);
-            net->mapping_bytes += slab_bytes(net->slabs[i][c].floats);
+            bytes += slab_bytes(net->slabs[i][c].floats);
         }
     }
-    void *p = mmap(NULL, net->mapping_bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        return onp_fail(err, ONP_E_NOMEM, "supernet: no memory for %zu MiB of weights",
-                        net->mapping_bytes / ONP_MIB);
-    net->mapping = p;
-    return ONP_OK;
+    return onp_slab_memory_open(file, bytes, &net->memory, err);
 }
 
 onp_status onp_supernet_new(const onp_context *ctx, const onp_position *positions, int32_t n,
                             double bn_eps, uint64_t seed, onp_supernet **out, onp_error *err)
+{
+    return onp_supernet_new_mapped(ctx, positions, n, bn_eps, seed, NULL, out, err);
+}
+
+onp_status onp_supernet_new_mapped(const onp_context *ctx, const onp_position *positions, int32_t n,
+                                   double bn_eps, uint64_t seed, const char *file,
+                                   onp_supernet **out, onp_error *err)
 {
     ONP_TRY(check_positions(positions, n, err));
     onp_supernet *net = onp_alloc(ctx, 1, sizeof *net);
@@ -134,14 +136,14 @@ onp_status onp_supernet_new(const onp_context *ctx, const onp_position *position
     net->ctx = ctx;
     net->n_positions = n;
     net->bn_eps = bn_eps;
-    onp_status st = allocate(net, positions, err);
+    onp_status st = allocate(net, positions, file, err);
     if (st != ONP_OK) {
         onp_supernet_free(net);
         return st;
     }
     const onp_rng weights = onp_rng_make(seed, ONP_RNG_INIT_WEIGHTS);
     const onp_rng alphas = onp_rng_make(seed, ONP_RNG_INIT_ALPHA);
-    char *memory = net->mapping;
+    char *memory = net->memory.data;
     for (int32_t i = 0; i < n; i++)
         for (int c = 0; c < positions[i].n; c++) {
             onp_slab *slab = &net->slabs[i][c];
@@ -162,8 +164,7 @@ void onp_supernet_free(onp_supernet *net)
 {
     if (net == NULL)
         return;
-    if (net->mapping != NULL)
-        (void)munmap(net->mapping, net->mapping_bytes);
+    onp_slab_memory_close(&net->memory);
     onp_free(net->ctx, net->positions);
     onp_free(net->ctx, net->slabs);
     onp_free(net->ctx, net->alpha);
@@ -192,6 +193,15 @@ void onp_supernet_draw(const onp_supernet *net, onp_rng rng, uint64_t step, int3
         onp_supernet_probabilities(net, i, p);
         path[i] =
             onp_alpha_draw(p, net->positions[i].n, onp_rng_uniform(rng, step, (uint32_t)i, 0, 0));
+    }
+}
+
+void onp_supernet_want(const onp_supernet *net, const int32_t *path)
+{
+    for (int32_t i = 0; i < net->n_positions; i++) {
+        const onp_slab *slab = &net->slabs[i][path[i]];
+        if (slab->weights != NULL)
+            onp_slab_memory_want(&net->memory, slab->weights, slab_bytes(slab->floats));
     }
 }
 
@@ -228,7 +238,7 @@ void onp_supernet_drop(onp_supernet *net, int32_t position, int candidate)
     net->alive[position][candidate] = false;
     net->second[position][candidate] = 0;
     if (slab->weights != NULL)
-        (void)madvise(slab->weights, slab_bytes(slab->floats), MADV_DONTNEED);
+        onp_slab_memory_drop(&net->memory, slab->weights, slab_bytes(slab->floats));
 }
 
 int onp_supernet_prune(onp_supernet *net, int32_t position, double below, bool *dropped)

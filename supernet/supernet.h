@@ -19,6 +19,7 @@
 #include "graph/block.h"
 #include "supernet/alpha.h"
 #include "supernet/position.h"
+#include "supernet/slab_memory.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,8 +46,7 @@ typedef struct onp_supernet {
     double (*second)[ONP_MAX_CANDIDATES];  /* Adam's running mean of squared gradients */
     bool (*alive)[ONP_MAX_CANDIDATES];     /* not pruned */
     int64_t n_arch_steps;                  /* Adam steps taken */
-    void *mapping;
-    size_t mapping_bytes;
+    onp_slab_memory memory;                /* where the slabs lie */
 } onp_supernet;
 
 /*
@@ -59,6 +59,11 @@ typedef struct onp_supernet {
 onp_status onp_supernet_new(const onp_context *ctx, const onp_position *positions, int32_t n,
                             double bn_eps, uint64_t seed, onp_supernet **out,
                             onp_error *err) ONP_MUST_USE;
+/* The same with weights and momentum in a scratch file (see onp_slab_memory_open; its errors too):
+ * the same bits in less memory than they need. */
+onp_status onp_supernet_new_mapped(const onp_context *ctx, const onp_position *positions, int32_t n,
+                                   double bn_eps, uint64_t seed, const char *file,
+                                   onp_supernet **out, onp_error *err) ONP_MUST_USE;
 void onp_supernet_free(onp_supernet *net);
 
 /* p of one position. */
@@ -67,6 +72,8 @@ void onp_supernet_probabilities(const onp_supernet *net, int32_t position, doubl
 int onp_supernet_n_alive(const onp_supernet *net, int32_t position);
 /* One candidate per position drawn from p, by the numbers at (step, position). */
 void onp_supernet_draw(const onp_supernet *net, onp_rng rng, uint64_t step, int32_t *path);
+/* A path that a step takes soon: where weights are in a file, they are read ahead. */
+void onp_supernet_want(const onp_supernet *net, const int32_t *path);
 /* The most probable candidate per position; the first of equals. */
 void onp_supernet_argmax(const onp_supernet *net, int32_t *path);
 /* Mean entropy in nats over the positions that began with more than one candidate; 0 when there is

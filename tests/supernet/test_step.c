@@ -227,7 +227,7 @@ static void test_train(void **state)
     const onp_context ctx = context();
     tiny_net t;
     tiny_net_init(&t, &ctx, 9, 8, 7);
-    char *before = malloc(t.net->mapping_bytes);
+    char *before = malloc(t.net->memory.bytes);
     assert_non_null(before);
     for (int p = 0; p < 27; p += 4) {
         int32_t path[TINY_POSITIONS];
@@ -236,7 +236,7 @@ static void test_train(void **state)
         reference r;
         tiny_path(p, path);
         reference_run(&r, &ctx, &t, path, 0.1);
-        memcpy(before, t.net->mapping, t.net->mapping_bytes);
+        memcpy(before, t.net->memory.data, t.net->memory.bytes);
         expect_ok(onp_step_train(t.step, t.batch, path, &sgd, 0.1, &result, &err), &err);
         assert_true(fabs(result.loss - onp_ref_exec_data(r.exec, r.loss)[0]) < 1e-5);
         for (int i = 0; i < TINY_POSITIONS; i++)
@@ -244,7 +244,7 @@ static void test_train(void **state)
                 const onp_slab *slab = &t.net->slabs[i][c];
                 if (slab->floats == 0)
                     continue;
-                const char *old = before + ((char *)slab->weights - (char *)t.net->mapping);
+                const char *old = before + ((char *)slab->weights - t.net->memory.data);
                 const float *weights = (const float *)(const void *)old;
                 if (path[i] == c)
                     check_slab(&r, i, slab, weights, weights + slab->floats);
@@ -268,13 +268,13 @@ static void test_diverged(void **state)
     const int32_t path[TINY_POSITIONS] = {0};
     onp_step_result result;
     onp_error err = {0};
-    char *before = malloc(t.net->mapping_bytes);
+    char *before = malloc(t.net->memory.bytes);
     assert_non_null(before);
-    memcpy(before, t.net->mapping, t.net->mapping_bytes);
+    memcpy(before, t.net->memory.data, t.net->memory.bytes);
     onp_step_images(t.step)[5] = NAN;
     assert_int_equal(onp_step_train(t.step, t.batch, path, &sgd, 0, &result, &err), ONP_E_FAIL);
     onp_assert_contains(err.msg, "loss");
-    assert_memory_equal(before, t.net->mapping, t.net->mapping_bytes);
+    assert_memory_equal(before, t.net->memory.data, t.net->memory.bytes);
     tiny_net_images(&t, 1);
     expect_ok(onp_step_train(t.step, t.batch, path, &sgd, 0, &result, &err), &err);
     free(before);
@@ -423,8 +423,8 @@ static void test_stale_memory(void **state)
     }
     assert_memory_equal(gates[0], gates[1], sizeof gates[0]);
     assert_memory_equal(results[0], results[1], sizeof results[0]);
-    assert_int_equal(fresh.net->mapping_bytes, used.net->mapping_bytes);
-    assert_memory_equal(fresh.net->mapping, used.net->mapping, used.net->mapping_bytes);
+    assert_int_equal(fresh.net->memory.bytes, used.net->memory.bytes);
+    assert_memory_equal(fresh.net->memory.data, used.net->memory.data, used.net->memory.bytes);
     tiny_net_reset(&fresh);
     tiny_net_reset(&used);
 }

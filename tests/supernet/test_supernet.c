@@ -34,7 +34,7 @@ static void test_slabs(void **state)
     onp_context ctx;
     onp_context_init(&ctx);
     onp_supernet *net = make(&ctx, 7);
-    const char *end = net->mapping;
+    const char *end = net->memory.data;
     for (int i = 0; i < TINY_POSITIONS; i++)
         for (int c = 0; c < net->positions[i].n; c++) {
             const onp_slab *slab = &net->slabs[i][c];
@@ -48,7 +48,7 @@ static void test_slabs(void **state)
             assert_ptr_equal(slab->momentum, slab->weights + slab->floats);
             end = (const char *)(slab->momentum + slab->floats);
         }
-    assert_true(end <= (const char *)net->mapping + net->mapping_bytes);
+    assert_true(end <= (const char *)net->memory.data + net->memory.bytes);
     const int32_t path[TINY_POSITIONS] = {0, 2, 1, 0, 0, 0};
     assert_int_equal(onp_supernet_path_floats(net, path),
                      net->slabs[0][0].floats + net->slabs[2][1].floats + net->slabs[3][0].floats +
@@ -112,9 +112,9 @@ static void test_initial_weights(void **state)
             assert_true(fabs(net->alpha[i][c]) < 1e-2);
             assert_true(net->second[i][c] == 0 && net->alive[i][c]);
         }
-    assert_memory_equal(net->mapping, same->mapping, net->mapping_bytes);
+    assert_memory_equal(net->memory.data, same->memory.data, net->memory.bytes);
     assert_memory_equal(net->alpha, same->alpha, TINY_POSITIONS * sizeof *net->alpha);
-    assert_memory_not_equal(net->mapping, other->mapping, net->mapping_bytes);
+    assert_memory_not_equal(net->memory.data, other->memory.data, net->memory.bytes);
     assert_true(net->alpha[1][0] != other->alpha[1][0] && net->alpha[1][0] != net->alpha[2][0]);
     onp_supernet_free(net);
     onp_supernet_free(same);

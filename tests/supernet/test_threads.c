@@ -67,7 +67,7 @@ static int run(int threads)
         tiny_net_init(&t, &ctx, SIZE, SIZE, BATCH);
         st = steps(&t, &r, &err);
         printf("%016llx %016llx loss %.9g\n",
-               (unsigned long long)hash(t.net->mapping, t.net->mapping_bytes),
+               (unsigned long long)hash(t.net->memory.data, t.net->memory.bytes),
                (unsigned long long)hash(&r, sizeof r), r.inferred.loss);
         tiny_net_reset(&t);
     }
