@@ -12,7 +12,7 @@
 
 /* ---- the file ---- */
 
-enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_THREADS = 1024 };
+enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_THREADS = 1024, MAX_MIB = 1 << 24 };
 #define NO_MAX   ((double)INT64_MAX)
 #define MAX_UNIT 3.6e12 /* an hour */
 #define SMALLEST 1e-12  /* stands for "above 0" */
@@ -27,6 +27,9 @@ static const char *const losses[] = {"hinge", "add-linear", "mul-log", NULL}; /*
     {                                                                                              \
         .key = NULL                                                                                \
     }
+const char *const onp_config_recompute[ONP_RECOMPUTE_COUNT + 2] = {"none", "cheap", "blocks",
+                                                                   "sqrt", "auto",  NULL};
+
 /* All members are members of onp_config itself: maps have offset 0. */
 #define MAP(key_, fields_) .key = (key_), .type = ONP_YAML_MAP, .fields = (fields_)
 
@@ -90,14 +93,17 @@ static const onp_yaml_field train_fields[] = {
     {REAL("smoothing", train.smoothing, 0, 0.9), .def = "0.1"},
     {KEY("inherit", ONP_YAML_BOOL, train.inherit), .def = "false"},
     END};
-static const onp_yaml_field config_fields[] = {{INT("schema", schema, 1, 1), .def = "1"},
-                                               {INT("seed", seed, 0, NO_MAX), .def = "1"},
-                                               {MAP("data", data_fields)},
-                                               {KEY("space", ONP_YAML_PATH, space_path)},
-                                               {MAP("target", target_fields)},
-                                               {MAP("search", search_fields)},
-                                               {MAP("train", train_fields)},
-                                               END};
+static const onp_yaml_field config_fields[] = {
+    {INT("schema", schema, 1, 1), .def = "1"},
+    {INT("seed", seed, 0, NO_MAX), .def = "1"},
+    {MAP("data", data_fields)},
+    {KEY("space", ONP_YAML_PATH, space_path)},
+    {KEY("recompute", ONP_YAML_CHOICE, recompute), .def = "cheap", .choices = onp_config_recompute},
+    {INT("memory_limit_mib", memory_limit_mib, 0, MAX_MIB), .def = "0"},
+    {MAP("target", target_fields)},
+    {MAP("search", search_fields)},
+    {MAP("train", train_fields)},
+    END};
 
 /* ---- checks that the table cannot make ---- */
 
@@ -174,6 +180,16 @@ static void check_mul_log(reader *r)
                 (double)target->ns / 1e6, (double)unit / 1e6);
 }
 
+static void check_memory(reader *r)
+{
+    const bool chosen = r->cfg->recompute == ONP_CONFIG_RECOMPUTE_AUTO;
+    if (chosen && r->cfg->memory_limit_mib == 0)
+        problem(r, "recompute", "auto chooses by memory_limit_mib, wanted 1 or more");
+    if (!chosen && r->cfg->memory_limit_mib > 0)
+        problem(r, "memory_limit_mib", "%lld, but recompute is %s: wanted auto",
+                (long long)r->cfg->memory_limit_mib, onp_config_recompute[r->cfg->recompute]);
+}
+
 static void check_search(reader *r)
 {
     const onp_config *c = r->cfg;
@@ -225,6 +241,7 @@ static onp_status read_config(reader *r)
     r->n_problems = st != ONP_OK;
     check_data(r);
     check_search(r);
+    check_memory(r);
     ONP_TRY(load_space(r));
     return r->n_problems > 0 ? ONP_E_CONFIG : onp_strbuf_status(r->problems, r->err);
 }
@@ -315,6 +332,12 @@ typedef struct walk {
     onp_strbuf text; /* scratch */
 } walk;
 
+static bool decides_result(const onp_yaml_field *f)
+{
+    return f->type != ONP_YAML_PATH && f->offset != offsetof(onp_config, recompute) &&
+           f->offset != offsetof(onp_config, memory_limit_mib);
+}
+
 /* Written as a map of this key alone: "KEY: VALUE". */
 static onp_status visit_value(walk *w, const onp_yaml_field *f, const char *dotted, onp_error *err)
 {
@@ -337,7 +360,7 @@ static onp_status visit_fields(walk *w, const onp_yaml_field *fields, const char
                        f->key);
         if (f->type == ONP_YAML_MAP)
             ONP_TRY(visit_fields(w, f->fields, dotted, err));
-        else if (f->type != ONP_YAML_PATH)
+        else if (decides_result(f))
             ONP_TRY(visit_value(w, f, dotted, err));
     }
     return ONP_OK;

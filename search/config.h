@@ -12,6 +12,7 @@
 #define ONP_SEARCH_CONFIG_H
 
 #include "base/yaml.h"
+#include "graph/recompute.h"
 #include "supernet/space.h"
 
 #ifdef __cplusplus
@@ -20,6 +21,10 @@ extern "C" {
 
 typedef enum onp_gradient_mode { ONP_GRADIENT_ALL_PATHS, ONP_GRADIENT_TWO_PATHS } onp_gradient_mode;
 typedef enum onp_loss_kind { ONP_LOSS_HINGE, ONP_LOSS_ADD_LINEAR, ONP_LOSS_MUL_LOG } onp_loss_kind;
+
+/* The names of onp_recompute (graph/recompute.h), then "auto". */
+extern const char *const onp_config_recompute[ONP_RECOMPUTE_COUNT + 2];
+#define ONP_CONFIG_RECOMPUTE_AUTO ONP_RECOMPUTE_COUNT
 
 typedef struct onp_loss_config {
     int kind;           /* onp_loss_kind */
@@ -45,6 +50,9 @@ typedef struct onp_config {
         } augment;
     } data;
     char *space_path;
+    /* How steps are run; no result depends on it. */
+    int recompute;            /* index into onp_config_recompute */
+    int64_t memory_limit_mib; /* of a step's arena; with `auto`, which chooses by it */
     struct {
         char *device; /* "this-machine", or a device of the table */
         onp_yaml_target latency;
@@ -96,8 +104,8 @@ onp_status onp_config_emit(const onp_config *cfg, onp_strbuf *out, onp_error *er
 
 /*
  * Calls visit for each key that decides a result, in the order of the file: "search.loss.lambda",
- * "1". Paths do not: what they lead to does. Stops at the first failure. Errors: ONP_E_NOMEM, those
- * of visit.
+ * "1". Paths do not: what they lead to does; nor does how steps use memory. Stops at the first
+ * failure. Errors: ONP_E_NOMEM, those of visit.
  */
 typedef onp_status (*onp_config_visit)(void *user, const char *key, const char *value,
                                        onp_error *err);

@@ -117,12 +117,21 @@ static int64_t max_batch(const onp_config *cfg)
     return cfg->search.batch > cfg->train.batch ? cfg->search.batch : cfg->train.batch;
 }
 
+static onp_status new_step(pipeline *p, onp_supernet *net, onp_error *err)
+{
+    const onp_config *cfg = p->cfg;
+    ONP_TRY(onp_step_new(p->ctx, net, max_batch(cfg), &p->step, err));
+    onp_step_set_recompute(p->step, (onp_recompute)cfg->recompute,
+                           (size_t)cfg->memory_limit_mib * ONP_MIB);
+    return ONP_OK;
+}
+
 static onp_status build_supernet(pipeline *p, onp_error *err)
 {
     const onp_space *space = p->cfg->space;
     ONP_TRY(onp_supernet_new(p->ctx, space->positions, space->n_positions, ONP_ARCH_BN_EPS,
                              (uint64_t)p->cfg->seed, &p->net, err));
-    ONP_TRY(onp_step_new(p->ctx, p->net, max_batch(p->cfg), &p->step, err));
+    ONP_TRY(new_step(p, p->net, err));
     return onp_latency_model_load(p->ctx, p->net, p->db, &p->latency, err);
 }
 
@@ -299,7 +308,7 @@ static onp_status train_stage(pipeline *p, onp_error *err)
     p->step = NULL;
     onp_supernet_free(p->net); /* its work is done */
     p->net = NULL;
-    ONP_TRY(onp_step_new(p->ctx, p->model->net, max_batch(p->cfg), &p->step, err));
+    ONP_TRY(new_step(p, p->model->net, err));
     onp_trainer t = trainer_of(p, p->model->net, p->step, p->train_hash);
     t.cursor = (onp_cursor){.stage = ONP_STAGE_TRAIN, .tick = p->tick};
     if (strcmp(p->saved.belongs_to, p->train_hash) == 0)

@@ -201,8 +201,8 @@ static onp_status plan_within_limit(onp_step *s, const gradient_args *a, onp_err
         least = bytes < least ? bytes : least;
     }
     return onp_fail(err, ONP_E_NOMEM,
-                    "a step of batch %lld needs %zu MiB at least, the limit is %zu MiB",
-                    (long long)a->batch, (least + ONP_MIB - 1) / ONP_MIB, s->limit_bytes / ONP_MIB);
+                    "a step of batch %lld needs %zu KiB at least, the limit is %zu KiB",
+                    (long long)a->batch, (least + 1023) / 1024, s->limit_bytes / 1024);
 }
 
 onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const onp_sgd *sgd,

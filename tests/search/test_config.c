@@ -170,6 +170,8 @@ static void defaults(void **state)
     assert_int_equal(load(f, NULL, 0), ONP_OK);
     const onp_config *c = &f->cfg;
     assert_true(c->schema == 1 && c->seed == 1);
+    assert_int_equal(c->recompute, ONP_RECOMPUTE_CHEAP);
+    assert_int_equal(c->memory_limit_mib, 0);
     assert_true(c->data.train == NULL && c->data.test == NULL && c->data.limit == 0);
     assert_true(c->data.augment.pad == 0 && !c->data.augment.flip);
     assert_string_equal(c->target.device, "this-machine");
@@ -233,6 +235,10 @@ static const struct {
      "6:3: error: data.test: format generated reads no files\n"},
     {8, "  limit: 1000", "7:3: error: data.validation: 1000, wanted less than data.limit 1000\n"},
     {19, "  batch: 2000", "7:3: error: data.validation: 1000, wanted at least search.batch 2000\n"},
+    {2, "recompute: auto",
+     "2:1: error: recompute: auto chooses by memory_limit_mib, wanted 1 or more\n"},
+    {2, "memory_limit_mib: 64",
+     "2:1: error: memory_limit_mib: 64, but recompute is cheap: wanted auto\n"},
     {22, "  prune: {from_epoch: 7}",
      "22:11: error: search.prune.from_epoch: 7, wanted at most search.epochs 6\n"},
     {16, "  loss: {kind: mul-log}",
@@ -264,6 +270,34 @@ static void the_unit_of_mul_log(void **state)
                                  "search.loss.unit=1us"};
     assert_int_equal(load(f, in_us, 3), ONP_OK);
     assert_int_equal(f->cfg.search.loss.unit_ns, 1000);
+}
+
+/* How steps use memory is set by name and does not tell results apart. */
+static onp_status no_memory_key(void *user, const char *key, const char *value, onp_error *err)
+{
+    (void)value;
+    (void)err;
+    ++*(int *)user;
+    assert_string_not_equal(key, "recompute");
+    assert_string_not_equal(key, "memory_limit_mib");
+    return ONP_OK;
+}
+
+static void memory_decides_no_result(void **state)
+{
+    fixture *f = *state;
+    int n = 0;
+    for (int mode = 0; mode <= ONP_CONFIG_RECOMPUTE_AUTO; mode++) {
+        char set[64];
+        (void)snprintf(set, sizeof set, "recompute=%s", onp_config_recompute[mode]);
+        const char *const sets[] = {set, "memory_limit_mib=64"};
+        assert_int_equal(load(f, sets, mode == ONP_CONFIG_RECOMPUTE_AUTO ? 2 : 1), ONP_OK);
+        assert_int_equal(f->cfg.recompute, mode);
+        if (mode < ONP_RECOMPUTE_COUNT)
+            assert_string_equal(onp_config_recompute[mode], onp_recompute_names[mode]);
+    }
+    assert_int_equal(onp_config_each(&f->cfg, no_memory_key, &n, &f->err), ONP_OK);
+    assert_true(n > 20);
 }
 
 static void one_epoch_cannot_skip_its_first(void **state)
@@ -428,6 +462,7 @@ int main(void)
         TEST(defaults),
         TEST(rejections_say_where),
         TEST(the_unit_of_mul_log),
+        TEST(memory_decides_no_result),
         TEST(one_epoch_cannot_skip_its_first),
         TEST(overrides),
         TEST(missing_files),
