@@ -84,6 +84,12 @@ static const onp_yaml_field space_fields[] = {
      .max = 1},
     {.key = "name", .type = ONP_YAML_STRING, AT(onp_space_spec, name)},
     {.key = "input", .type = ONP_YAML_MAP, .fields = input_fields},
+    {.key = "width",
+     .type = ONP_YAML_REAL,
+     AT(onp_space_spec, width),
+     .def = "1",
+     .min = 0.1,
+     .max = 16},
     {.key = "stem", .type = ONP_YAML_MAP, .fields = stem_fields},
     {.key = "fixed",
      .type = ONP_YAML_LIST,
@@ -194,6 +200,24 @@ static void check_spec(reader *r)
 
 /* ---- positions ---- */
 
+/* Channels under the space's width multiplier: the nearest multiple of 8, at least 8, and the next
+ * one where that loses more than a tenth. */
+static int64_t scaled(const onp_space_spec *spec, int64_t channels)
+{
+    if (spec->width == 1)
+        return channels;
+    const double wanted = (double)channels * spec->width;
+    const int64_t n = (int64_t)((wanted + 4) / 8) * 8;
+    const int64_t least = n > 8 ? n : 8;
+    return (double)least < 0.9 * wanted ? least + 8 : least;
+}
+
+/* A narrow network keeps its last, wide map. */
+static int64_t mix_channels(const onp_space_spec *spec)
+{
+    return spec->width > 1 ? scaled(spec, spec->mix_channels) : spec->mix_channels;
+}
+
 /* Completes block b behind the map so far and makes it a candidate of p. */
 static void add_candidate(reader *r, onp_position *p, onp_block b, const char *key)
 {
@@ -249,6 +273,7 @@ static void add_stage_block(reader *r, size_t stage, int block)
     const onp_space_spec *spec = &r->s->spec;
     const onp_space_stage *st = &spec->stages[stage];
     const int64_t stride = block == 1 ? st->stride : 1;
+    const int64_t channels = scaled(spec, st->channels);
     char key[48];
     (void)snprintf(key, sizeof key, "stages.%zu", stage);
     if (r->h < stride || r->w < stride)
@@ -258,8 +283,8 @@ static void add_stage_block(reader *r, size_t stage, int block)
     for (size_t i = 0; i < spec->n_candidates && r->n_problems == 0; i++) {
         const onp_space_candidate *c = &spec->candidates[i];
         if (c->op == ONP_SPACE_MBCONV)
-            add_candidate(r, p, mbconv_block(r, c, st->channels, stride), key);
-        else if (stride == 1 && st->channels == r->c)
+            add_candidate(r, p, mbconv_block(r, c, channels, stride), key);
+        else if (stride == 1 && channels == r->c)
             add_candidate(r, p, (onp_block){.kind = ONP_BLOCK_ZERO}, key);
     }
     close_position(r, p, key);
@@ -274,7 +299,7 @@ static void add_positions(reader *r)
     r->c = (int32_t)spec->in_c;
     add_fixed(r,
               (onp_block){.kind = ONP_BLOCK_STEM,
-                          .out_c = (int32_t)spec->stem_channels,
+                          .out_c = (int32_t)scaled(spec, spec->stem_channels),
                           .kernel = (int32_t)spec->stem_kernel,
                           .stride = (int32_t)spec->stem_stride},
               "stem");
@@ -282,13 +307,13 @@ static void add_positions(reader *r)
         const onp_space_candidate *f = &spec->fixed[i];
         char key[48];
         (void)snprintf(key, sizeof key, "fixed.%zu", i);
-        add_fixed(r, mbconv_block(r, f, f->channels, f->stride), key);
+        add_fixed(r, mbconv_block(r, f, scaled(spec, f->channels), f->stride), key);
     }
     for (size_t i = 0; i < spec->n_stages; i++)
         for (int block = 1; block <= spec->stages[i].blocks && r->n_problems == 0; block++)
             add_stage_block(r, i, block);
     if (r->n_problems == 0)
-        add_fixed(r, (onp_block){.kind = ONP_BLOCK_MIX, .out_c = (int32_t)spec->mix_channels},
+        add_fixed(r, (onp_block){.kind = ONP_BLOCK_MIX, .out_c = (int32_t)mix_channels(spec)},
                   "mix");
     if (r->n_problems == 0)
         add_fixed(r, (onp_block){.kind = ONP_BLOCK_HEAD, .out_c = (int32_t)spec->classes},

@@ -41,6 +41,7 @@ typedef struct onp_space_spec {
     int64_t schema;
     char *name;
     int64_t in_h, in_w, in_c;
+    double width; /* multiplies the channels of stem, fixed blocks, stages and (above 1) mix */
     int stem_op;
     int64_t stem_kernel, stem_stride, stem_channels;
     onp_space_candidate *fixed, *candidates;

@@ -143,6 +143,44 @@ static void test_imagenet(void **state)
     assert_int_equal(count_blocks(f), 2 + 5 * 12 + 6 + 2);
 }
 
+/* Widths of released networks: stem, the fixed block, the six stages, mix. At 1.12 the nearest
+ * multiples of 8 are 32 and 24 for the stem and the first stage: the tenth decides. */
+static void test_width(void **state)
+{
+    static const struct {
+        const char *width;
+        int32_t channels[9];
+    } cases[] = {{"1.12", {40, 24, 32, 48, 88, 104, 216, 360, 1432}},
+                 {"1.35", {40, 24, 32, 56, 112, 128, 256, 432, 1728}},
+                 {"1.40", {48, 24, 32, 56, 112, 136, 272, 448, 1792}},
+                 {"0.35", {16, 8, 8, 16, 32, 32, 64, 112, 1280}},
+                 {"1", {32, 16, 24, 40, 80, 96, 192, 320, 1280}},
+                 {"4", {128, 64, 96, 160, 320, 384, 768, 1280, 5120}}};
+    static const int32_t positions[9] = {0, 1, 2, 6, 10, 14, 18, 22, 23};
+    fixture *f = *state;
+    char path[ONP_TEST_PATH];
+    onp_test_path(path, onp_test_source(), "configs/spaces/mbconv-imagenet.yaml");
+    for (size_t i = 0; i < ONP_COUNT(cases); i++) {
+        char set[32];
+        onp_yaml_doc *doc = NULL;
+        (void)snprintf(set, sizeof set, "width=%s", cases[i].width);
+        assert_int_equal(onp_yaml_load(&f->ctx, path, &doc, &f->err), ONP_OK);
+        assert_int_equal(onp_yaml_set(doc, set, &f->err), ONP_OK);
+        onp_space_free(f->s);
+        f->s = NULL;
+        assert_int_equal(onp_space_from_doc(&f->ctx, doc, "s.yaml", NULL, &f->s, &f->err), ONP_OK);
+        onp_yaml_free(doc);
+        for (int k = 0; k < 9; k++)
+            assert_int_equal(f->s->positions[positions[k]].candidate[0].out_c,
+                             cases[i].channels[k]);
+        assert_int_equal(f->s->n_choices, 21);
+        check_chain(f->s);
+    }
+    load(f, "mbconv-imagenet-w4");
+    check_key(f, 3, 1, "mbconv in=56x56x96 out=56x56x96 k=3 e=6 s=1 skip=1");
+    check_key(f, 3, 6, "zero");
+}
+
 static void test_cifar_and_28(void **state)
 {
     fixture *f = *state;
@@ -389,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_imagenet),
+        TEST(test_width),
         TEST(test_cifar_and_28),
         TEST(test_small_space),
         TEST(test_set_classes),
