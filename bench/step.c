@@ -4,18 +4,18 @@
  *
  * A weight step is forward, backward and SGD of one path. An architecture step is forward and
  * backward without weight gradients, the other candidates forward for their gates, and the update
- * of alpha is left out: it takes microseconds.
+ * of alpha is left out: it takes microseconds. A full step is in bench/full.h.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "bench/common.h"
+#include "bench/full.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
 #include "supernet/space.h"
@@ -24,14 +24,15 @@
 #define MAX_PATHS 1024
 #define MAX_STEPS 100000
 
-typedef enum mode { MODE_WEIGHTS, MODE_TWO_PATHS, MODE_ALL_PATHS, MODE_COUNT } mode;
-static const char *const mode_names[MODE_COUNT] = {"weights", "two-paths", "all-paths"};
+enum { MODE_WEIGHTS, MODE_TWO_PATHS, MODE_ALL_PATHS, MODE_FULL };
+static const char *const mode_names[] = {"weights", "two-paths", "all-paths", "full", NULL};
+
+static const onp_sgd sgd = {.lr = 0.05, .momentum = 0.9, .decay = 4e-5};
 
 typedef struct settings {
-    const char *space, *path, *paths;
-    int mode, threads, recompute;
-    int64_t limit_mib;
-    int64_t batch, steps;
+    const char *space, *path, *paths, *label, *recompute;
+    int mode;
+    int64_t threads, batch, steps;
     double seconds;
 } settings;
 
@@ -41,6 +42,9 @@ typedef struct bench {
     onp_space *space;
     onp_supernet *net;
     onp_step *step;
+    bench_full *full; /* of that mode */
+    onp_recompute recompute;
+    size_t limit_bytes; /* auto: what arena and scratch may take */
     int32_t paths[MAX_PATHS][ONP_MAX_POSITIONS];
     int n_paths;
     bool wanted[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES];
@@ -51,83 +55,68 @@ typedef struct bench {
 static void usage(FILE *out)
 {
     (void)fputs(
-        "usage: step --space FILE [--batch N] [--mode weights|two-paths|all-paths] [--threads T]\n"
-        "            [--path NAME | --paths FILE] [--seconds S | --steps N]\n"
-        "            [--recompute none|cheap|blocks|sqrt|auto:MIB]\n"
-        "  --space    search space (YAML)\n"
-        "  --batch    images a step (64)\n"
-        "  --mode     weights: a weight step; two-paths, all-paths: an architecture step "
-        "(weights)\n"
-        "  --threads  of this process (all processors)\n"
-        "  --path     one path for all steps, as `onepath graph --path` takes it\n"
-        "  --paths    a file with one path a line, taken in turn; without either, uniform draws\n"
-        "  --recompute  what the backward pass computes again (cheap)\n"
-        "  --seconds  how long (5), at least 5 steps; --steps: how many\n"
-        "One JSON line: ms_mean, ms_median, ms_min, images_per_s; step_mib, the growth of the peak "
-        "resident\n"
-        "memory over the built model; arena_bytes, the largest plan. Two steps of warm-up are not "
-        "counted.\n",
+        "usage: step --space FILE [--batch N] [--mode weights|two-paths|all-paths|full] [--threads "
+        "T]\n"
+        "            [--path NAME | --paths FILE] [--recompute none|cheap|blocks|sqrt|auto:MIB]\n"
+        "            [--seconds S | --steps N] [--label TEXT]\n"
+        "  --space      search space (YAML)\n"
+        "  --batch      images a step (64)\n"
+        "  --mode       weights: a weight step; two-paths, all-paths: an architecture step; full:\n"
+        "               weights and alpha by the sum over all paths, for comparison (weights)\n"
+        "  --threads    of this process (all processors)\n"
+        "  --path       one path for all steps, as `onepath graph --path` takes it\n"
+        "  --paths      a file with one path a line, taken in turn; without either, uniform draws\n"
+        "  --recompute  what the backward pass computes again (cheap; full: none)\n"
+        "  --seconds    how long (5), at least 5 steps; --steps: how many\n"
+        "  --label      printed with the result\n"
+        "One JSON line: ms_mean, ms_median, ms_min, images_per_s; step_mib, the growth of the "
+        "peak\n"
+        "resident memory over the built model; arena_bytes, the largest plan. Two steps of "
+        "warm-up\n"
+        "are not counted.\n",
         out);
 }
 
 static bool parse(int argc, char **argv, settings *s)
 {
-    *s = (settings){.batch = 64, .seconds = 5, .recompute = ONP_RECOMPUTE_CHEAP};
-    for (int i = 1; i < argc; i += 2) {
-        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (value == NULL)
-            return false;
-        if (strcmp(name, "--space") == 0)
-            s->space = value;
-        else if (strcmp(name, "--path") == 0)
-            s->path = value;
-        else if (strcmp(name, "--paths") == 0)
-            s->paths = value;
-        else if (strcmp(name, "--batch") == 0)
-            s->batch = strtoll(value, NULL, 10);
-        else if (strcmp(name, "--threads") == 0)
-            s->threads = (int)strtol(value, NULL, 10);
-        else if (strcmp(name, "--steps") == 0)
-            s->steps = strtoll(value, NULL, 10);
-        else if (strcmp(name, "--seconds") == 0)
-            s->seconds = strtod(value, NULL);
-        else if (strcmp(name, "--recompute") == 0) {
-            s->limit_mib = strncmp(value, "auto:", 5) == 0 ? strtoll(value + 5, NULL, 10) : 0;
-            for (s->recompute = 0; s->recompute < ONP_RECOMPUTE_COUNT &&
-                                   strcmp(value, onp_recompute_names[s->recompute]) != 0;)
-                s->recompute++;
-            if (s->recompute == ONP_RECOMPUTE_COUNT && s->limit_mib <= 0)
-                return false;
-        } else if (strcmp(name, "--mode") == 0) {
-            for (s->mode = 0; s->mode < MODE_COUNT && strcmp(value, mode_names[s->mode]) != 0;)
-                s->mode++;
-            if (s->mode == MODE_COUNT)
-                return false;
-        } else
-            return false;
-    }
-    return s->space != NULL && s->batch > 0 && s->batch <= 65536 && s->steps >= 0 &&
-           s->steps <= MAX_STEPS;
+    *s = (settings){.batch = 64, .seconds = 5, .label = ""};
+    const bench_option options[] = {
+        {"space", BENCH_TEXT, &s->space, NULL},
+        {"path", BENCH_TEXT, &s->path, NULL},
+        {"paths", BENCH_TEXT, &s->paths, NULL},
+        {"label", BENCH_TEXT, &s->label, NULL},
+        {"mode", BENCH_CHOICE, &s->mode, mode_names},
+        {"recompute", BENCH_TEXT, &s->recompute, NULL},
+        {"threads", BENCH_INT, &s->threads, NULL},
+        {"batch", BENCH_INT, &s->batch, NULL},
+        {"steps", BENCH_INT, &s->steps, NULL},
+        {"seconds", BENCH_REAL, &s->seconds, NULL},
+    };
+    if (!bench_parse(argc, argv, options, ONP_COUNT(options), NULL))
+        return false;
+    if (s->recompute == NULL)
+        s->recompute =
+            onp_recompute_names[s->mode == MODE_FULL ? ONP_RECOMPUTE_NONE : ONP_RECOMPUTE_CHEAP];
+    return s->space != NULL && s->batch > 0 && s->batch <= 65536 && s->steps <= MAX_STEPS;
 }
 
-static int64_t resident_kib(void)
+static onp_status read_recompute(bench *b, onp_error *err)
 {
-    char line[128] = "";
-    FILE *f = fopen("/proc/self/statm", "r"); /* pages in all, pages resident, ... */
-    if (f != NULL) {
-        if (fgets(line, sizeof line, f) == NULL)
-            line[0] = '\0';
-        (void)fclose(f);
-    }
-    const char *second = strchr(line, ' ');
-    const long pages = second != NULL ? strtol(second, NULL, 10) : 0;
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
-static int64_t peak_kib(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : 0;
+    const char *text = b->s.recompute;
+    char *end = NULL;
+    for (int i = 0; i < ONP_RECOMPUTE_COUNT; i++)
+        if (strcmp(text, onp_recompute_names[i]) == 0) {
+            b->recompute = (onp_recompute)i;
+            return ONP_OK;
+        }
+    const long long mib = strncmp(text, "auto:", 5) == 0 ? strtoll(text + 5, &end, 10) : 0;
+    if (mib < 1 || *end != '\0' || b->s.mode == MODE_FULL)
+        return onp_fail(err, ONP_E_USAGE,
+                        "--recompute %s: wanted none, cheap, blocks, sqrt or (but for full) "
+                        "auto:MIB",
+                        text);
+    b->limit_bytes = (size_t)mib * ONP_MIB;
+    return ONP_OK;
 }
 
 static onp_status read_paths(bench *b, onp_error *err)
@@ -156,15 +145,15 @@ static onp_status read_paths(bench *b, onp_error *err)
 
 static onp_status build(bench *b, onp_error *err)
 {
+    ONP_TRY(read_recompute(b, err));
     ONP_TRY(onp_kernels_choose(&b->ctx, NULL, err));
-    ONP_TRY(onp_parallel_start(b->s.threads, true, err));
+    ONP_TRY(onp_parallel_start((int)b->s.threads, true, err));
     ONP_TRY(onp_space_load(&b->ctx, b->s.space, NULL, &b->space, err));
     ONP_TRY(read_paths(b, err));
     ONP_TRY(onp_supernet_new(&b->ctx, b->space->positions, b->space->n_positions, 1e-3, 1, &b->net,
                              err));
     ONP_TRY(onp_step_new(&b->ctx, b->net, b->s.batch, &b->step, err));
-    onp_step_set_recompute(b->step, (onp_recompute)b->s.recompute,
-                           (size_t)b->s.limit_mib * ONP_MIB);
+    onp_step_set_recompute(b->step, b->recompute, b->limit_bytes);
     const onp_rng rng = onp_rng_make(1, ONP_RNG_TEST);
     const onp_space_spec *in = &b->space->spec;
     float *x = onp_step_images(b->step);
@@ -172,6 +161,9 @@ static onp_status build(bench *b, onp_error *err)
         x[i] = (float)onp_rng_normal(rng, (uint64_t)i, 0, 0);
     for (int64_t i = 0; i < b->s.batch; i++)
         onp_step_labels(b->step)[i] = (int32_t)(i % in->classes);
+    if (b->s.mode == MODE_FULL)
+        return bench_full_new(&b->ctx, b->net, b->s.batch, x, onp_step_labels(b->step), &b->full,
+                              err);
     return ONP_OK;
 }
 
@@ -191,11 +183,12 @@ static void choose_others(bench *b, const int32_t *path, const int32_t *next)
 
 static onp_status one_step(bench *b, int64_t i, onp_error *err)
 {
-    static const onp_sgd sgd = {.lr = 0.05, .momentum = 0.9, .decay = 4e-5};
     const onp_rng rng = onp_rng_make(2, ONP_RNG_TEST);
     int32_t drawn[2][ONP_MAX_POSITIONS];
     const int32_t *path = drawn[0], *next = drawn[1];
     onp_step_result r;
+    if (b->full != NULL)
+        return bench_full_step(b->full, b->recompute, &sgd, &r.loss, err);
     if (b->n_paths > 0) {
         path = b->paths[i % b->n_paths];
         next = b->paths[(i + 1) % b->n_paths];
@@ -210,35 +203,26 @@ static onp_status one_step(bench *b, int64_t i, onp_error *err)
                           b->gates, &r, err);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void print(bench *b, int64_t n, int64_t model_kib, size_t arena_bytes)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += b->ms[i];
-    qsort(b->ms, (size_t)n, sizeof *b->ms, by_value);
-    const double mean = sum / (double)n, median = 0.5 * (b->ms[(n - 1) / 2] + b->ms[n / 2]);
+    const bench_stats s = bench_summarise(b->ms, n);
+    const int64_t peak_kib = bench_peak_kib();
     (void)printf(
         "{\"bench\": \"step\", \"space\": \"%s\", \"mode\": \"%s\", \"batch\": %" PRId64
-        ", \"threads\": %d, \"kernels\": \"%s\", \"blas_core\": \"%s\", \"ms_mean\": %.3f, "
-        "\"ms_median\": %.3f, \"ms_min\": %.3f, \"steps\": %" PRId64
-        ", \"images_per_s\": %.1f, \"peak_rss_mib\": %.1f, \"rss_after_model_mib\": %.1f, "
-        "\"step_mib\": %.1f, \"arena_bytes\": %zu}\n",
+        ", \"threads\": %d, \"recompute\": \"%s\", \"label\": \"%s\", \"kernels\": \"%s\", "
+        "\"blas_core\": \"%s\", \"ms_mean\": %.3f, \"ms_median\": %.3f, \"ms_min\": %.3f, "
+        "\"steps\": %" PRId64 ", \"images_per_s\": %.1f, \"peak_rss_mib\": %.1f, "
+        "\"rss_after_model_mib\": %.1f, \"step_mib\": %.1f, \"arena_bytes\": %zu}\n",
         b->space->spec.name, mode_names[b->s.mode], b->s.batch, onp_parallel_threads(),
-        b->ctx.kernels->name, onp_blas_core(), mean, median, b->ms[0], n,
-        1e3 * (double)b->s.batch / mean, (double)peak_kib() / 1024.0, (double)model_kib / 1024.0,
-        (double)(peak_kib() - model_kib) / 1024.0, arena_bytes);
+        b->s.recompute, b->s.label, b->ctx.kernels->name, onp_blas_core(), s.mean, s.median, s.min,
+        n, 1e3 * (double)b->s.batch / s.mean, (double)peak_kib / 1024.0, (double)model_kib / 1024.0,
+        (double)(peak_kib - model_kib) / 1024.0, arena_bytes);
 }
 
 static onp_status run(bench *b, onp_error *err)
 {
     ONP_TRY(build(b, err));
-    const int64_t model_kib = resident_kib();
+    const int64_t model_kib = bench_resident_kib();
     size_t arena_bytes = 0;
     for (int64_t i = 0; i < 2; i++)
         ONP_TRY(one_step(b, i, err));
@@ -248,7 +232,8 @@ static onp_status run(bench *b, onp_error *err)
         const int64_t start = onp_now_ns();
         ONP_TRY(one_step(b, n, err));
         b->ms[n++] = (double)(onp_now_ns() - start) / 1e6;
-        const size_t arena = onp_step_info(b->step).arena_bytes;
+        const size_t arena = b->full != NULL ? bench_full_info(b->full).arena_bytes
+                                             : onp_step_info(b->step).arena_bytes;
         arena_bytes = arena > arena_bytes ? arena : arena_bytes;
     }
     print(b, n, model_kib, arena_bytes);
@@ -272,6 +257,7 @@ int main(int argc, char **argv)
     onp_status st = run(b, &err);
     if (st != ONP_OK)
         (void)fprintf(stderr, "error: %s\n", err.msg);
+    bench_full_free(b->full);
     onp_step_free(b->step);
     onp_supernet_free(b->net);
     onp_space_free(b->space);
