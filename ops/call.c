@@ -58,11 +58,11 @@ bool onp_call_can_sum(onp_call_kind kind, onp_sums_kind sums)
     }
 }
 
-/* The data half and the weight half of a BACKWARD call. */
+/* The data half and the weight half of a CONV_BACKWARD call. */
 static onp_call data_half(const onp_call *call)
 {
     onp_call half = *call;
-    half.kind = call->kind == ONP_CALL_CONV_BACKWARD ? ONP_CALL_CONV_DATA : ONP_CALL_DEPTHWISE_DATA;
+    half.kind = ONP_CALL_CONV_DATA;
     half.a = call->b;
     half.dw = NULL;
     return half;
@@ -71,8 +71,7 @@ static onp_call data_half(const onp_call *call)
 static onp_call weight_half(const onp_call *call)
 {
     onp_call half = *call;
-    half.kind =
-        call->kind == ONP_CALL_CONV_BACKWARD ? ONP_CALL_CONV_WEIGHT : ONP_CALL_DEPTHWISE_WEIGHT;
+    half.kind = ONP_CALL_CONV_WEIGHT;
     half.y = call->dw;
     half.sums = ONP_SUMS_NONE;
     return half;
@@ -88,8 +87,7 @@ static void run_halves(onp_call_env *env)
 onp_tiling onp_call_tiling(const onp_call *call)
 {
     switch (call->kind) {
-    case ONP_CALL_CONV_BACKWARD:
-    case ONP_CALL_DEPTHWISE_BACKWARD: {
+    case ONP_CALL_CONV_BACKWARD: {
         const onp_call data = data_half(call);
         return onp_call_tiling(&data);
     }
@@ -100,6 +98,7 @@ onp_tiling onp_call_tiling(const onp_call *call)
     case ONP_CALL_DEPTHWISE:
     case ONP_CALL_DEPTHWISE_DATA:
     case ONP_CALL_DEPTHWISE_WEIGHT:
+    case ONP_CALL_DEPTHWISE_BACKWARD:
         return onp_depthwise_tiling(call);
     case ONP_CALL_POOL_BWD:
         return (onp_tiling){call->in.h * call->in.w, call->in.h * call->in.w, call->in.n};
@@ -119,8 +118,7 @@ int64_t onp_call_split_floats(const onp_call *call)
 {
     int64_t splits = 0; /* one alone is written where the sum would go */
     switch (call->kind) {
-    case ONP_CALL_CONV_BACKWARD:
-    case ONP_CALL_DEPTHWISE_BACKWARD: {
+    case ONP_CALL_CONV_BACKWARD: {
         const onp_call weight = weight_half(call);
         return onp_call_split_floats(&weight);
     }
@@ -128,6 +126,7 @@ int64_t onp_call_split_floats(const onp_call *call)
         splits = onp_conv_splits(call);
         return splits > 1 ? splits * call->kernel * call->kernel * call->in.c * call->out.c : 0;
     case ONP_CALL_DEPTHWISE_WEIGHT:
+    case ONP_CALL_DEPTHWISE_BACKWARD:
         splits = onp_depthwise_splits(call);
         return splits > 1 ? splits * call->kernel * call->kernel * call->in.c : 0;
     case ONP_CALL_SOFTMAX:
@@ -140,8 +139,7 @@ int64_t onp_call_split_floats(const onp_call *call)
 int64_t onp_call_scratch_floats(const onp_call *call)
 {
     switch (call->kind) {
-    case ONP_CALL_CONV_BACKWARD:
-    case ONP_CALL_DEPTHWISE_BACKWARD: {
+    case ONP_CALL_CONV_BACKWARD: {
         const onp_call data = data_half(call), weight = weight_half(call);
         const int64_t a = onp_call_scratch_floats(&data), b = onp_call_scratch_floats(&weight);
         return a > b ? a : b;
@@ -153,6 +151,7 @@ int64_t onp_call_scratch_floats(const onp_call *call)
     case ONP_CALL_DEPTHWISE:
     case ONP_CALL_DEPTHWISE_DATA:
     case ONP_CALL_DEPTHWISE_WEIGHT:
+    case ONP_CALL_DEPTHWISE_BACKWARD:
         return onp_depthwise_scratch(call);
     case ONP_CALL_STORE:
     case ONP_CALL_SUMS: {
@@ -225,7 +224,7 @@ void onp_call_run(const onp_context *ctx, const onp_call *call, float *scratch,
         [ONP_CALL_DEPTHWISE_DATA] = onp_run_depthwise,
         [ONP_CALL_DEPTHWISE_WEIGHT] = onp_run_depthwise_weight,
         [ONP_CALL_CONV_BACKWARD] = run_halves,
-        [ONP_CALL_DEPTHWISE_BACKWARD] = run_halves,
+        [ONP_CALL_DEPTHWISE_BACKWARD] = onp_run_depthwise_weight,
         [ONP_CALL_STORE] = onp_run_store,
         [ONP_CALL_SUMS] = onp_run_sums,
         [ONP_CALL_POOL] = onp_run_pool,

@@ -21,9 +21,25 @@
 extern "C" {
 #endif
 
-/* Channels of a depthwise tile: scratch is laid out [rows][columns][ONP_LANE], tails padded with 0.
- */
+/* The longest register, in floats: depthwise kernels take channels in multiples of it. */
 #define ONP_LANE 16
+
+/*
+ * What a depthwise kernel walks: `rows` lines of `cols` pixels, c channels each, which it writes
+ * (or, for the weight gradient, reads); and the lines of the other map that their taps meet.
+ * Forward, tap v of pixel j meets column j * stride + v - kernel / 2 of a line; backward, where the
+ * other map is the gradient of the output, column (j + kernel / 2 - v) / stride, if it is whole.
+ * Columns outside of the line count as 0.
+ */
+typedef struct onp_window {
+    int kernel, stride;
+    bool backward;
+    const float *const *lines; /* [rows][kernel]: what tap row u meets; NULL: nothing */
+    int64_t width, pixel;      /* columns of each, floats from one to the next */
+    int64_t rows, cols;
+    int64_t line_y, pixel_y; /* floats from line to line, from pixel to pixel */
+    int64_t c;               /* a multiple of ONP_LANE */
+} onp_window;
 
 typedef struct onp_kernels {
     const char *name;
@@ -44,13 +60,12 @@ typedef struct onp_kernels {
                    float hi);
     /* dst += src, n floats. */
     void (*accumulate)(float *dst, const float *src, int64_t n);
-    /* Depthwise convolution of one lane group: x [*][x_width][ONP_LANE] padded, w [k*k][ONP_LANE],
-     * y [rows][cols][ONP_LANE]; y[i][j] = sum_{u,v} x[i*s+u][j*s+v] w[u][v]. */
-    void (*depthwise)(const float *x, int64_t x_width, int kernel, int stride, const float *w,
-                      int64_t rows, int64_t cols, float *y);
-    /* Its weight gradient: gw[u][v] += sum_{i,j} x[i*s+u][j*s+v] gy[i][j]. */
-    void (*depthwise_weight)(const float *x, int64_t x_width, int kernel, int stride,
-                             const float *gy, int64_t rows, int64_t cols, float *gw);
+    /* Depthwise convolution, w [k*k][c], w_tap floats from tap to tap:
+     * y[r][j] = sum_{u,v} line(r, u)[column(j, v)] w[u][v]. */
+    void (*depthwise)(const onp_window *d, const float *w, int64_t w_tap, float *y);
+    /* Its weight gradient, of a backward window:
+     * gw[u][v] += sum_{r,j} x[r][j] line(r, u)[column(j, v)], x in the place of y. */
+    void (*depthwise_weight)(const onp_window *d, const float *x, float *gw, int64_t w_tap);
     /* SGD with Nesterov momentum and weight decay, as PyTorch has it:
      * d = g + decay * w;  m = momentum * m + d;  w -= lr * (d + momentum * m). */
     void (*sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
