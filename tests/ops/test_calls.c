@@ -12,9 +12,9 @@
 #include "tests/ops/call_case.h"
 
 typedef struct conv_case {
-  onp_shape in;
-  int64_t out_c;
-  int kernel, stride;
+    onp_shape in;
+    int64_t out_c;
+    int kernel, stride;
 } conv_case;
 
 static const conv_case dense[] = {
@@ -73,243 +73,246 @@ typedef enum direction { FORWARD, DATA, WEIGHT } direction;
 
 /* One call and its operation. */
 typedef struct plan {
-  onp_call call;
-  onp_op op;
-  onp_shape w, out_shape; /* of the weights, of what the call writes */
-  onp_attr attr;
-  double products; /* of one result */
+    onp_call call;
+    onp_op op;
+    onp_shape w, out_shape; /* of the weights, of what the call writes */
+    onp_attr attr;
+    double products; /* of one result */
 } plan;
 
-static plan make_plan(const conv_case *c, bool is_depthwise, direction d) {
-  static const onp_call_kind kind[2][3] = {
-      {ONP_CALL_CONV, ONP_CALL_CONV_DATA, ONP_CALL_CONV_WEIGHT},
-      {ONP_CALL_DEPTHWISE, ONP_CALL_DEPTHWISE_DATA, ONP_CALL_DEPTHWISE_WEIGHT}};
-  static const onp_op op[2][3] = {
-      {ONP_OP_CONV, ONP_OP_CONV_BWD_DATA, ONP_OP_CONV_BWD_WEIGHT},
-      {ONP_OP_DEPTHWISE, ONP_OP_DEPTHWISE_BWD_DATA,
-       ONP_OP_DEPTHWISE_BWD_WEIGHT}};
-  plan p = {.op = op[is_depthwise][d],
-            .attr = {.kernel = c->kernel, .stride = c->stride}};
-  const int64_t out_c = is_depthwise ? c->in.c : c->out_c;
-  const onp_shape out = {c->in.n, (c->in.h + c->stride - 1) / c->stride,
-                         (c->in.w + c->stride - 1) / c->stride, out_c};
-  p.w = (onp_shape){c->kernel, c->kernel, is_depthwise ? 1 : c->in.c, out_c};
-  p.call = (onp_call){.kind = kind[is_depthwise][d],
-                      .kernel = c->kernel,
-                      .stride = c->stride,
-                      .in = c->in,
-                      .out = out,
-                      .lo = 1};
-  p.out_shape = d == FORWARD ? out : d == DATA ? c->in : p.w;
-  const double taps = (double)c->kernel * c->kernel;
-  p.products = d == WEIGHT    ? (double)(out.n * out.h * out.w)
-               : is_depthwise ? taps
-                              : taps * (double)(d == FORWARD ? c->in.c : out_c);
-  return p;
+static plan make_plan(const conv_case *c, bool is_depthwise, direction d)
+{
+    static const onp_call_kind kind[2][3] = {
+        {ONP_CALL_CONV, ONP_CALL_CONV_DATA, ONP_CALL_CONV_WEIGHT},
+        {ONP_CALL_DEPTHWISE, ONP_CALL_DEPTHWISE_DATA, ONP_CALL_DEPTHWISE_WEIGHT}};
+    static const onp_op op[2][3] = {
+        {ONP_OP_CONV, ONP_OP_CONV_BWD_DATA, ONP_OP_CONV_BWD_WEIGHT},
+        {ONP_OP_DEPTHWISE, ONP_OP_DEPTHWISE_BWD_DATA, ONP_OP_DEPTHWISE_BWD_WEIGHT}};
+    plan p = {.op = op[is_depthwise][d], .attr = {.kernel = c->kernel, .stride = c->stride}};
+    const int64_t out_c = is_depthwise ? c->in.c : c->out_c;
+    const onp_shape out = {c->in.n, (c->in.h + c->stride - 1) / c->stride,
+                           (c->in.w + c->stride - 1) / c->stride, out_c};
+    p.w = (onp_shape){c->kernel, c->kernel, is_depthwise ? 1 : c->in.c, out_c};
+    p.call = (onp_call){.kind = kind[is_depthwise][d],
+                        .kernel = c->kernel,
+                        .stride = c->stride,
+                        .in = c->in,
+                        .out = out,
+                        .lo = 1};
+    p.out_shape = d == FORWARD ? out : d == DATA ? c->in : p.w;
+    const double taps = (double)c->kernel * c->kernel;
+    p.products = d == WEIGHT    ? (double)(out.n * out.h * out.w)
+                 : is_depthwise ? taps
+                                : taps * (double)(d == FORWARD ? c->in.c : out_c);
+    return p;
 }
 
 /* The operation on two inputs, and on their absolute values. */
-static void reference(const plan *p, const call_tensor in[2],
-                      const onp_shape shape[2], double *y, double *sum) {
-  const double *value[2] = {in[0].value, in[1].value},
-               *sums[2] = {in[0].sum, in[1].sum};
-  onp_ref_run(p->op, &p->attr, value, shape, 2, NULL, &y, &p->out_shape);
-  onp_ref_run(p->op, &p->attr, sums, shape, 2, NULL, &sum, &p->out_shape);
+static void reference(const plan *p, const call_tensor in[2], const onp_shape shape[2], double *y,
+                      double *sum)
+{
+    const double *value[2] = {in[0].value, in[1].value}, *sums[2] = {in[0].sum, in[1].sum};
+    onp_ref_run(p->op, &p->attr, value, shape, 2, NULL, &y, &p->out_shape);
+    onp_ref_run(p->op, &p->attr, sums, shape, 2, NULL, &sum, &p->out_shape);
 }
 
-static int64_t rows_of(onp_shape s) { return s.n * s.h * s.w; }
-
-static call_tensor weights(call_case *t, onp_call *call, onp_shape s) {
-  const int64_t n = onp_shape_count(s);
-  call->w = call_numbers(t, n, 0);
-  double *value = call_doubles(t, call->w, n);
-  return (call_tensor){value, call_absolute(t, value, n)};
+static int64_t rows_of(onp_shape s)
+{
+    return s.n * s.h * s.w;
 }
 
-static void finish(const onp_call *call, int64_t n, double *y, double *sum) {
-  for (int64_t i = 0; i < n; i++) {
-    const double bias =
-        call->bias != NULL ? (double)call->bias[i % call->out.c] : 0;
-    y[i] += bias;
-    sum[i] += fabs(bias);
-    if (call->lo <= call->hi)
-      y[i] = fmin(fmax(y[i], (double)call->lo), (double)call->hi);
-  }
+static call_tensor weights(call_case *t, onp_call *call, onp_shape s)
+{
+    const int64_t n = onp_shape_count(s);
+    call->w = call_numbers(t, n, 0);
+    double *value = call_doubles(t, call->w, n);
+    return (call_tensor){value, call_absolute(t, value, n)};
+}
+
+static void finish(const onp_call *call, int64_t n, double *y, double *sum)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const double bias = call->bias != NULL ? (double)call->bias[i % call->out.c] : 0;
+        y[i] += bias;
+        sum[i] += fabs(bias);
+        if (call->lo <= call->hi)
+            y[i] = fmin(fmax(y[i], (double)call->lo), (double)call->hi);
+    }
 }
 
 /* `variant` chooses the parts of operands, and with them bias, clamp and sums.
  */
-static void check(const onp_kernels *k, const conv_case *c, bool is_depthwise,
-                  direction d, int variant) {
-  call_case t;
-  call_case_init(&t, k, 11);
-  plan p = make_plan(c, is_depthwise, d);
-  onp_call *call = &p.call;
-  call_tensor in[2];
-  onp_shape shape[2];
-  const int forward = call_forward_parts[variant % 4],
-            backward = call_backward_parts[variant % 8];
-  if (d == FORWARD) {
-    in[0] = call_operand(&t, &call->a, rows_of(call->in), call->in.c, forward);
-    in[1] = weights(&t, call, p.w);
-    shape[0] = call->in;
-    shape[1] = p.w;
-    call->bias = variant & 1 ? call_numbers(&t, call->out.c, 0) : NULL;
-    call->lo = variant & 2 ? -1.0F : 1.0F;
-    call->hi = variant & 2 ? 1.0F : 0.0F;
-    call_prepare(&t, call, variant & 4 ? ONP_SUMS_MOMENTS : ONP_SUMS_NONE);
-  } else if (d == DATA) {
-    in[0] =
-        call_operand(&t, &call->a, rows_of(call->out), call->out.c, backward);
-    in[1] = weights(&t, call, p.w);
-    shape[0] = call->out;
-    shape[1] = p.w;
-    call_prepare(&t, call, variant & 1 ? ONP_SUMS_GRAD : ONP_SUMS_NONE);
-  } else {
-    in[0] = call_operand(&t, &call->a, rows_of(call->in), call->in.c, forward);
-    in[1] =
-        call_operand(&t, &call->b, rows_of(call->out), call->out.c, backward);
-    shape[0] = call->in;
-    shape[1] = call->out;
-    call_prepare(&t, call, ONP_SUMS_NONE);
-  }
-  const int64_t n = onp_shape_count(p.out_shape);
-  call->y = call_output(&t, n);
-  call_run(&t, call);
-  double *y = call_zeros(&t, n), *sum = call_zeros(&t, n);
-  reference(&p, in, shape, y, sum);
-  finish(call, n, y, sum);
-  call_close(call->y, y, sum, n, p.products + 8);
-  call_check_sums(&t, call);
-  call_case_reset(&t);
+static void check(const onp_kernels *k, const conv_case *c, bool is_depthwise, direction d,
+                  int variant)
+{
+    call_case t;
+    call_case_init(&t, k, 11);
+    plan p = make_plan(c, is_depthwise, d);
+    onp_call *call = &p.call;
+    call_tensor in[2];
+    onp_shape shape[2];
+    const int forward = call_forward_parts[variant % 4],
+              backward = call_backward_parts[variant % 8];
+    if (d == FORWARD) {
+        in[0] = call_operand(&t, &call->a, rows_of(call->in), call->in.c, forward);
+        in[1] = weights(&t, call, p.w);
+        shape[0] = call->in;
+        shape[1] = p.w;
+        call->bias = variant & 1 ? call_numbers(&t, call->out.c, 0) : NULL;
+        call->lo = variant & 2 ? -1.0F : 1.0F;
+        call->hi = variant & 2 ? 1.0F : 0.0F;
+        call_prepare(&t, call, variant & 4 ? ONP_SUMS_MOMENTS : ONP_SUMS_NONE);
+    } else if (d == DATA) {
+        in[0] = call_operand(&t, &call->a, rows_of(call->out), call->out.c, backward);
+        in[1] = weights(&t, call, p.w);
+        shape[0] = call->out;
+        shape[1] = p.w;
+        call_prepare(&t, call, variant & 1 ? ONP_SUMS_GRAD : ONP_SUMS_NONE);
+    } else {
+        in[0] = call_operand(&t, &call->a, rows_of(call->in), call->in.c, forward);
+        in[1] = call_operand(&t, &call->b, rows_of(call->out), call->out.c, backward);
+        shape[0] = call->in;
+        shape[1] = call->out;
+        call_prepare(&t, call, ONP_SUMS_NONE);
+    }
+    const int64_t n = onp_shape_count(p.out_shape);
+    call->y = call_output(&t, n);
+    call_run(&t, call);
+    double *y = call_zeros(&t, n), *sum = call_zeros(&t, n);
+    reference(&p, in, shape, y, sum);
+    finish(call, n, y, sum);
+    call_close(call->y, y, sum, n, p.products + 8);
+    call_check_sums(&t, call);
+    call_case_reset(&t);
 }
 
 /* Every case on every table; the variants go round, and the small map sees them
  * all. */
-static void check_all(const conv_case *cases, size_t n_cases, bool is_depthwise,
-                      direction d) {
-  for (int k = 0; onp_kernels_at(k) != NULL; k++) {
-    for (size_t i = 0; i < n_cases; i++)
-      check(onp_kernels_at(k), &cases[i], is_depthwise, d, (int)i + 3 * k);
-    const conv_case small = {{2, 7, 5, 19}, 21, 3, 2},
-                    pointwise = {{2, 7, 5, 19}, 21, 1, 1};
-    for (int variant = 0; variant < 8; variant++) {
-      check(onp_kernels_at(k), &small, is_depthwise, d, variant);
-      check(onp_kernels_at(k), &pointwise, is_depthwise, d, variant);
+static void check_all(const conv_case *cases, size_t n_cases, bool is_depthwise, direction d)
+{
+    for (int k = 0; onp_kernels_at(k) != NULL; k++) {
+        for (size_t i = 0; i < n_cases; i++)
+            check(onp_kernels_at(k), &cases[i], is_depthwise, d, (int)i + 3 * k);
+        const conv_case small = {{2, 7, 5, 19}, 21, 3, 2}, pointwise = {{2, 7, 5, 19}, 21, 1, 1};
+        for (int variant = 0; variant < 8; variant++) {
+            check(onp_kernels_at(k), &small, is_depthwise, d, variant);
+            check(onp_kernels_at(k), &pointwise, is_depthwise, d, variant);
+        }
     }
-  }
 }
 
-static void test_conv(void **state) {
-  (void)state;
-  check_all(dense, ONP_COUNT(dense), false, FORWARD);
+static void test_conv(void **state)
+{
+    (void)state;
+    check_all(dense, ONP_COUNT(dense), false, FORWARD);
 }
 
-static void test_conv_data(void **state) {
-  (void)state;
-  check_all(dense, ONP_COUNT(dense), false, DATA);
+static void test_conv_data(void **state)
+{
+    (void)state;
+    check_all(dense, ONP_COUNT(dense), false, DATA);
 }
 
-static void test_conv_weight(void **state) {
-  (void)state;
-  check_all(dense, ONP_COUNT(dense), false, WEIGHT);
-  for (size_t i = 0; i < ONP_COUNT(wide); i++)
-    check(onp_kernels_at(0), &wide[i], false, WEIGHT, (int)i);
+static void test_conv_weight(void **state)
+{
+    (void)state;
+    check_all(dense, ONP_COUNT(dense), false, WEIGHT);
+    for (size_t i = 0; i < ONP_COUNT(wide); i++)
+        check(onp_kernels_at(0), &wide[i], false, WEIGHT, (int)i);
 }
 
-static void test_depthwise(void **state) {
-  (void)state;
-  check_all(depthwise, ONP_COUNT(depthwise), true, FORWARD);
+static void test_depthwise(void **state)
+{
+    (void)state;
+    check_all(depthwise, ONP_COUNT(depthwise), true, FORWARD);
 }
 
-static void test_depthwise_data(void **state) {
-  (void)state;
-  check_all(depthwise, ONP_COUNT(depthwise), true, DATA);
+static void test_depthwise_data(void **state)
+{
+    (void)state;
+    check_all(depthwise, ONP_COUNT(depthwise), true, DATA);
 }
 
-static void test_depthwise_weight(void **state) {
-  (void)state;
-  check_all(depthwise, ONP_COUNT(depthwise), true, WEIGHT);
+static void test_depthwise_weight(void **state)
+{
+    (void)state;
+    check_all(depthwise, ONP_COUNT(depthwise), true, WEIGHT);
 }
 
 /* Both gradients of a call are what the two calls give, its sums those of what
  * it stores. */
-static void check_both(const onp_kernels *k, const conv_case *c, int variant) {
-  call_case t;
-  call_case_init(&t, k, 12);
-  plan p = make_plan(c, true, DATA), q = make_plan(c, true, WEIGHT);
-  onp_call *call = &p.call;
-  const onp_shape gy = call->out, in_data[2] = {gy, p.w},
-                  in_weight[2] = {call->in, gy};
-  call->kind = ONP_CALL_DEPTHWISE_BACKWARD;
-  const call_tensor x =
-      call_operand(&t, &call->a, rows_of(call->in), call->in.c,
-                   call_forward_parts[variant % 4]);
-  const call_tensor g = call_operand(&t, &call->b, rows_of(gy), gy.c,
-                                     call_backward_parts[variant % 8]);
-  const call_tensor w = weights(&t, call, p.w);
-  call_prepare(&t, call, variant & 1 ? ONP_SUMS_GRAD : ONP_SUMS_NONE);
-  const int64_t n = onp_shape_count(call->in), n_taps = onp_shape_count(p.w);
-  call->y = call_output(&t, n);
-  call->dw = call_output(&t, n_taps);
-  call_run(&t, call);
-  double *y = call_zeros(&t, n), *sum = call_zeros(&t, n);
-  reference(&p, (call_tensor[2]){g, w}, in_data, y, sum);
-  call_close(call->y, y, sum, n, p.products + 8);
-  double *dw = call_zeros(&t, n_taps), *dw_sum = call_zeros(&t, n_taps);
-  reference(&q, (call_tensor[2]){x, g}, in_weight, dw, dw_sum);
-  call_close(call->dw, dw, dw_sum, n_taps, q.products + 8);
-  call_check_sums(&t, call);
-  call_case_reset(&t);
+static void check_both(const onp_kernels *k, const conv_case *c, int variant)
+{
+    call_case t;
+    call_case_init(&t, k, 12);
+    plan p = make_plan(c, true, DATA), q = make_plan(c, true, WEIGHT);
+    onp_call *call = &p.call;
+    const onp_shape gy = call->out, in_data[2] = {gy, p.w}, in_weight[2] = {call->in, gy};
+    call->kind = ONP_CALL_DEPTHWISE_BACKWARD;
+    const call_tensor x =
+        call_operand(&t, &call->a, rows_of(call->in), call->in.c, call_forward_parts[variant % 4]);
+    const call_tensor g =
+        call_operand(&t, &call->b, rows_of(gy), gy.c, call_backward_parts[variant % 8]);
+    const call_tensor w = weights(&t, call, p.w);
+    call_prepare(&t, call, variant & 1 ? ONP_SUMS_GRAD : ONP_SUMS_NONE);
+    const int64_t n = onp_shape_count(call->in), n_taps = onp_shape_count(p.w);
+    call->y = call_output(&t, n);
+    call->dw = call_output(&t, n_taps);
+    call_run(&t, call);
+    double *y = call_zeros(&t, n), *sum = call_zeros(&t, n);
+    reference(&p, (call_tensor[2]){g, w}, in_data, y, sum);
+    call_close(call->y, y, sum, n, p.products + 8);
+    double *dw = call_zeros(&t, n_taps), *dw_sum = call_zeros(&t, n_taps);
+    reference(&q, (call_tensor[2]){x, g}, in_weight, dw, dw_sum);
+    call_close(call->dw, dw, dw_sum, n_taps, q.products + 8);
+    call_check_sums(&t, call);
+    call_case_reset(&t);
 }
 
-static void test_depthwise_backward(void **state) {
-  (void)state;
-  for (int k = 0; onp_kernels_at(k) != NULL; k++)
-    for (size_t i = 0; i < ONP_COUNT(depthwise); i++)
-      for (int variant = (int)i; variant < (int)i + 2; variant++)
-        check_both(onp_kernels_at(k), &depthwise[i], variant + 3 * k);
+static void test_depthwise_backward(void **state)
+{
+    (void)state;
+    for (int k = 0; onp_kernels_at(k) != NULL; k++)
+        for (size_t i = 0; i < ONP_COUNT(depthwise); i++)
+            for (int variant = (int)i; variant < (int)i + 2; variant++)
+                check_both(onp_kernels_at(k), &depthwise[i], variant + 3 * k);
 }
 
 /* The cases above do cross borders: some have several tiles an image, a shorter
  * last tile, several splits; and the tiles of a call cover each row once, in
  * order. */
-static void test_tilings(void **state) {
-  (void)state;
-  int banded = 0, split = 0;
-  for (size_t i = 0; i < ONP_COUNT(dense) + ONP_COUNT(depthwise); i++)
-    for (int d = FORWARD; d <= WEIGHT; d++) {
-      const bool is_depthwise = i >= ONP_COUNT(dense);
-      const conv_case *c =
-          is_depthwise ? &depthwise[i - ONP_COUNT(dense)] : &dense[i];
-      const plan p = make_plan(c, is_depthwise, (direction)d);
-      const onp_tiling tiling = onp_call_tiling(&p.call);
-      const int64_t tiles = onp_tiling_count(tiling);
-      int64_t rows = 0;
-      for (int64_t tile = 0; tile < tiles; tile++) {
-        assert_in_range(onp_tiling_rows(tiling, tile), 1, tiling.rows);
-        rows += onp_tiling_rows(tiling, tile);
-      }
-      const bool walks_in = d == DATA || (is_depthwise && d == WEIGHT);
-      assert_int_equal(rows, rows_of(walks_in ? p.call.in : p.call.out));
-      banded +=
-          tiling.groups < tiles && tiling.group % tiling.rows != 0 ? 1 : 0;
-      split += onp_call_split_floats(&p.call) > onp_shape_count(p.w) ? 1 : 0;
-    }
-  assert_true(banded >= 6);
-  assert_true(split >= 6);
+static void test_tilings(void **state)
+{
+    (void)state;
+    int banded = 0, split = 0;
+    for (size_t i = 0; i < ONP_COUNT(dense) + ONP_COUNT(depthwise); i++)
+        for (int d = FORWARD; d <= WEIGHT; d++) {
+            const bool is_depthwise = i >= ONP_COUNT(dense);
+            const conv_case *c = is_depthwise ? &depthwise[i - ONP_COUNT(dense)] : &dense[i];
+            const plan p = make_plan(c, is_depthwise, (direction)d);
+            const onp_tiling tiling = onp_call_tiling(&p.call);
+            const int64_t tiles = onp_tiling_count(tiling);
+            int64_t rows = 0;
+            for (int64_t tile = 0; tile < tiles; tile++) {
+                assert_in_range(onp_tiling_rows(tiling, tile), 1, tiling.rows);
+                rows += onp_tiling_rows(tiling, tile);
+            }
+            const bool walks_in = d == DATA || (is_depthwise && d == WEIGHT);
+            assert_int_equal(rows, rows_of(walks_in ? p.call.in : p.call.out));
+            banded += tiling.groups < tiles && tiling.group % tiling.rows != 0 ? 1 : 0;
+            split += onp_call_split_floats(&p.call) > onp_shape_count(p.w) ? 1 : 0;
+        }
+    assert_true(banded >= 6);
+    assert_true(split >= 6);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_tilings),
-      cmocka_unit_test(test_conv),
-      cmocka_unit_test(test_conv_data),
-      cmocka_unit_test(test_conv_weight),
-      cmocka_unit_test(test_depthwise),
-      cmocka_unit_test(test_depthwise_data),
-      cmocka_unit_test(test_depthwise_weight),
-      cmocka_unit_test(test_depthwise_backward),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tilings),          cmocka_unit_test(test_conv),
+        cmocka_unit_test(test_conv_data),        cmocka_unit_test(test_conv_weight),
+        cmocka_unit_test(test_depthwise),        cmocka_unit_test(test_depthwise_data),
+        cmocka_unit_test(test_depthwise_weight), cmocka_unit_test(test_depthwise_backward),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
