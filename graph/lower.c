@@ -332,6 +332,57 @@ static void lower_store(lowering *l, const onp_node *n)
     write_output(l, call, n->out[0]);
 }
 
+/* Tensor t lies in a buffer that is there already. */
+static void take_buffer(lowering *l, onp_tid t, int32_t buffer)
+{
+    const onp_tensor *tensor = onp_graph_tensor(l->g, t);
+    state_of(l, t)->buffer = buffer;
+    if (l->st != ONP_OK)
+        return;
+    l->p->buffers[buffer].keep = l->p->buffers[buffer].keep || tensor->keep;
+    if (tensor->external)
+        l->p->buffers[buffer].external = tensor->data;
+}
+
+static bool is_conv_store(onp_call_kind kind)
+{
+    return kind == ONP_CALL_CONV || kind == ONP_CALL_CONV_DATA || kind == ONP_CALL_CONV_BACKWARD;
+}
+
+/* Can the convolution that writes t add tensor `other` to what it stores? Nothing else may read t,
+ * and `other` must be there before. */
+static bool can_take_residual(const lowering *l, onp_tid t, onp_tid other)
+{
+    const onp_tensor_state *x = state_of(l, t), *r = state_of(l, other);
+    const onp_tensor *tensor = onp_graph_tensor(l->g, t);
+    if (t == other || x->unstored || r->unstored || x->writer == ONP_NONE || x->n_uses != 1 ||
+        tensor->external || tensor->keep)
+        return false;
+    const onp_call *writer = &l->p->calls[x->writer];
+    const onp_tensor *residual = onp_graph_tensor(l->g, other);
+    const bool there = r->writer != ONP_NONE ? r->writer < x->writer : residual->external;
+    return is_conv_store(writer->kind) && writer->sums == ONP_SUMS_NONE &&
+           writer->lo > writer->hi && there;
+}
+
+/* A sum becomes the residual of the convolution that makes one of its terms. */
+static bool add_at_store(lowering *l, const onp_node *n)
+{
+    for (int k = 0; l->st == ONP_OK && k < 2; k++) {
+        const onp_tid t = n->in[k], other = n->in[1 - k];
+        if (!can_take_residual(l, t, other))
+            continue;
+        const int32_t call = state_of(l, t)->writer;
+        onp_tensor_state *y = state_of(l, n->out[0]);
+        patch_tensor(l, call, offsetof(onp_call, add), other);
+        take_buffer(l, n->out[0], state_of(l, t)->buffer);
+        y->writer = call;
+        y->unstored = false;
+        return true;
+    }
+    return false;
+}
+
 /* A ReLU6 that alone reads a convolution's output clamps it where it is stored. */
 static bool clamp_at_store(lowering *l, const onp_node *n)
 {
@@ -342,16 +393,14 @@ static bool clamp_at_store(lowering *l, const onp_node *n)
         return false;
     onp_call *writer = &l->p->calls[x->writer];
     if ((writer->kind != ONP_CALL_CONV && writer->kind != ONP_CALL_DEPTHWISE) ||
-        writer->sums != ONP_SUMS_NONE || onp_graph_tensor(l->g, n->out[0])->external)
+        writer->sums != ONP_SUMS_NONE)
         return false;
     writer->lo = 0;
     writer->hi = 6;
     onp_tensor_state *y = state_of(l, n->out[0]);
-    y->buffer = x->buffer;
+    take_buffer(l, n->out[0], x->buffer);
     y->writer = x->writer;
     y->unstored = false;
-    if (onp_graph_tensor(l->g, n->out[0])->keep)
-        l->p->buffers[y->buffer].keep = true;
     return true;
 }
 
@@ -581,8 +630,11 @@ static void lower_node(lowering *l, int32_t index)
         if (!clamp_at_store(l, n))
             lower_store(l, n);
         break;
-    case ONP_OP_RELU6_BWD:
     case ONP_OP_ADD:
+        if (!add_at_store(l, n))
+            lower_store(l, n);
+        break;
+    case ONP_OP_RELU6_BWD:
         lower_store(l, n);
         break;
     case ONP_OP_GLOBAL_AVG_POOL:
