@@ -14,6 +14,7 @@ onp_status onp_plan_new(const onp_context *ctx, onp_plan **out, onp_error *err)
     if (p == NULL)
         return onp_fail(err, ONP_E_NOMEM, "plan: out of memory");
     p->ctx = ctx;
+    p->placer.ctx = ctx;
     *out = p;
     return ONP_OK;
 }
@@ -56,7 +57,10 @@ void onp_plan_free(onp_plan *p)
     onp_free(p->ctx, p->buffers);
     onp_free(p->ctx, p->patches);
     onp_free(p->ctx, p->state);
-    onp_free(p->ctx, p->order);
+    onp_free(p->ctx, p->takeovers);
+    onp_free(p->ctx, p->home);
+    onp_free(p->ctx, p->lives);
+    onp_placer_reset(&p->placer);
     onp_free(p->ctx, p);
 }
 

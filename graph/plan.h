@@ -18,6 +18,7 @@
 #define ONP_GRAPH_PLAN_H
 
 #include "graph/graph.h"
+#include "graph/placement.h"
 #include "ops/call.h"
 
 #ifdef __cplusplus
@@ -31,11 +32,13 @@ typedef struct onp_plan_options {
 } onp_plan_options;
 
 typedef struct onp_plan_info {
-    int32_t n_calls, n_buffers;
-    size_t arena_bytes;       /* what the placement needs */
-    size_t lower_bound_bytes; /* most bytes alive at one call */
-    size_t naive_bytes;       /* every buffer its own memory */
-    size_t scratch_bytes;     /* of all threads */
+    int32_t n_calls, n_buffers; /* buffers in the arena */
+    int32_t n_in_place;         /* outputs that lie where an input was, in its buffer */
+    onp_place_rule rule;        /* which heuristic placed them */
+    size_t arena_bytes;         /* what the placement needs */
+    size_t lower_bound_bytes;   /* most bytes alive at one call */
+    size_t naive_bytes;         /* every buffer its own memory, nothing in place */
+    size_t scratch_bytes;       /* of all threads */
 } onp_plan_info;
 
 /* ctx is borrowed for the plan's life and must have kernels (onp_kernels_choose). Errors:

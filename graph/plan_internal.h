@@ -31,6 +31,12 @@ typedef struct onp_tensor_state {
     bool unstored;
 } onp_tensor_state;
 
+/* What a call's output may lie on: buffers, or ONP_NONE, and in how many ways the call uses them.
+ */
+typedef struct onp_takeover {
+    int32_t y, from[2], uses[2];
+} onp_takeover;
+
 struct onp_plan {
     const onp_context *ctx;
     onp_call *calls;
@@ -41,8 +47,13 @@ struct onp_plan {
     size_t patches_cap;
     onp_tensor_state *state;
     size_t state_cap;
-    int32_t *order; /* placement: buffers, largest first, then those placed */
-    size_t order_cap;
+    onp_takeover *takeovers; /* of each call */
+    size_t takeovers_cap;
+    int32_t *home; /* of each buffer: itself, or the one it took over */
+    size_t home_cap;
+    onp_life *lives;
+    size_t lives_cap;
+    onp_placer placer;
     int32_t n_calls, n_buffers, n_patches, n_tensors;
     float *arena;
     size_t arena_mapped;

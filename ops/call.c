@@ -156,7 +156,7 @@ int64_t onp_call_scratch_floats(const onp_call *call)
     case ONP_CALL_STORE:
     case ONP_CALL_SUMS: {
         onp_tiling t = onp_call_tiling(call);
-        return onp_round_lane(t.rows * call->out.c);
+        return 2 * onp_round_lane(t.rows * call->out.c);
     }
     case ONP_CALL_POOL:
         return onp_round_lane(call->in.w * call->in.c);

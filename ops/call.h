@@ -33,7 +33,7 @@ typedef enum onp_call_kind {
      * convolution, and a depthwise one */
     ONP_CALL_CONV_BACKWARD,
     ONP_CALL_DEPTHWISE_BACKWARD,
-    ONP_CALL_STORE,         /* a (+ b when present) -> y [out]; in == out */
+    ONP_CALL_STORE,         /* a (+ b) -> y [out]; in == out; y may be a.x or b.x */
     ONP_CALL_SUMS,          /* column sums of a, nothing stored; in == out */
     ONP_CALL_POOL,          /* a -> y {n, 1, 1, c} */
     ONP_CALL_POOL_BWD,      /* a = gy {n, 1, 1, c} -> y [in] */

@@ -12,14 +12,24 @@ static void store_tile(void *arg, int64_t tile, int thread)
     const int64_t c = call->out.c;
     const int64_t row = onp_tiling_first(env->tiling, tile);
     const int64_t rows = onp_tiling_rows(env->tiling, tile);
-    env->k->load(&call->a, row, rows, 0, c, call->y + row * c, c);
+    float *scratch = onp_env_scratch(env, thread);
+    float *other = scratch + onp_round_lane(env->tiling.rows * c);
+    float *y = call->y + row * c;
+    /* kernels want no overlap, so a tile that goes where its input lies is made beside it */
+    const bool in_place = call->y == call->a.x || call->y == call->b.x;
+    float *to = in_place ? scratch : y;
+    if (call->y == call->a.x && onp_operand_is_plain(&call->a))
+        to = y;
+    else
+        env->k->load(&call->a, row, rows, 0, c, to, c);
     if (call->b.x != NULL && onp_operand_is_plain(&call->b)) {
-        env->k->accumulate(call->y + row * c, call->b.x + row * c, rows * c);
+        env->k->accumulate(to, call->b.x + row * c, rows * c);
     } else if (call->b.x != NULL) {
-        float *other = onp_env_scratch(env, thread);
         env->k->load(&call->b, row, rows, 0, c, other, c);
-        env->k->accumulate(call->y + row * c, other, rows * c);
+        env->k->accumulate(to, other, rows * c);
     }
+    if (to != y)
+        memcpy(y, to, (size_t)(rows * c) * sizeof *y);
     onp_call_epilogue(env, tile, row, rows, c);
 }
 
