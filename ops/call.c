@@ -79,6 +79,10 @@ static onp_call weight_half(const onp_call *call)
 
 static void run_halves(onp_call_env *env)
 {
+    if (env->call->kind == ONP_CALL_CONV_BACKWARD && onp_call_is_pointwise(env->call)) {
+        onp_run_pointwise_backward(env);
+        return;
+    }
     const onp_call data = data_half(env->call), weight = weight_half(env->call);
     onp_call_run(env->ctx, &data, env->scratch, env->scratch_floats);
     onp_call_run(env->ctx, &weight, env->scratch, env->scratch_floats);
@@ -123,6 +127,8 @@ int64_t onp_call_split_floats(const onp_call *call)
         return onp_call_split_floats(&weight);
     }
     case ONP_CALL_CONV_WEIGHT:
+        if (onp_call_is_pointwise(call))
+            return onp_pointwise_split_floats(call);
         splits = onp_conv_splits(call);
         return splits > 1 ? splits * call->kernel * call->kernel * call->in.c * call->out.c : 0;
     case ONP_CALL_DEPTHWISE_WEIGHT:
@@ -138,6 +144,8 @@ int64_t onp_call_split_floats(const onp_call *call)
 
 int64_t onp_call_scratch_floats(const onp_call *call)
 {
+    if (call->kind == ONP_CALL_CONV_BACKWARD && onp_call_is_pointwise(call))
+        return onp_pointwise_scratch(call);
     switch (call->kind) {
     case ONP_CALL_CONV_BACKWARD: {
         const onp_call data = data_half(call), weight = weight_half(call);

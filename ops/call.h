@@ -65,6 +65,7 @@ typedef struct onp_call {
      * as y; y itself, or no overlap */
     const float *add;
     const float *w, *bias;
+    const float *packed; /* pointwise CONV, CONV_DATA: w as onp_call_pack left it, or NULL */
     float *y;
     float *dw;     /* of the BACKWARD kinds: where the weight gradient goes, shaped as w */
     float lo, hi;  /* clamp of what is stored; lo > hi: none */
@@ -96,6 +97,11 @@ int64_t onp_tiling_rows(onp_tiling t, int64_t i);
 int64_t onp_call_partial_floats(const onp_call *call);
 int64_t onp_call_split_floats(const onp_call *call);
 int64_t onp_call_scratch_floats(const onp_call *call);
+
+/* Packs w once for many runs of a pointwise CONV or CONV_DATA on ctx->kernels; call->packed points
+ * to the result then. Other kinds need 0 floats. */
+int64_t onp_call_packed_floats(const onp_call *call);
+void onp_call_pack(const onp_context *ctx, const onp_call *call, float *packed);
 
 /* Runs the call on ctx->kernels. Operands of SOFTMAX, SOFTMAX_BWD and COLUMN_SUM are plain.
  * scratch: scratch_floats per thread, thread i at scratch + i * scratch_floats, 64-byte aligned;

@@ -22,7 +22,7 @@ static int64_t taps(const onp_call *call)
 onp_tiling onp_conv_tiling(const onp_call *call)
 {
     if (onp_call_is_pointwise(call))
-        return onp_tiling_of_rows(onp_shape_rows(call->out), call->in.c + call->out.c);
+        return onp_pointwise_tiling(call);
     if (call->kind == ONP_CALL_CONV_DATA)
         return (onp_tiling){call->in.h * call->in.w, call->in.h * call->in.w, call->in.n};
     const int64_t row_floats = call->out.w * (taps(call) + call->out.c);
@@ -46,7 +46,7 @@ int64_t onp_conv_scratch(const onp_call *call)
 {
     const onp_tiling t = onp_conv_tiling(call);
     if (onp_call_is_pointwise(call))
-        return onp_round_lane(t.rows * call->in.c) + onp_round_lane(t.rows * call->out.c);
+        return onp_pointwise_scratch(call);
     if (call->kind == ONP_CALL_CONV_DATA) {
         const int64_t pixels = call->out.h * call->out.w;
         return onp_round_lane(pixels * taps(call)) + onp_round_lane(pixels * call->out.c);
@@ -121,6 +121,10 @@ static void conv_tile(void *arg, int64_t tile, int thread)
 
 void onp_run_conv(onp_call_env *env)
 {
+    if (onp_call_is_pointwise(env->call)) {
+        onp_run_pointwise(env);
+        return;
+    }
     onp_parallel_for(onp_tiling_count(env->tiling), conv_tile, env);
 }
 
@@ -167,6 +171,10 @@ static void conv_data_tile(void *arg, int64_t tile, int thread)
 
 void onp_run_conv_data(onp_call_env *env)
 {
+    if (onp_call_is_pointwise(env->call)) {
+        onp_run_pointwise(env);
+        return;
+    }
     onp_parallel_for(onp_tiling_count(env->tiling), conv_data_tile, env);
 }
 
@@ -205,6 +213,10 @@ static void conv_weight_tile(void *arg, int64_t split, int thread)
 
 void onp_run_conv_weight(onp_call_env *env)
 {
+    if (onp_call_is_pointwise(env->call)) {
+        onp_run_pointwise_backward(env);
+        return;
+    }
     const int64_t splits = onp_conv_splits(env->call);
     onp_parallel_for(splits, conv_weight_tile, env);
     if (splits > 1)

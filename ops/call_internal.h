@@ -65,6 +65,12 @@ int64_t onp_depthwise_scratch(const onp_call *call);
 int64_t onp_conv_splits(const onp_call *call);
 int64_t onp_depthwise_splits(const onp_call *call);
 
+onp_tiling onp_pointwise_tiling(const onp_call *call);
+int64_t onp_pointwise_scratch(const onp_call *call);
+int64_t onp_pointwise_split_floats(const onp_call *call);
+
+void onp_run_pointwise(onp_call_env *env);          /* CONV, CONV_DATA */
+void onp_run_pointwise_backward(onp_call_env *env); /* CONV_WEIGHT, CONV_BACKWARD */
 void onp_run_conv(onp_call_env *env);
 void onp_run_conv_data(onp_call_env *env);
 void onp_run_conv_weight(onp_call_env *env);

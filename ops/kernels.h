@@ -41,6 +41,15 @@ typedef struct onp_window {
     int64_t c;               /* a multiple of ONP_LANE */
 } onp_window;
 
+/* Where a product goes: y [rows][n] with ld; y = clamp(product + add + bias). */
+typedef struct onp_gemm_out {
+    float *y;
+    int64_t ld;
+    const float *add;  /* as y, y itself or NULL */
+    const float *bias; /* [n] or NULL */
+    float lo, hi;      /* no clamp when lo > hi */
+} onp_gemm_out;
+
 typedef struct onp_kernels {
     const char *name;
 
@@ -66,11 +75,32 @@ typedef struct onp_kernels {
     /* Its weight gradient, of a backward window:
      * gw[u][v] += sum_{r,j} x[r][j] line(r, u)[column(j, v)], x in the place of y. */
     void (*depthwise_weight)(const onp_window *d, const float *x, float *gw, int64_t w_tap);
+    /*
+     * Products: a [rows][k] with lda times a packed matrix of k x n. Columns [j0, j1) only, which
+     * are n or multiples of 48 with more than 16 columns behind them. Where k is odd, a[r][k] is
+     * read too and must be 0.
+     */
+    void (*gemm_rows)(const float *a, int64_t lda, int64_t rows, int64_t k, const float *packed,
+                      int64_t n, int64_t j0, int64_t j1, const onp_gemm_out *out);
+    /* Packs rows [k0, k1) of b, whose entry (i, j) is b[i * ld_k + j * ld_n]; k0 is even, k1 even
+     * or k. In all onp_gemm_packed_floats(k, n). */
+    void (*gemm_pack)(const float *b, int64_t ld_k, int64_t ld_n, int64_t k, int64_t n, int64_t k0,
+                      int64_t k1, float *packed);
+    /* c [m][n] = sum_r a[r][i] b[r][j], or += unless `first`. b and c are read and written up to
+     * the next multiple of ONP_LANE columns; ldb and ldc have room. */
+    void (*gemm_outer)(const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
+                       int64_t n, int64_t rows, float *c, int64_t ldc, bool first);
     /* SGD with Nesterov momentum and weight decay, as PyTorch has it:
      * d = g + decay * w;  m = momentum * m + d;  w -= lr * (d + momentum * m). */
     void (*sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
                 float decay);
 } onp_kernels;
+
+/* Floats of a packed matrix of k x n, the same for every table. */
+static inline int64_t onp_gemm_packed_floats(int64_t k, int64_t n)
+{
+    return (k + k % 2) * ((n + ONP_LANE - 1) / ONP_LANE * ONP_LANE);
+}
 
 /*
  * Puts a table into ctx. name: "generic", "avx2", "avx512"; NULL: $ONEPATH_KERNELS, else the best

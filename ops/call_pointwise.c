@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pointwise convolutions of stride 1: products of rows. A tile of rows is multiplied block by
+ * block: the operand's rows are transformed into scratch that stays in the first- or second-level
+ * cache, and the column sums of what a tile stores are taken while it is in the second level. Both
+ * gradients share the transformed rows of the output's gradient.
+ */
+#include "ops/call_internal.h"
+
+/* Cuts of columns: see onp_kernels.gemm_rows. */
+#define PANEL 48
+
+/* Floats that a tile reads and writes: half of a 1 MiB second-level cache. */
+#define TILE_FLOATS (128 * 1024)
+
+/*
+ * Eight tiles of equal height or a multiple of it, so that two, four or eight threads end together;
+ * fewer where they would be lower than 48 rows.
+ */
+onp_tiling onp_pointwise_tiling(const onp_call *call)
+{
+    const int64_t n = onp_shape_rows(call->out), width = call->in.c + call->out.c;
+    int64_t rows = TILE_FLOATS / (width > 0 ? width : 1);
+    rows = onp_min64(rows > 48 ? rows : 48, 512);
+    int64_t tiles = onp_ceil_div(n, rows);
+    tiles = n < 8 * 48 ? onp_ceil_div(n, 96) : onp_ceil_div(tiles, 8) * 8;
+    return (onp_tiling){.rows = onp_ceil_div(n, tiles > 0 ? tiles : 1), .group = n, .groups = 1};
+}
+
+/* Rows of a block: as many as fit half of the first-level cache, in whole register tiles. */
+static int64_t block_rows(int64_t width)
+{
+    const int64_t rows = 6 * 1024 / (width > 0 ? width : 1) / 24 * 24;
+    return rows < 24 ? 24 : onp_min64(rows, 96);
+}
+
+static int64_t round_even(int64_t n)
+{
+    return n + n % 2;
+}
+
+/* ---- the packed matrix ---- */
+
+static int64_t depth_of(const onp_call *call)
+{
+    return call->kind == ONP_CALL_CONV ? call->in.c : call->out.c;
+}
+
+static int64_t width_of(const onp_call *call)
+{
+    return call->kind == ONP_CALL_CONV ? call->out.c : call->in.c;
+}
+
+static void pack(const onp_kernels *k, const onp_call *call, int64_t from, int64_t to, float *dst)
+{
+    const bool forward = call->kind == ONP_CALL_CONV;
+    k->gemm_pack(call->w, forward ? call->out.c : 1, forward ? 1 : call->out.c, depth_of(call),
+                 width_of(call), from, to, dst);
+}
+
+#define PACK_ROWS 32
+
+static void pack_tile(void *arg, int64_t tile, int thread)
+{
+    (void)thread;
+    const onp_call_env *env = arg;
+    const int64_t from = tile * PACK_ROWS;
+    pack(env->k, env->call, from, onp_min64(from + PACK_ROWS, depth_of(env->call)), env->scratch);
+}
+
+/* Packed weights: the caller's, or made in the scratch of thread 0, which all threads read. */
+static const float *packed_weights(onp_call_env *env)
+{
+    if (env->call->packed != NULL)
+        return env->call->packed;
+    onp_parallel_for(onp_ceil_div(depth_of(env->call), PACK_ROWS), pack_tile, env);
+    return env->scratch;
+}
+
+static int64_t packed_floats(const onp_call *call)
+{
+    return onp_round_lane(onp_gemm_packed_floats(depth_of(call), width_of(call)));
+}
+
+int64_t onp_call_packed_floats(const onp_call *call)
+{
+    const bool packs = call->kind == ONP_CALL_CONV || call->kind == ONP_CALL_CONV_DATA;
+    return packs && onp_call_is_pointwise(call) ? packed_floats(call) : 0;
+}
+
+void onp_call_pack(const onp_context *ctx, const onp_call *call, float *packed)
+{
+    pack(ctx->kernels, call, 0, depth_of(call), packed);
+}
+
+/* ---- forward, and the data gradient alone ---- */
+
+typedef struct rows_args {
+    onp_call_env *env;
+    const float *packed;
+    int64_t chunk, chunks; /* columns of a tile */
+} rows_args;
+
+/* Rows of an operand with an even row length, `ld` floats apart: in place where that does. */
+static const float *rows_of(const onp_call_env *env, const onp_operand *o, int64_t row,
+                            int64_t rows, float *scratch, int64_t ld)
+{
+    if (onp_operand_is_plain(o) && ld == o->c)
+        return o->x + row * o->c;
+    env->k->load(o, row, rows, 0, o->c, scratch, ld);
+    if (o->c % 2 != 0)
+        for (int64_t r = 0; r < rows; r++)
+            scratch[r * ld + o->c] = 0;
+    return scratch;
+}
+
+static onp_gemm_out output_rows(const onp_call *call, int64_t row, int64_t c)
+{
+    return (onp_gemm_out){.y = call->y + row * c,
+                          .ld = c,
+                          .add = call->add != NULL ? call->add + row * c : NULL,
+                          .bias = call->bias,
+                          .lo = call->lo,
+                          .hi = call->hi};
+}
+
+/* Column sums of columns [j0, j1) of a tile's rows. */
+static void sum_columns(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
+                        int64_t j0, int64_t j1)
+{
+    const onp_call *call = env->call;
+    const float *y = call->y + row * c + j0;
+    float *partial = call->partial + tile * 2 * c + j0;
+    if (call->sums == ONP_SUMS_MOMENTS)
+        env->k->moments(y, rows, j1 - j0, c, partial, partial + c);
+    else if (call->sums == ONP_SUMS_GRAD)
+        env->k->grad_sums(y, c, &call->mask, call->stats, row, rows, j0, j1 - j0, partial,
+                          partial + c);
+}
+
+static void rows_tile(void *arg, int64_t item, int thread)
+{
+    const rows_args *args = arg;
+    const onp_call_env *env = args->env;
+    const onp_call *call = env->call;
+    const int64_t tile = item / args->chunks, chunk = item % args->chunks;
+    const int64_t first = onp_tiling_first(env->tiling, tile);
+    const int64_t rows = onp_tiling_rows(env->tiling, tile);
+    const int64_t k = depth_of(call), n = width_of(call), ld = round_even(k);
+    const int64_t j0 = chunk * args->chunk;
+    const int64_t j1 = chunk + 1 == args->chunks ? n : j0 + args->chunk;
+    float *scratch = onp_env_scratch(env, thread) + packed_floats(call);
+    const int64_t step = block_rows(k);
+    for (int64_t r = 0; r < rows; r += step) {
+        const int64_t count = onp_min64(step, rows - r);
+        const float *a = rows_of(env, &call->a, first + r, count, scratch, ld);
+        const onp_gemm_out out = output_rows(call, first + r, n);
+        env->k->gemm_rows(a, ld, count, k, args->packed, n, j0, j1, &out);
+    }
+    sum_columns(env, tile, first, rows, n, j0, j1);
+}
+
+/* Few tiles of rows, as on the small maps of one image, are cut by columns too. */
+static void cut_columns(rows_args *args, int64_t tiles, int64_t n)
+{
+    const int64_t wanted = onp_ceil_div(8, tiles > 0 ? tiles : 1);
+    args->chunk = onp_ceil_div(onp_ceil_div(n, wanted), PANEL) * PANEL;
+    args->chunks = onp_ceil_div(n, args->chunk);
+    if (args->chunks > 1 && n - (args->chunks - 1) * args->chunk <= ONP_LANE)
+        args->chunks--;
+}
+
+void onp_run_pointwise(onp_call_env *env)
+{
+    rows_args args = {.env = env, .packed = packed_weights(env)};
+    const int64_t tiles = onp_tiling_count(env->tiling);
+    cut_columns(&args, tiles, width_of(env->call));
+    onp_parallel_for(tiles * args.chunks, rows_tile, &args);
+}
+
+/* ---- the weight gradient, alone or with the data gradient ---- */
+
+/*
+ * The kernel reads one operand by vectors and the other element by element. Vectors run along the
+ * operand that wastes fewer lanes; sums are kept as [m][ld] and transposed when they are merged.
+ */
+typedef struct orientation {
+    bool along_x; /* vectors along the input's channels */
+    int64_t m, n, ld;
+} orientation;
+
+static int64_t wasted(int64_t c)
+{
+    return onp_round_lane(c) - c;
+}
+
+static orientation orientation_of(const onp_call *call)
+{
+    const int64_t k = call->in.c, n = call->out.c;
+    const bool along_x = wasted(k) * n < wasted(n) * k;
+    return along_x ? (orientation){true, n, k, onp_round_lane(k)}
+                   : (orientation){false, k, n, onp_round_lane(n)};
+}
+
+static int64_t splits_of(const onp_call *call)
+{
+    const int64_t floats = call->in.c * call->out.c;
+    const int64_t splits = floats <= 32 * 1024 ? 16 : floats <= 128 * 1024 ? 8 : 4;
+    return onp_min64(splits, onp_tiling_count(onp_pointwise_tiling(call)));
+}
+
+int64_t onp_pointwise_split_floats(const onp_call *call)
+{
+    const orientation o = orientation_of(call);
+    return splits_of(call) * o.m * o.ld;
+}
+
+static int64_t backward_block_rows(const onp_call *call)
+{
+    return call->in.c + call->out.c <= 256 ? 96 : 64;
+}
+
+typedef struct backward_args {
+    onp_call_env *env;
+    const float *packed; /* NULL: no data gradient */
+    orientation o;
+    int64_t splits;
+} backward_args;
+
+static void backward_block(const backward_args *args, int64_t row, int64_t rows, bool first,
+                           float *sums, float *scratch)
+{
+    const onp_call_env *env = args->env;
+    const onp_call *call = env->call;
+    const orientation *o = &args->o;
+    const int64_t k = call->in.c, n = call->out.c;
+    const int64_t ld_x = o->along_x ? o->ld : round_even(k);
+    const int64_t ld_g = o->along_x ? round_even(n) : o->ld;
+    float *g_scratch = scratch + onp_round_lane(backward_block_rows(call) * (ld_x));
+    const float *g = rows_of(env, &call->b, row, rows, g_scratch, ld_g);
+    const float *x = rows_of(env, &call->a, row, rows, scratch, ld_x);
+    if (o->along_x)
+        env->k->gemm_outer(g, ld_g, n, x, ld_x, k, rows, sums, o->ld, first);
+    else
+        env->k->gemm_outer(x, ld_x, k, g, ld_g, n, rows, sums, o->ld, first);
+    if (args->packed != NULL) {
+        const onp_gemm_out out = output_rows(call, row, k);
+        env->k->gemm_rows(g, ld_g, rows, n, args->packed, k, 0, k, &out);
+    }
+}
+
+static void backward_split(void *arg, int64_t split, int thread)
+{
+    const backward_args *args = arg;
+    const onp_call_env *env = args->env;
+    const onp_call *call = env->call;
+    const int64_t tiles = onp_tiling_count(env->tiling), step = backward_block_rows(call);
+    const int64_t begin = split * tiles / args->splits, end = (split + 1) * tiles / args->splits;
+    float *sums = call->splits + split * args->o.m * args->o.ld;
+    float *scratch = onp_env_scratch(env, thread) + packed_floats(call);
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t first = onp_tiling_first(env->tiling, tile);
+        const int64_t rows = onp_tiling_rows(env->tiling, tile);
+        for (int64_t r = 0; r < rows; r += step)
+            backward_block(args, first + r, onp_min64(step, rows - r), tile == begin && r == 0,
+                           sums, scratch);
+        if (args->packed != NULL)
+            sum_columns(env, tile, first, rows, call->in.c, 0, call->in.c);
+    }
+}
+
+/* A square of the sum over splits. */
+#define SQUARE ONP_LANE
+
+static void merge_square(const backward_args *args, int64_t i0, int64_t j0)
+{
+    const orientation *o = &args->o;
+    const onp_call *call = args->env->call;
+    const int64_t rows = onp_min64(SQUARE, o->m - i0), cols = onp_min64(SQUARE, o->n - j0);
+    float sum[SQUARE][SQUARE] = {{0}};
+    for (int64_t s = 0; s < args->splits; s++)
+        for (int64_t i = 0; i < rows; i++) {
+            const float *from = call->splits + (s * o->m + i0 + i) * o->ld + j0;
+            for (int64_t j = 0; j < SQUARE; j++)
+                sum[i][j] += from[j];
+        }
+    float *dw = call->kind == ONP_CALL_CONV_BACKWARD ? call->dw : call->y;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            dw[o->along_x ? (j0 + j) * o->m + i0 + i : (i0 + i) * o->n + j0 + j] = sum[i][j];
+}
+
+static void merge_tile(void *arg, int64_t tile, int thread)
+{
+    (void)thread;
+    const backward_args *args = arg;
+    for (int64_t j = 0; j < args->o.n; j += SQUARE)
+        merge_square(args, tile * SQUARE, j);
+}
+
+void onp_run_pointwise_backward(onp_call_env *env)
+{
+    const onp_call *call = env->call;
+    backward_args args = {.env = env, .o = orientation_of(call), .splits = splits_of(call)};
+    if (call->kind == ONP_CALL_CONV_BACKWARD)
+        args.packed = packed_weights(env);
+    onp_parallel_for(args.splits, backward_split, &args);
+    onp_parallel_for(onp_ceil_div(args.o.m, SQUARE), merge_tile, &args);
+}
+
+int64_t onp_pointwise_scratch(const onp_call *call)
+{
+    if (call->kind == ONP_CALL_CONV || call->kind == ONP_CALL_CONV_DATA) {
+        const int64_t k = depth_of(call);
+        return packed_floats(call) + onp_round_lane(block_rows(k) * round_even(k));
+    }
+    const int64_t rows = backward_block_rows(call);
+    return packed_floats(call) + rows * (onp_round_lane(call->in.c) + onp_round_lane(call->out.c));
+}
