@@ -50,6 +50,8 @@ struct onp_st_writer {
     json_t *header; /* whole but for the offsets, which commit adds */
     pending *tensors;
     size_t n_tensors, capacity;
+    onp_st_written written; /* may be NULL */
+    void *user;
 };
 
 onp_status onp_st_writer_new(const onp_context *ctx, const char *path, onp_st_writer **out,
@@ -113,6 +115,12 @@ onp_status onp_st_writer_add(onp_st_writer *w, const char *name, onp_st_dtype ty
     return ONP_OK;
 }
 
+void onp_st_writer_on_written(onp_st_writer *w, onp_st_written written, void *user)
+{
+    w->written = written;
+    w->user = user;
+}
+
 /* Widest first: each begins at a multiple of its own width because all before it end at one. */
 static const size_t widths[] = {8, 4, 1};
 
@@ -145,10 +153,14 @@ static onp_status write_parts(const onp_st_writer *w, const onp_strbuf *header,
     ONP_TRY(onp_file_writer_add(file, &length, LENGTH_BYTES, err));
     ONP_TRY(onp_file_writer_add(file, header->text, header->length, err));
     for (size_t k = 0; k < ONP_COUNT(widths); k++)
-        for (size_t i = 0; i < w->n_tensors; i++)
-            if (w->tensors[i].element == widths[k])
-                ONP_TRY(
-                    onp_file_writer_add(file, w->tensors[i].data, w->tensors[i].size_bytes, err));
+        for (size_t i = 0; i < w->n_tensors; i++) {
+            const pending *t = &w->tensors[i];
+            if (t->element != widths[k])
+                continue;
+            ONP_TRY(onp_file_writer_add(file, t->data, t->size_bytes, err));
+            if (w->written != NULL)
+                w->written(w->user, t->data, t->size_bytes);
+        }
     return onp_file_writer_commit(file, err);
 }
 

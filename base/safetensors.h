@@ -48,6 +48,9 @@ onp_status onp_st_writer_meta(onp_st_writer *w, const char *key, const char *val
 onp_status onp_st_writer_add(onp_st_writer *w, const char *name, onp_st_dtype type,
                              const int64_t *dims, int n_dims, const void *data,
                              onp_error *err) ONP_MUST_USE;
+/* Called by commit each time the data of a tensor has been written, so that its memory can go. */
+typedef void (*onp_st_written)(void *user, const void *data, size_t size_bytes);
+void onp_st_writer_on_written(onp_st_writer *w, onp_st_written written, void *user);
 /* Writes the file atomically: metadata and tensors in the order added (the same input gives the
  * same bytes); the data of wider types comes first, so that all of it is aligned without gaps. */
 onp_status onp_st_writer_commit(onp_st_writer *w, onp_error *err) ONP_MUST_USE;

@@ -85,10 +85,23 @@ static onp_status save_tensors(const onp_trainer *t, onp_st_writer *w, onp_error
     return ONP_OK;
 }
 
+/* Weights in a file pass through memory one candidate after the other: its momentum, the second of
+ * its tensors, is written. */
+static void written(void *user, const void *data, size_t size_bytes)
+{
+    onp_supernet *net = user;
+    (void)size_bytes;
+    for (int32_t i = 0; i < net->n_positions; i++)
+        for (int c = 0; c < net->positions[i].n; c++)
+            if (net->slabs[i][c].weights != NULL && net->slabs[i][c].momentum == data)
+                onp_supernet_unuse(net, i, c);
+}
+
 onp_status onp_trainer_save(onp_trainer *t, onp_error *err)
 {
     onp_st_writer *w = NULL;
     ONP_TRY(onp_st_writer_new(t->ctx, t->checkpoint_path, &w, err));
+    onp_st_writer_on_written(w, written, t->net);
     onp_status st = save_meta(t, w, err);
     if (st == ONP_OK)
         st = save_tensors(t, w, err);
@@ -203,7 +216,9 @@ static onp_status load_candidate(onp_supernet *net, const onp_st_file *f, int32_
     if (slab->weights == NULL)
         return ONP_OK;
     ONP_TRY(load_floats(f, "weights", i, c, slab->weights, slab->floats, err));
-    return load_floats(f, "momentum", i, c, slab->momentum, slab->floats, err);
+    ONP_TRY(load_floats(f, "momentum", i, c, slab->momentum, slab->floats, err));
+    onp_supernet_use(net, i, c);
+    return ONP_OK;
 }
 
 /* Finite numbers from `least` up: what is not would turn every probability into NaN. */

@@ -20,6 +20,8 @@ enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_THREADS = 1024, MAX_MIB = 1 <
 static const char *const gradients[] = {"all-paths", "two-paths", NULL}; /* onp_gradient_mode */
 static const char *const losses[] = {"hinge", "add-linear", "mul-log", NULL}; /* onp_loss_kind */
 
+static const char *const homes[] = {"memory", "mapped", NULL}; /* onp_weights_home */
+
 #define KEY(key_, type_, m)       .key = (key_), .type = (type_), .offset = offsetof(onp_config, m)
 #define INT(key_, m, min_, max_)  KEY(key_, ONP_YAML_INT, m), .min = (min_), .max = (max_)
 #define REAL(key_, m, min_, max_) KEY(key_, ONP_YAML_REAL, m), .min = (min_), .max = (max_)
@@ -100,6 +102,8 @@ static const onp_yaml_field config_fields[] = {
     {KEY("space", ONP_YAML_PATH, space_path)},
     {KEY("recompute", ONP_YAML_CHOICE, recompute), .def = "cheap", .choices = onp_config_recompute},
     {INT("memory_limit_mib", memory_limit_mib, 0, MAX_MIB), .def = "0"},
+    {KEY("weights", ONP_YAML_CHOICE, weights), .def = "memory", .choices = homes},
+    {INT("weights_limit_mib", weights_limit_mib, 0, MAX_MIB), .def = "0"},
     {MAP("target", target_fields)},
     {MAP("search", search_fields)},
     {MAP("train", train_fields)},
@@ -188,6 +192,9 @@ static void check_memory(reader *r)
     if (!chosen && r->cfg->memory_limit_mib > 0)
         problem(r, "memory_limit_mib", "%lld, but recompute is %s: wanted auto",
                 (long long)r->cfg->memory_limit_mib, onp_config_recompute[r->cfg->recompute]);
+    if (r->cfg->weights == ONP_WEIGHTS_MEMORY && r->cfg->weights_limit_mib > 0)
+        problem(r, "weights_limit_mib", "%lld, but weights is memory: wanted mapped",
+                (long long)r->cfg->weights_limit_mib);
 }
 
 static void check_search(reader *r)
@@ -335,7 +342,9 @@ typedef struct walk {
 static bool decides_result(const onp_yaml_field *f)
 {
     return f->type != ONP_YAML_PATH && f->offset != offsetof(onp_config, recompute) &&
-           f->offset != offsetof(onp_config, memory_limit_mib);
+           f->offset != offsetof(onp_config, memory_limit_mib) &&
+           f->offset != offsetof(onp_config, weights) &&
+           f->offset != offsetof(onp_config, weights_limit_mib);
 }
 
 /* Written as a map of this key alone: "KEY: VALUE". */

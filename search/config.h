@@ -22,6 +22,8 @@ extern "C" {
 typedef enum onp_gradient_mode { ONP_GRADIENT_ALL_PATHS, ONP_GRADIENT_TWO_PATHS } onp_gradient_mode;
 typedef enum onp_loss_kind { ONP_LOSS_HINGE, ONP_LOSS_ADD_LINEAR, ONP_LOSS_MUL_LOG } onp_loss_kind;
 
+typedef enum onp_weights_home { ONP_WEIGHTS_MEMORY, ONP_WEIGHTS_MAPPED } onp_weights_home;
+
 /* The names of onp_recompute (graph/recompute.h), then "auto". */
 extern const char *const onp_config_recompute[ONP_RECOMPUTE_COUNT + 2];
 #define ONP_CONFIG_RECOMPUTE_AUTO ONP_RECOMPUTE_COUNT
@@ -51,8 +53,10 @@ typedef struct onp_config {
     } data;
     char *space_path;
     /* How steps are run; no result depends on it. */
-    int recompute;            /* index into onp_config_recompute */
-    int64_t memory_limit_mib; /* of a step's arena; with `auto`, which chooses by it */
+    int recompute;             /* index into onp_config_recompute */
+    int64_t memory_limit_mib;  /* of a step's arena; with `auto`, which chooses by it */
+    int weights;               /* onp_weights_home: of the supernet's weights and momentum */
+    int64_t weights_limit_mib; /* mapped: about so much of them in memory; 0: what there is */
     struct {
         char *device; /* "this-machine", or a device of the table */
         onp_yaml_target latency;

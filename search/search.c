@@ -129,8 +129,12 @@ static onp_status new_step(pipeline *p, onp_supernet *net, onp_error *err)
 static onp_status build_supernet(pipeline *p, onp_error *err)
 {
     const onp_space *space = p->cfg->space;
-    ONP_TRY(onp_supernet_new(p->ctx, space->positions, space->n_positions, ONP_ARCH_BN_EPS,
-                             (uint64_t)p->cfg->seed, &p->net, err));
+    const bool mapped = p->cfg->weights == ONP_WEIGHTS_MAPPED;
+    char file[1024];
+    ONP_TRY(onp_run_folder_path(p->folder, "weights", file, sizeof file, err));
+    ONP_TRY(onp_supernet_new_mapped(p->ctx, space->positions, space->n_positions, ONP_ARCH_BN_EPS,
+                                    (uint64_t)p->cfg->seed, mapped ? file : NULL,
+                                    (size_t)p->cfg->weights_limit_mib * ONP_MIB, &p->net, err));
     ONP_TRY(new_step(p, p->net, err));
     return onp_latency_model_load(p->ctx, p->net, p->db, &p->latency, err);
 }

@@ -102,9 +102,11 @@ static onp_status weight_step(onp_trainer *t, onp_stage stage, onp_error *err)
     int64_t position = t->cursor.epoch * batches_per_epoch(t, stage) + t->cursor.batch;
     if (stage == ONP_STAGE_SEARCH) /* goes on where the warm-up's epochs ended */
         position += onp_trainer_steps(t, ONP_STAGE_WARMUP);
-    int32_t path[ONP_MAX_POSITIONS];
-    onp_supernet_draw(t->net, onp_rng_make((uint64_t)cfg->seed, ONP_RNG_PATH_WEIGHT),
-                      (uint64_t)t->cursor.tick, path);
+    int32_t path[ONP_MAX_POSITIONS], next[ONP_MAX_POSITIONS];
+    const onp_rng rng = onp_rng_make((uint64_t)cfg->seed, ONP_RNG_PATH_WEIGHT);
+    onp_supernet_draw(t->net, rng, (uint64_t)t->cursor.tick, path);
+    onp_supernet_draw(t->net, rng, (uint64_t)t->cursor.tick + 1, next);
+    onp_supernet_want(t->net, next); /* read ahead while this step runs */
     onp_feed_batch(t->feed, stream_of(stage), position, batch, onp_step_images(t->step),
                    onp_step_labels(t->step));
     const onp_sgd sgd = schedule(t, stage);

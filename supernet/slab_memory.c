@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* sync_file_range */
 #include "supernet/slab_memory.h"
 
 #include <errno.h>
@@ -61,12 +62,12 @@ onp_status onp_slab_memory_open(const char *file, size_t bytes, onp_slab_memory 
     const int flags = file != NULL ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
     const int why = errno;
-    if (fd >= 0)
+    if (p == MAP_FAILED && fd >= 0)
         (void)close(fd);
     if (p == MAP_FAILED)
         return onp_fail(err, ONP_E_NOMEM, "supernet: no memory for %zu MiB of weights: %s",
                         bytes / ONP_MIB, strerror(why));
-    *out = (onp_slab_memory){.data = p, .bytes = bytes, .mapped = file != NULL};
+    *out = (onp_slab_memory){.data = p, .bytes = bytes, .mapped = file != NULL, .fd = fd};
     return ONP_OK;
 }
 
@@ -74,13 +75,49 @@ void onp_slab_memory_close(onp_slab_memory *m)
 {
     if (m->data != NULL)
         (void)munmap(m->data, m->bytes);
+    if (m->mapped)
+        (void)close(m->fd);
     *m = (onp_slab_memory){0};
+}
+
+/* The pages around a range, from the beginning of m. */
+static size_t pages_around(const onp_slab_memory *m, const void *at, size_t bytes, size_t *first)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t begin = (size_t)((const char *)at - m->data), end = begin + bytes;
+    const size_t up = (end + page - 1) / page * page;
+    *first = begin / page * page;
+    return (up < m->bytes ? up : m->bytes) - *first;
 }
 
 void onp_slab_memory_want(const onp_slab_memory *m, void *at, size_t bytes)
 {
+    size_t first = 0;
+    const size_t n = pages_around(m, at, bytes, &first);
     if (m->mapped)
-        (void)madvise(at, bytes, MADV_WILLNEED);
+        (void)madvise(m->data + first, n, MADV_WILLNEED);
+}
+
+void onp_slab_memory_write(const onp_slab_memory *m, void *at, size_t bytes)
+{
+    size_t first = 0;
+    const size_t n = pages_around(m, at, bytes, &first);
+    if (m->mapped)
+        (void)sync_file_range(m->fd, (off_t)first, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
+
+void onp_slab_memory_evict(const onp_slab_memory *m, void *at, size_t bytes)
+{
+    size_t first = 0;
+    const size_t n = pages_around(m, at, bytes, &first);
+    if (!m->mapped)
+        return;
+    /* the cache keeps pages that are dirty or mapped */
+    (void)sync_file_range(m->fd, (off_t)first, (off_t)n,
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                              SYNC_FILE_RANGE_WAIT_AFTER);
+    (void)madvise(m->data + first, n, MADV_DONTNEED);
+    (void)posix_fadvise(m->fd, (off_t)first, (off_t)n, POSIX_FADV_DONTNEED);
 }
 
 void onp_slab_memory_drop(const onp_slab_memory *m, void *at, size_t bytes)

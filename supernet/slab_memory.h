@@ -22,6 +22,7 @@ typedef struct onp_slab_memory {
     char *data; /* zeros at first */
     size_t bytes;
     bool mapped; /* to a file */
+    int fd;      /* of that file */
 } onp_slab_memory;
 
 /*
@@ -35,10 +36,15 @@ onp_status onp_slab_memory_open(const char *file, size_t bytes, onp_slab_memory 
                                 onp_error *err) ONP_MUST_USE;
 void onp_slab_memory_close(onp_slab_memory *m); /* m may be all zero */
 
-/* What begins at `at`, a page boundary of m, and is `bytes` long will be read soon. Returns at
- * once.
- */
+/* What follows does nothing in private memory, but for drop. A range begins and ends anywhere in m
+ * (whole pages of it are meant), that of drop at a page. */
+
+/* It will be read soon: reading begins, the call returns. */
 void onp_slab_memory_want(const onp_slab_memory *m, void *at, size_t bytes);
+/* It will not change for a while: writing begins, the call returns. */
+void onp_slab_memory_write(const onp_slab_memory *m, void *at, size_t bytes);
+/* Its numbers go to the file and out of memory; they are read again when they are touched. */
+void onp_slab_memory_evict(const onp_slab_memory *m, void *at, size_t bytes);
 /* It is not used any more: memory and disk space are given back, its numbers are lost. */
 void onp_slab_memory_drop(const onp_slab_memory *m, void *at, size_t bytes);
 

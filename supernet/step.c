@@ -128,6 +128,7 @@ static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_bloc
     const onp_supernet *net = s->net;
     const onp_block *first = &net->positions[0].candidate[0];
     assert(batch >= 1 && batch <= s->max_batch);
+    onp_supernet_want(s->net, path);
     onp_graph_clear(s->g);
     onp_tid x = onp_graph_external(s->g, (onp_shape){batch, first->in_h, first->in_w, first->in_c},
                                    s->images);
@@ -294,8 +295,11 @@ onp_status onp_step_gates(onp_step *s, int64_t batch, const int32_t *path,
     ONP_TRY(plan_within_limit(s, &a, err));
     ONP_TRY(run(s, result, err));
     for (int32_t i = 0; i < net->n_positions; i++)
-        for (int c = 0; c < ONP_MAX_CANDIDATES; c++)
+        for (int c = 0; c < ONP_MAX_CANDIDATES; c++) {
             gates[i][c] = (double)s->gates[i][c];
+            if (wanted[i][c] && c < net->positions[i].n)
+                onp_supernet_use(s->net, i, c);
+        }
     return ONP_OK;
 }
 

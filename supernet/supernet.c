@@ -61,23 +61,36 @@ static onp_status check_positions(const onp_position *positions, int32_t n, onp_
     return ONP_OK;
 }
 
-static void init_param(const onp_param_spec *spec, onp_block_kind kind, onp_rng rng, uint32_t slab,
-                       uint64_t first, float *w)
+/* One parameter; its first number is `first` of its slab. */
+typedef struct init_args {
+    const onp_param_spec *spec;
+    onp_block_kind kind;
+    onp_rng rng;
+    uint32_t slab;
+    int64_t first;
+    float *w;
+} init_args;
+
+#define INIT_FLOATS 8192
+
+static void init_tile(void *arg, int64_t tile, int thread)
 {
-    const int64_t n = onp_shape_count(spec->shape);
-    const onp_shape s = spec->shape;
+    (void)thread;
+    const init_args *a = arg;
+    const onp_shape s = a->spec->shape;
+    const int64_t n = onp_shape_count(s), begin = tile * INIT_FLOATS;
     const double deviation = sqrt(2.0 / (double)(s.n * s.h * s.c));
     const double bound = 1.0 / sqrt((double)s.w);
-    for (int64_t i = 0; i < n; i++) {
-        const uint64_t at = first + (uint64_t)i;
-        if (spec->role == ONP_PARAM_GAMMA)
-            w[i] = 1;
-        else if (spec->role != ONP_PARAM_WEIGHT)
-            w[i] = 0;
-        else if (kind == ONP_BLOCK_HEAD)
-            w[i] = (float)(bound * (2 * onp_rng_uniform(rng, at, slab, 0, 0) - 1));
+    for (int64_t i = begin; i < n && i < begin + INIT_FLOATS; i++) {
+        const uint64_t at = (uint64_t)(a->first + i);
+        if (a->spec->role == ONP_PARAM_GAMMA)
+            a->w[i] = 1;
+        else if (a->spec->role != ONP_PARAM_WEIGHT)
+            a->w[i] = 0;
+        else if (a->kind == ONP_BLOCK_HEAD)
+            a->w[i] = (float)(bound * (2 * onp_rng_uniform(a->rng, at, a->slab, 0, 0) - 1));
         else
-            w[i] = (float)(deviation * onp_rng_normal(rng, at, slab, 0));
+            a->w[i] = (float)(deviation * onp_rng_normal(a->rng, at, a->slab, 0));
     }
 }
 
@@ -89,9 +102,11 @@ static void init_slab(const onp_supernet *net, int32_t position, int candidate, 
     float *w = net->slabs[position][candidate].weights;
     int64_t at = 0;
     for (int i = 0; i < n; i++) {
-        init_param(&specs[i], b->kind, rng, (uint32_t)(position * ONP_MAX_CANDIDATES + candidate),
-                   (uint64_t)at, w + at);
-        at += onp_shape_count(specs[i].shape);
+        const int64_t count = onp_shape_count(specs[i].shape);
+        const uint32_t slab = (uint32_t)(position * ONP_MAX_CANDIDATES + candidate);
+        init_args args = {&specs[i], b->kind, rng, slab, at, w + at};
+        onp_parallel_for((count + INIT_FLOATS - 1) / INIT_FLOATS, init_tile, &args);
+        at += count;
     }
 }
 
@@ -105,8 +120,9 @@ static onp_status allocate(onp_supernet *net, const onp_position *positions, con
     net->alpha = onp_alloc(net->ctx, n, sizeof *net->alpha);
     net->second = onp_alloc(net->ctx, n, sizeof *net->second);
     net->alive = onp_alloc(net->ctx, n, sizeof *net->alive);
+    net->used = onp_alloc(net->ctx, n, sizeof *net->used);
     if (net->positions == NULL || net->slabs == NULL || net->alpha == NULL || net->second == NULL ||
-        net->alive == NULL)
+        net->alive == NULL || net->used == NULL)
         return onp_fail(err, ONP_E_NOMEM, "supernet: out of memory for %d positions",
                         net->n_positions);
     for (int32_t i = 0; i < net->n_positions; i++) {
@@ -122,12 +138,12 @@ static onp_status allocate(onp_supernet *net, const onp_position *positions, con
 onp_status onp_supernet_new(const onp_context *ctx, const onp_position *positions, int32_t n,
                             double bn_eps, uint64_t seed, onp_supernet **out, onp_error *err)
 {
-    return onp_supernet_new_mapped(ctx, positions, n, bn_eps, seed, NULL, out, err);
+    return onp_supernet_new_mapped(ctx, positions, n, bn_eps, seed, NULL, 0, out, err);
 }
 
 onp_status onp_supernet_new_mapped(const onp_context *ctx, const onp_position *positions, int32_t n,
                                    double bn_eps, uint64_t seed, const char *file,
-                                   onp_supernet **out, onp_error *err)
+                                   size_t resident_bytes, onp_supernet **out, onp_error *err)
 {
     ONP_TRY(check_positions(positions, n, err));
     onp_supernet *net = onp_alloc(ctx, 1, sizeof *net);
@@ -136,6 +152,7 @@ onp_status onp_supernet_new_mapped(const onp_context *ctx, const onp_position *p
     net->ctx = ctx;
     net->n_positions = n;
     net->bn_eps = bn_eps;
+    net->resident_limit = resident_bytes;
     onp_status st = allocate(net, positions, file, err);
     if (st != ONP_OK) {
         onp_supernet_free(net);
@@ -155,6 +172,7 @@ onp_status onp_supernet_new_mapped(const onp_context *ctx, const onp_position *p
             slab->momentum = slab->weights + slab->floats;
             memory += slab_bytes(slab->floats);
             init_slab(net, i, c, weights);
+            onp_supernet_use(net, i, c);
         }
     *out = net;
     return ONP_OK;
@@ -170,6 +188,7 @@ void onp_supernet_free(onp_supernet *net)
     onp_free(net->ctx, net->alpha);
     onp_free(net->ctx, net->second);
     onp_free(net->ctx, net->alive);
+    onp_free(net->ctx, net->used);
     onp_free(net->ctx, net);
 }
 
@@ -196,13 +215,81 @@ void onp_supernet_draw(const onp_supernet *net, onp_rng rng, uint64_t step, int3
     }
 }
 
-void onp_supernet_want(const onp_supernet *net, const int32_t *path)
+/* ---- what of it is in memory ---- */
+
+static void evict(onp_supernet *net, int32_t position, int candidate)
 {
+    const onp_slab *slab = &net->slabs[position][candidate];
+    onp_slab_memory_evict(&net->memory, slab->weights, slab_bytes(slab->floats));
+}
+
+/* Down to the limit, the longest unused first, none that was used after `since`. */
+static void trim(onp_supernet *net, int64_t since)
+{
+    while (net->resident > net->resident_limit) {
+        int64_t oldest = since + 1;
+        int32_t position = 0;
+        int candidate = 0;
+        for (int32_t i = 0; i < net->n_positions; i++)
+            for (int c = 0; c < net->positions[i].n; c++)
+                if (net->used[i][c] > 0 && net->used[i][c] < oldest) {
+                    oldest = net->used[i][c];
+                    position = i;
+                    candidate = c;
+                }
+        if (oldest > since)
+            return;
+        evict(net, position, candidate);
+        net->used[position][candidate] = 0;
+        net->resident -= slab_bytes(net->slabs[position][candidate].floats);
+    }
+}
+
+/* Whether it came into memory now. */
+static bool stamp(onp_supernet *net, int32_t position, int candidate)
+{
+    const onp_slab *slab = &net->slabs[position][candidate];
+    if (slab->weights == NULL)
+        return false;
+    const bool comes = net->used[position][candidate] == 0;
+    net->used[position][candidate] = ++net->n_uses;
+    net->resident += comes ? slab_bytes(slab->floats) : 0;
+    return comes;
+}
+
+void onp_supernet_want(onp_supernet *net, const int32_t *path)
+{
+    if (!net->memory.mapped)
+        return;
+    const int64_t since = net->n_uses;
+    bool comes[ONP_MAX_POSITIONS];
+    for (int32_t i = 0; i < net->n_positions; i++)
+        comes[i] = stamp(net, i, path[i]) || net->resident_limit == 0;
+    if (net->resident_limit > 0)
+        trim(net, since);
     for (int32_t i = 0; i < net->n_positions; i++) {
         const onp_slab *slab = &net->slabs[i][path[i]];
-        if (slab->weights != NULL)
+        if (comes[i] && slab->weights != NULL)
             onp_slab_memory_want(&net->memory, slab->weights, slab_bytes(slab->floats));
     }
+}
+
+void onp_supernet_use(onp_supernet *net, int32_t position, int candidate)
+{
+    const onp_slab *slab = &net->slabs[position][candidate];
+    if (net->resident_limit == 0 || slab->weights == NULL)
+        return;
+    const int64_t since = net->n_uses;
+    (void)stamp(net, position, candidate);
+    onp_slab_memory_write(&net->memory, slab->weights, slab_bytes(slab->floats));
+    trim(net, since);
+}
+
+void onp_supernet_unuse(onp_supernet *net, int32_t position, int candidate)
+{
+    const onp_slab *slab = &net->slabs[position][candidate];
+    if (net->resident_limit > 0 && slab->weights != NULL && net->used[position][candidate] == 0)
+        evict(net, position, candidate);
 }
 
 void onp_supernet_argmax(const onp_supernet *net, int32_t *path)
@@ -237,6 +324,9 @@ void onp_supernet_drop(onp_supernet *net, int32_t position, int candidate)
     onp_slab *slab = &net->slabs[position][candidate];
     net->alive[position][candidate] = false;
     net->second[position][candidate] = 0;
+    if (net->used[position][candidate] > 0)
+        net->resident -= slab_bytes(slab->floats);
+    net->used[position][candidate] = 0;
     if (slab->weights != NULL)
         onp_slab_memory_drop(&net->memory, slab->weights, slab_bytes(slab->floats));
 }
@@ -296,6 +386,8 @@ void onp_supernet_sgd(onp_supernet *net, const int32_t *path, const float *grads
         const onp_slab *slab = &net->slabs[i][path[i]];
         sgd_args args = {net->ctx->kernels, slab, grads, (float)lr, (float)momentum, (float)decay};
         onp_parallel_for((slab->floats + SGD_FLOATS - 1) / SGD_FLOATS, sgd_tile, &args);
+        if (net->resident_limit > 0 && slab->weights != NULL) /* written when it must go */
+            onp_slab_memory_write(&net->memory, slab->weights, slab_bytes(slab->floats));
         grads += slab->floats;
     }
 }

@@ -47,6 +47,9 @@ typedef struct onp_supernet {
     bool (*alive)[ONP_MAX_CANDIDATES];     /* not pruned */
     int64_t n_arch_steps;                  /* Adam steps taken */
     onp_slab_memory memory;                /* where the slabs lie */
+    size_t resident_limit, resident;       /* bytes of them in memory; limit 0: none */
+    int64_t (*used)[ONP_MAX_CANDIDATES];   /* when, counted by uses; 0: not in memory */
+    int64_t n_uses;
 } onp_supernet;
 
 /*
@@ -59,11 +62,16 @@ typedef struct onp_supernet {
 onp_status onp_supernet_new(const onp_context *ctx, const onp_position *positions, int32_t n,
                             double bn_eps, uint64_t seed, onp_supernet **out,
                             onp_error *err) ONP_MUST_USE;
-/* The same with weights and momentum in a scratch file (see onp_slab_memory_open; its errors too):
- * the same bits in less memory than they need. */
+/*
+ * The same with weights and momentum in a scratch file (see onp_slab_memory_open; its errors too):
+ * the same bits in less memory than they need. resident_bytes: about how much of them may be in
+ * memory; what was used longest ago goes first. 0: as much as the kernel has room for. What one
+ * step takes is in memory whatever the limit.
+ */
 onp_status onp_supernet_new_mapped(const onp_context *ctx, const onp_position *positions, int32_t n,
                                    double bn_eps, uint64_t seed, const char *file,
-                                   onp_supernet **out, onp_error *err) ONP_MUST_USE;
+                                   size_t resident_bytes, onp_supernet **out,
+                                   onp_error *err) ONP_MUST_USE;
 void onp_supernet_free(onp_supernet *net);
 
 /* p of one position. */
@@ -72,8 +80,13 @@ void onp_supernet_probabilities(const onp_supernet *net, int32_t position, doubl
 int onp_supernet_n_alive(const onp_supernet *net, int32_t position);
 /* One candidate per position drawn from p, by the numbers at (step, position). */
 void onp_supernet_draw(const onp_supernet *net, onp_rng rng, uint64_t step, int32_t *path);
-/* A path that a step takes soon: where weights are in a file, they are read ahead. */
-void onp_supernet_want(const onp_supernet *net, const int32_t *path);
+/* For weights in a file; in memory these do nothing. A path that a step takes soon is read ahead.
+ */
+void onp_supernet_want(onp_supernet *net, const int32_t *path);
+/* A candidate's weights were read or written: what is then over the limit goes. */
+void onp_supernet_use(onp_supernet *net, int32_t position, int candidate);
+/* The same for one that is not needed soon: it goes unless a step took it. */
+void onp_supernet_unuse(onp_supernet *net, int32_t position, int candidate);
 /* The most probable candidate per position; the first of equals. */
 void onp_supernet_argmax(const onp_supernet *net, int32_t *path);
 /* Mean entropy in nats over the positions that began with more than one candidate; 0 when there is

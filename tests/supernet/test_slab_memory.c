@@ -52,13 +52,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static onp_supernet *make(fixture *f, const char *file)
+static onp_supernet *make(fixture *f, const char *file, size_t resident_bytes)
 {
     onp_position positions[TINY_POSITIONS];
     onp_supernet *net = NULL;
     tiny_positions(positions, 9, 8);
-    if (onp_supernet_new_mapped(&f->ctx, positions, TINY_POSITIONS, TINY_EPS, 7, file, &net,
-                                &f->err) != ONP_OK)
+    if (onp_supernet_new_mapped(&f->ctx, positions, TINY_POSITIONS, TINY_EPS, 7, file,
+                                resident_bytes, &net, &f->err) != ONP_OK)
         fail_msg("%s", f->err.msg);
     return net;
 }
@@ -92,7 +92,7 @@ static void assert_same_weights(const onp_supernet *a, const onp_supernet *b)
 static void test_same_bits(void **state)
 {
     fixture *f = *state;
-    onp_supernet *memory = make(f, NULL), *mapped = make(f, f->file);
+    onp_supernet *memory = make(f, NULL, 0), *mapped = make(f, f->file, 0);
     assert_false(memory->memory.mapped);
     assert_true(mapped->memory.mapped);
     assert_int_equal(files_in(f->dir), 0); /* nameless from the start: a kill leaves nothing */
@@ -104,11 +104,43 @@ static void test_same_bits(void **state)
     onp_supernet_free(mapped);
 }
 
+/* A limit of a few pages: each step evicts what the one before it took, which is counted. */
+static void test_same_bits_within_a_limit(void **state)
+{
+    fixture *f = *state;
+    const size_t limits[] = {1, (size_t)6 * 4096, ONP_GIB};
+    for (size_t i = 0; i < ONP_COUNT(limits); i++) {
+        onp_supernet *memory = make(f, NULL, limits[i]), *mapped = make(f, f->file, limits[i]);
+        int32_t path[ONP_MAX_POSITIONS];
+        train(f, memory, 12);
+        train(f, mapped, 12);
+        size_t resident = 0, all = 0, last = 0;
+        onp_supernet_draw(mapped, onp_rng_make(3, ONP_RNG_TEST), 11, path);
+        for (int32_t k = 0; k < TINY_POSITIONS; k++)
+            for (int c = 0; c < mapped->positions[k].n; c++) {
+                const size_t bytes =
+                    ((size_t)mapped->slabs[k][c].floats * 2 * sizeof(float) + 4095) / 4096 * 4096;
+                all += bytes;
+                resident += mapped->used[k][c] > 0 ? bytes : 0;
+                last += c == path[k] ? bytes : 0;
+            }
+        assert_int_equal(all, mapped->memory.bytes);
+        assert_int_equal(resident, mapped->resident);
+        assert_true(resident <= limits[i] || resident == last);
+        onp_supernet_unuse(mapped, 1, 0); /* whether in memory or not */
+        onp_supernet_drop(mapped, 1, 0);
+        onp_supernet_drop(memory, 1, 0);
+        assert_same_weights(memory, mapped);
+        onp_supernet_free(memory);
+        onp_supernet_free(mapped);
+    }
+}
+
 /* What was dropped reads as zero, its neighbours keep their numbers. */
 static void test_drop(void **state)
 {
     fixture *f = *state;
-    onp_supernet *memory = make(f, NULL), *mapped = make(f, f->file);
+    onp_supernet *memory = make(f, NULL, 0), *mapped = make(f, f->file, 0);
     train(f, memory, 3);
     train(f, mapped, 3);
     onp_supernet_drop(memory, 2, 1);
@@ -164,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same_bits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_same_bits_within_a_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_folder, setup, teardown),
