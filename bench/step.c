@@ -27,12 +27,15 @@
 enum { MODE_WEIGHTS, MODE_TWO_PATHS, MODE_ALL_PATHS, MODE_FULL };
 static const char *const mode_names[] = {"weights", "two-paths", "all-paths", "full", NULL};
 
+enum { HOME_MEMORY, HOME_MAPPED };
+static const char *const home_names[] = {"memory", "mapped", NULL};
+
 static const onp_sgd sgd = {.lr = 0.05, .momentum = 0.9, .decay = 4e-5};
 
 typedef struct settings {
-    const char *space, *path, *paths, *label, *recompute;
-    int mode;
-    int64_t threads, batch, steps;
+    const char *space, *path, *paths, *label, *recompute, *weights_file;
+    int mode, weights;
+    int64_t threads, batch, steps, weights_mib;
     double seconds;
 } settings;
 
@@ -47,6 +50,7 @@ typedef struct bench {
     size_t limit_bytes; /* auto: what arena and scratch may take */
     int32_t paths[MAX_PATHS][ONP_MAX_POSITIONS];
     int n_paths;
+    double loss; /* of the last step */
     bool wanted[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES];
     double gates[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES];
     double ms[MAX_STEPS];
@@ -58,6 +62,7 @@ static void usage(FILE *out)
         "usage: step --space FILE [--batch N] [--mode weights|two-paths|all-paths|full] [--threads "
         "T]\n"
         "            [--path NAME | --paths FILE] [--recompute none|cheap|blocks|sqrt|auto:MIB]\n"
+        "            [--weights memory|mapped] [--weights-file FILE] [--weights-mib M]\n"
         "            [--seconds S | --steps N] [--label TEXT]\n"
         "  --space      search space (YAML)\n"
         "  --batch      images a step (64)\n"
@@ -67,6 +72,9 @@ static void usage(FILE *out)
         "  --path       one path for all steps, as `onepath graph --path` takes it\n"
         "  --paths      a file with one path a line, taken in turn; without either, uniform draws\n"
         "  --recompute  what the backward pass computes again (cheap; full: none)\n"
+        "  --weights  where those of all paths live (memory); mapped: in a scratch file beside\n"
+        "             --weights-file (./weights), --weights-mib of them in memory (0: what there "
+        "is)\n"
         "  --seconds    how long (5), at least 5 steps; --steps: how many\n"
         "  --label      printed with the result\n"
         "One JSON line: ms_mean, ms_median, ms_min, images_per_s; step_mib, the growth of the "
@@ -79,7 +87,7 @@ static void usage(FILE *out)
 
 static bool parse(int argc, char **argv, settings *s)
 {
-    *s = (settings){.batch = 64, .seconds = 5, .label = ""};
+    *s = (settings){.batch = 64, .seconds = 5, .label = "", .weights_file = "weights"};
     const bench_option options[] = {
         {"space", BENCH_TEXT, &s->space, NULL},
         {"path", BENCH_TEXT, &s->path, NULL},
@@ -87,6 +95,9 @@ static bool parse(int argc, char **argv, settings *s)
         {"label", BENCH_TEXT, &s->label, NULL},
         {"mode", BENCH_CHOICE, &s->mode, mode_names},
         {"recompute", BENCH_TEXT, &s->recompute, NULL},
+        {"weights", BENCH_CHOICE, &s->weights, home_names},
+        {"weights-file", BENCH_TEXT, &s->weights_file, NULL},
+        {"weights-mib", BENCH_INT, &s->weights_mib, NULL},
         {"threads", BENCH_INT, &s->threads, NULL},
         {"batch", BENCH_INT, &s->batch, NULL},
         {"steps", BENCH_INT, &s->steps, NULL},
@@ -150,8 +161,9 @@ static onp_status build(bench *b, onp_error *err)
     ONP_TRY(onp_parallel_start((int)b->s.threads, true, err));
     ONP_TRY(onp_space_load(&b->ctx, b->s.space, NULL, &b->space, err));
     ONP_TRY(read_paths(b, err));
-    ONP_TRY(onp_supernet_new(&b->ctx, b->space->positions, b->space->n_positions, 1e-3, 1, &b->net,
-                             err));
+    ONP_TRY(onp_supernet_new_mapped(&b->ctx, b->space->positions, b->space->n_positions, 1e-3, 1,
+                                    b->s.weights == HOME_MAPPED ? b->s.weights_file : NULL,
+                                    (size_t)b->s.weights_mib * ONP_MIB, &b->net, err));
     ONP_TRY(onp_step_new(&b->ctx, b->net, b->s.batch, &b->step, err));
     onp_step_set_recompute(b->step, b->recompute, b->limit_bytes);
     const onp_rng rng = onp_rng_make(1, ONP_RNG_TEST);
@@ -196,8 +208,12 @@ static onp_status one_step(bench *b, int64_t i, onp_error *err)
         onp_supernet_draw(b->net, rng, (uint64_t)i, drawn[0]);
         onp_supernet_draw(b->net, rng, (uint64_t)i + 1, drawn[1]);
     }
-    if (b->s.mode == MODE_WEIGHTS)
-        return onp_step_train(b->step, b->s.batch, path, &sgd, 0.1, &r, err);
+    if (b->s.mode == MODE_WEIGHTS) {
+        onp_supernet_want(b->net, next);
+        ONP_TRY(onp_step_train(b->step, b->s.batch, path, &sgd, 0.1, &r, err));
+        b->loss = r.loss;
+        return ONP_OK;
+    }
     choose_others(b, path, next);
     return onp_step_gates(b->step, b->s.batch, path, (const bool(*)[ONP_MAX_CANDIDATES])b->wanted,
                           b->gates, &r, err);
@@ -212,11 +228,13 @@ static void print(bench *b, int64_t n, int64_t model_kib, size_t arena_bytes)
         ", \"threads\": %d, \"recompute\": \"%s\", \"label\": \"%s\", \"kernels\": \"%s\", "
         "\"blas_core\": \"%s\", \"ms_mean\": %.3f, \"ms_median\": %.3f, \"ms_min\": %.3f, "
         "\"steps\": %" PRId64 ", \"images_per_s\": %.1f, \"peak_rss_mib\": %.1f, "
-        "\"rss_after_model_mib\": %.1f, \"step_mib\": %.1f, \"arena_bytes\": %zu}\n",
+        "\"rss_after_model_mib\": %.1f, \"step_mib\": %.1f, \"arena_bytes\": %zu, "
+        "\"weights\": \"%s\", \"weights_bytes\": %zu, \"last_loss\": %.17g}\n",
         b->space->spec.name, mode_names[b->s.mode], b->s.batch, onp_parallel_threads(),
         b->s.recompute, b->s.label, b->ctx.kernels->name, onp_blas_core(), s.mean, s.median, s.min,
         n, 1e3 * (double)b->s.batch / s.mean, (double)peak_kib / 1024.0, (double)model_kib / 1024.0,
-        (double)(peak_kib - model_kib) / 1024.0, arena_bytes);
+        (double)(peak_kib - model_kib) / 1024.0, arena_bytes, home_names[b->s.weights],
+        b->net->memory.bytes, b->loss);
 }
 
 static onp_status run(bench *b, onp_error *err)
