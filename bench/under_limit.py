@@ -5,9 +5,9 @@
     bench/under_limit.py MIB -- build/bench/step --weights mapped --weights-mib 600 ...
 
 What counts: resident anonymous memory, and what the kernel caches of the command's deleted files,
-mapped or not, dirty or not (cachestat, Linux 6.5). Anonymous memory is limited by the kernel too
-(RLIMIT_DATA), so that part cannot be exceeded between two looks, which are 10 ms apart. One JSON
-line on stderr: peaks in MiB. Exit code 9 when it was killed.
+mapped or not, dirty or not (cachestat, Linux 6.5), looked at every 10 ms. It needs no rights, unlike a
+control group, but does not make the kernel reclaim anything: the command must keep to the limit by
+itself. One JSON line on stderr: peaks in MiB. Exit code 9 when it was killed.
 """
 import ctypes
 import json
@@ -53,8 +53,7 @@ def main():
     if len(sys.argv) < 4 or sys.argv[2] != "--":
         sys.exit(__doc__)
     limit = int(sys.argv[1]) * MIB
-    set_limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    child = subprocess.Popen(sys.argv[3:], preexec_fn=set_limit)
+    child = subprocess.Popen(sys.argv[3:])
     peak = {"anonymous": 0, "cached": 0, "sum": 0}
     killed = False
     looks = 0

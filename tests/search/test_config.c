@@ -172,6 +172,8 @@ static void defaults(void **state)
     assert_true(c->schema == 1 && c->seed == 1);
     assert_int_equal(c->recompute, ONP_RECOMPUTE_CHEAP);
     assert_int_equal(c->memory_limit_mib, 0);
+    assert_int_equal(c->weights, ONP_WEIGHTS_MEMORY);
+    assert_int_equal(c->weights_limit_mib, 0);
     assert_true(c->data.train == NULL && c->data.test == NULL && c->data.limit == 0);
     assert_true(c->data.augment.pad == 0 && !c->data.augment.flip);
     assert_string_equal(c->target.device, "this-machine");
@@ -239,6 +241,8 @@ static const struct {
      "2:1: error: recompute: auto chooses by memory_limit_mib, wanted 1 or more\n"},
     {2, "memory_limit_mib: 64",
      "2:1: error: memory_limit_mib: 64, but recompute is cheap: wanted auto\n"},
+    {2, "weights_limit_mib: 64",
+     "2:1: error: weights_limit_mib: 64, but weights is memory: wanted mapped\n"},
     {22, "  prune: {from_epoch: 7}",
      "22:11: error: search.prune.from_epoch: 7, wanted at most search.epochs 6\n"},
     {16, "  loss: {kind: mul-log}",
@@ -280,6 +284,8 @@ static onp_status no_memory_key(void *user, const char *key, const char *value, 
     ++*(int *)user;
     assert_string_not_equal(key, "recompute");
     assert_string_not_equal(key, "memory_limit_mib");
+    assert_string_not_equal(key, "weights");
+    assert_string_not_equal(key, "weights_limit_mib");
     return ONP_OK;
 }
 

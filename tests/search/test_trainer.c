@@ -237,12 +237,16 @@ static const char *const pruning_two[] = {"search.prune.below=0.22", "search.pru
                                           "search.architecture.lr=0.3", "search.gradient=two-paths",
                                           NULL};
 
+static const char *const mapped[] = {"search.prune.below=0.22",    "search.prune.from_epoch=1",
+                                     "search.architecture.lr=0.3", "weights=mapped",
+                                     "weights_limit_mib=3",        NULL};
+
 /* A stop after every single batch, each time a new net from the checkpoint. */
-static void stopped_each_batch(const char *const *sets)
+static void stopped_each_batch(const char *const *sets, const char *const *part_sets)
 {
     tiny_run whole, parts;
     tiny_run_init(&whole, sets);
-    tiny_run_init(&parts, sets);
+    tiny_run_init(&parts, part_sets);
     expect_ok(tiny_run_search(&whole), &whole);
     parts.stop = 1;
     onp_status st = ONP_E_INTERRUPTED;
@@ -263,8 +267,10 @@ static void stopped_each_batch(const char *const *sets)
 static void test_stopped_each_batch(void **state)
 {
     (void)state;
-    stopped_each_batch(pruning);
-    stopped_each_batch(pruning_two);
+    stopped_each_batch(pruning, pruning);
+    stopped_each_batch(pruning_two, pruning_two);
+    stopped_each_batch(pruning, mapped); /* where weights live changes no bit */
+    stopped_each_batch(mapped, pruning);
 }
 
 static void run_batches(tiny_run *r, int n)

@@ -101,8 +101,13 @@ static void make_net(tiny_run *r)
     const onp_space *space = r->cfg.space;
     const int64_t batch =
         r->cfg.search.batch > r->cfg.train.batch ? r->cfg.search.batch : r->cfg.train.batch;
-    expect_ok(onp_supernet_new(&r->ctx, space->positions, space->n_positions, 1e-3,
-                               (uint64_t)r->cfg.seed, &r->net, &r->err),
+    char file[ONP_TEST_PATH];
+    onp_test_path(file, r->dir, "weights");
+    /* a net this small is limited to pages, not MiB */
+    expect_ok(onp_supernet_new_mapped(&r->ctx, space->positions, space->n_positions, 1e-3,
+                                      (uint64_t)r->cfg.seed,
+                                      r->cfg.weights == ONP_WEIGHTS_MAPPED ? file : NULL,
+                                      (size_t)r->cfg.weights_limit_mib * 4096, &r->net, &r->err),
               &r->err);
     expect_ok(onp_step_new(&r->ctx, r->net, batch, &r->step, &r->err), &r->err);
     r->trainer = (onp_trainer){.ctx = &r->ctx,
