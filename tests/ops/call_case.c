@@ -175,7 +175,8 @@ call_tensor call_operand(call_case *t, onp_operand *o, int64_t rows, int64_t c, 
 
 static onp_shape summed_map(const onp_call *call)
 {
-    const bool data = call->kind == ONP_CALL_CONV_DATA || call->kind == ONP_CALL_DEPTHWISE_DATA ||
+    const bool data = call->kind == ONP_CALL_CONV_DATA || call->kind == ONP_CALL_CONV_BACKWARD ||
+                      call->kind == ONP_CALL_DEPTHWISE_DATA ||
                       call->kind == ONP_CALL_DEPTHWISE_BACKWARD || call->kind == ONP_CALL_POOL_BWD;
     return data ? call->in : call->out;
 }
