@@ -202,17 +202,28 @@ static orientation orientation_of(const onp_call *call)
                    : (orientation){false, k, n, onp_round_lane(n)};
 }
 
-static int64_t splits_of(const onp_call *call)
+static int64_t most_splits(const onp_call *call)
 {
     const int64_t floats = call->in.c * call->out.c;
     const int64_t splits = floats <= 32 * 1024 ? 16 : floats <= 128 * 1024 ? 8 : 4;
     return onp_min64(splits, onp_tiling_count(onp_pointwise_tiling(call)));
 }
 
+/* With few rows, parts of one sum cost less than sums to merge; with the data gradient they would
+ * not share the rows. */
+static int64_t splits_of(const onp_call *call)
+{
+    int64_t splits = most_splits(call);
+    if (call->kind == ONP_CALL_CONV_WEIGHT)
+        while (splits > 1 && onp_shape_rows(call->out) < splits * 192)
+            splits /= 2;
+    return splits;
+}
+
 int64_t onp_pointwise_split_floats(const onp_call *call)
 {
     const orientation o = orientation_of(call);
-    return splits_of(call) * o.m * o.ld;
+    return most_splits(call) * o.m * o.ld;
 }
 
 static int64_t backward_block_rows(const onp_call *call)
@@ -225,10 +236,12 @@ typedef struct backward_args {
     const float *packed; /* NULL: no data gradient */
     orientation o;
     int64_t splits;
+    int64_t chunk, chunks; /* rows of a split's sum that are summed together */
 } backward_args;
 
+/* Adds rows [row, row + rows) to rows [i0, i0 + m) of `sums`. */
 static void backward_block(const backward_args *args, int64_t row, int64_t rows, bool first,
-                           float *sums, float *scratch)
+                           int64_t i0, int64_t m, float *sums, float *scratch)
 {
     const onp_call_env *env = args->env;
     const onp_call *call = env->call;
@@ -240,30 +253,32 @@ static void backward_block(const backward_args *args, int64_t row, int64_t rows,
     const float *g = rows_of(env, &call->b, row, rows, g_scratch, ld_g);
     const float *x = rows_of(env, &call->a, row, rows, scratch, ld_x);
     if (o->along_x)
-        env->k->gemm_outer(g, ld_g, n, x, ld_x, k, rows, sums, o->ld, first);
+        env->k->gemm_outer(g + i0, ld_g, m, x, ld_x, k, rows, sums, o->ld, first);
     else
-        env->k->gemm_outer(x, ld_x, k, g, ld_g, n, rows, sums, o->ld, first);
+        env->k->gemm_outer(x + i0, ld_x, m, g, ld_g, n, rows, sums, o->ld, first);
     if (args->packed != NULL) {
         const onp_gemm_out out = output_rows(call, row, k);
         env->k->gemm_rows(g, ld_g, rows, n, args->packed, k, 0, k, &out);
     }
 }
 
-static void backward_split(void *arg, int64_t split, int thread)
+static void backward_split(void *arg, int64_t item, int thread)
 {
     const backward_args *args = arg;
+    const int64_t split = item / args->chunks, i0 = item % args->chunks * args->chunk;
+    const int64_t m = onp_min64(args->chunk, args->o.m - i0);
     const onp_call_env *env = args->env;
     const onp_call *call = env->call;
     const int64_t tiles = onp_tiling_count(env->tiling), step = backward_block_rows(call);
     const int64_t begin = split * tiles / args->splits, end = (split + 1) * tiles / args->splits;
-    float *sums = call->splits + split * args->o.m * args->o.ld;
+    float *sums = call->splits + (split * args->o.m + i0) * args->o.ld;
     float *scratch = onp_env_scratch(env, thread) + packed_floats(call);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t first = onp_tiling_first(env->tiling, tile);
         const int64_t rows = onp_tiling_rows(env->tiling, tile);
         for (int64_t r = 0; r < rows; r += step)
-            backward_block(args, first + r, onp_min64(step, rows - r), tile == begin && r == 0,
-                           sums, scratch);
+            backward_block(args, first + r, onp_min64(step, rows - r), tile == begin && r == 0, i0,
+                           m, sums, scratch);
         if (args->packed != NULL)
             sum_columns(env, tile, first, rows, call->in.c, 0, call->in.c);
     }
@@ -302,9 +317,14 @@ void onp_run_pointwise_backward(onp_call_env *env)
 {
     const onp_call *call = env->call;
     backward_args args = {.env = env, .o = orientation_of(call), .splits = splits_of(call)};
+    int64_t chunks = 1;
     if (call->kind == ONP_CALL_CONV_BACKWARD)
         args.packed = packed_weights(env);
-    onp_parallel_for(args.splits, backward_split, &args);
+    else if (args.splits > 0)
+        chunks = onp_ceil_div(8, args.splits);
+    args.chunk = onp_ceil_div(onp_ceil_div(args.o.m, chunks), 8) * 8;
+    args.chunks = onp_ceil_div(args.o.m, args.chunk);
+    onp_parallel_for(args.splits * args.chunks, backward_split, &args);
     onp_parallel_for(onp_ceil_div(args.o.m, SQUARE), merge_tile, &args);
 }
 
