@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onepath graph ARCH|RUN|SPACE: a network or a space as numbers. */
+/* onepath graph ARCH|RUN|SPACE: a network or a space as numbers and pictures. */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/graph_draw.h"
 #include "cli/source.h"
-#include "cli/training_graph.h"
 #include "cli/verb.h"
 
 typedef struct graph_args {
     onp_args all;
     const char *path;
-    bool summary, backward;
+    bool summary;
+    onp_graph_draw_args draw;
 } graph_args;
 
 static const onp_option options[] = {
@@ -19,8 +20,24 @@ static const onp_option options[] = {
      offsetof(graph_args, path), 0, 0},
     {"summary", ONP_OPTION_FLAG, NULL, "parameters, multiply-accumulates and blocks (the default)",
      offsetof(graph_args, summary), 0, 0},
-    {"backward", ONP_OPTION_FLAG, NULL, "also the size of the graph that trains it",
-     offsetof(graph_args, backward), 0, 0},
+    {"backward", ONP_OPTION_FLAG, NULL, "the graph that trains it, not the one that runs it",
+     offsetof(graph_args, draw.backward), 0, 0},
+    {"svg", ONP_OPTION_TEXT, "FILE", "draw the graph", offsetof(graph_args, draw.svg), 0, 0},
+    {"dot", ONP_OPTION_TEXT, "FILE", "the same for graphviz", offsetof(graph_args, draw.dot), 0, 0},
+    {"memory", ONP_OPTION_TEXT, "FILE", "draw what lies where in memory, and when (SVG)",
+     offsetof(graph_args, draw.memory), 0, 0},
+    {"block", ONP_OPTION_TEXT, "B", "draw one block only: its index or name",
+     offsetof(graph_args, draw.block), 0, 0},
+    {"zoom", ONP_OPTION_TEXT, "Z", "layer, op or tile (op)", offsetof(graph_args, draw.zoom), 0, 0},
+    {"colour", ONP_OPTION_TEXT, "C", "macs, bytes or time, measured here (macs)",
+     offsetof(graph_args, draw.colour), 0, 0},
+    {"unfold", ONP_OPTION_FLAG, NULL, "draw equal blocks one by one",
+     offsetof(graph_args, draw.unfold), 0, 0},
+    {"batch", ONP_OPTION_INT, "N", "images (1)", offsetof(graph_args, draw.batch), 1, 65536},
+    {"recompute", ONP_OPTION_TEXT, "R", "with --backward: none, cheap, blocks or sqrt (cheap)",
+     offsetof(graph_args, draw.recompute), 0, 0},
+    ONP_OPTION_THREADS,
+    ONP_OPTION_KERNELS,
     ONP_OPTION_SET,
     ONP_OPTION_END,
 };
@@ -33,7 +50,6 @@ typedef struct network {
     int32_t n;
     double bn_eps;
     int64_t params, macs;
-    onp_training_graph_size graph; /* all 0 without --backward */
 } network;
 
 static json_t *block_to_json(const onp_block *b)
@@ -45,25 +61,30 @@ static json_t *block_to_json(const onp_block *b)
                      (json_int_t)onp_block_n_params(b), "macs", (json_int_t)onp_block_n_macs(b));
 }
 
-static json_t *network_to_json(const network *net, bool backward)
+/* drawn: taken. */
+static json_t *network_to_json(const network *net, json_t *drawn)
 {
     const onp_block *first = &net->blocks[0];
     json_t *blocks = json_array();
     for (int32_t i = 0; i < net->n; i++)
         if (json_array_append_new(blocks, block_to_json(&net->blocks[i])) != 0) {
             json_decref(blocks);
+            json_decref(drawn);
             return NULL;
         }
-    json_t *graph = backward ? json_pack("{s:i, s:i, s:i}", "forward_nodes", net->graph.n_forward,
-                                         "backward_nodes", net->graph.n_backward, "tensors",
-                                         net->graph.n_tensors)
-                             : NULL;
-    return json_pack("{s:s, s:[i,i,i], s:I, s:I, s:o, s:o*}", "file", net->file, "input",
-                     first->in_h, first->in_w, first->in_c, "params", (json_int_t)net->params,
-                     "macs", (json_int_t)net->macs, "blocks", blocks, "training_graph", graph);
+    json_t *root =
+        json_pack("{s:s, s:[i,i,i], s:I, s:I, s:o}", "file", net->file, "input", first->in_h,
+                  first->in_w, first->in_c, "params", (json_int_t)net->params, "macs",
+                  (json_int_t)net->macs, "blocks", blocks);
+    if (json_object_update_missing(root, drawn) != 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    json_decref(drawn);
+    return root;
 }
 
-static void print_network(const network *net, bool backward)
+static void print_network(const network *net)
 {
     (void)printf("%s\n%5s  %12s  %14s  %s\n", net->file, "block", "parameters", "MACs", "key");
     for (int32_t i = 0; i < net->n; i++) {
@@ -73,9 +94,6 @@ static void print_network(const network *net, bool backward)
                      onp_block_n_params(&net->blocks[i]), onp_block_n_macs(&net->blocks[i]), key);
     }
     (void)printf("%5s  %12" PRId64 "  %14" PRId64 "\n", "all", net->params, net->macs);
-    if (backward)
-        (void)printf("training graph: %d forward nodes, %d backward nodes, %d tensors\n",
-                     net->graph.n_forward, net->graph.n_backward, net->graph.n_tensors);
 }
 
 static onp_status show_network(onp_app *app, const graph_args *a, network *net, onp_error *err)
@@ -84,13 +102,12 @@ static onp_status show_network(onp_app *app, const graph_args *a, network *net, 
         net->params += onp_block_n_params(&net->blocks[i]);
         net->macs += onp_block_n_macs(&net->blocks[i]);
     }
-    if (a->backward)
-        ONP_TRY(onp_training_graph_measure(&app->ctx, net->blocks, net->n, net->bn_eps, &net->graph,
-                                           err));
-    if (a->all.json)
-        return onp_app_print(app, network_to_json(net, a->backward), err);
-    print_network(net, a->backward);
-    return ONP_OK;
+    json_t *drawn = NULL;
+    if (!a->all.json)
+        print_network(net);
+    ONP_TRY(onp_graph_draw(app, net->file, net->blocks, net->n, net->bn_eps, &a->draw,
+                           a->all.json ? &drawn : NULL, err));
+    return a->all.json ? onp_app_print(app, network_to_json(net, drawn), err) : ONP_OK;
 }
 
 static onp_status show_arch(onp_app *app, const graph_args *a, const onp_arch *arch, onp_error *err)
@@ -189,8 +206,9 @@ static onp_status show_space(onp_app *app, const graph_args *a, const onp_space 
 {
     if (a->path != NULL)
         return show_path(app, a, space, err);
-    if (a->backward)
-        return onp_fail(err, ONP_E_USAGE, "--backward wants one network: give a --path of %s",
+    const char *wants = onp_graph_draw_asked(&a->draw);
+    if (wants != NULL)
+        return onp_fail(err, ONP_E_USAGE, "--%s wants one network: give a --path of %s", wants,
                         a->all.operands[0]);
     if (a->all.json)
         return onp_app_print(app, space_to_json(a->all.operands[0], space), err);
@@ -215,7 +233,7 @@ const onp_verb onp_verb_graph = {
     .operands = "ARCH|RUN|SPACE",
     .min_operands = 1,
     .max_operands = 1,
-    .summary = "a network or a space as text: parameters, multiply-accumulates, blocks",
+    .summary = "a network or a space: parameters, blocks, pictures of graph and memory",
     .options = options,
     .args_size = sizeof(graph_args),
     .run = run,
