@@ -5,6 +5,7 @@
  * node becomes at most a few calls; an unstored node becomes none. Column sums for batch norms ride
  * on the call that writes the tensor where that call can take them.
  */
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ typedef struct lowering {
 typedef struct lazy {
     onp_tid x, q;
     int32_t coef, grad_coef; /* buffers */
-    bool clamp;
+    float hi;                /* clamp at 0 and here; 0: none */
 } lazy;
 
 static onp_tensor_state *state_of(const lowering *l, onp_tid t)
@@ -44,10 +45,25 @@ static int32_t group_of(const lowering *l, onp_tid t)
 
 /* ---- what is not stored ---- */
 
+static bool is_relu(onp_op op)
+{
+    return op == ONP_OP_RELU6 || op == ONP_OP_RELU;
+}
+
+static bool is_relu_bwd(onp_op op)
+{
+    return op == ONP_OP_RELU6_BWD || op == ONP_OP_RELU_BWD;
+}
+
+/* Where an activation or its gradient ends above. */
+static float clamp_of(onp_op op)
+{
+    return op == ONP_OP_RELU6 || op == ONP_OP_RELU6_BWD ? 6.0F : INFINITY;
+}
+
 static bool is_lazy_op(onp_op op)
 {
-    return op == ONP_OP_BN_APPLY || op == ONP_OP_RELU6 || op == ONP_OP_RELU6_BWD ||
-           op == ONP_OP_BN_BWD_APPLY;
+    return op == ONP_OP_BN_APPLY || op == ONP_OP_BN_BWD_APPLY || is_relu(op) || is_relu_bwd(op);
 }
 
 static void store(lowering *l, onp_tid t)
@@ -61,18 +77,23 @@ static bool unstored_by(const lowering *l, onp_tid t, onp_op op)
     return state_of(l, t)->unstored && producer_of(l, t)->op == op;
 }
 
-/* The raw tensor that the mask of a ReLU6 gradient compares: behind the batch norm when that is not
- * stored. */
-static onp_tid mask_tensor(const lowering *l, const onp_node *relu6_bwd)
+static bool masked_lazily(const lowering *l, onp_tid g)
 {
-    const onp_tid x = relu6_bwd->in[1];
+    return state_of(l, g)->unstored && is_relu_bwd(producer_of(l, g)->op);
+}
+
+/* The raw tensor that the mask of a ReLU gradient compares: behind the batch norm when that is not
+ * stored. */
+static onp_tid mask_tensor(const lowering *l, const onp_node *relu_bwd)
+{
+    const onp_tid x = relu_bwd->in[1];
     return unstored_by(l, x, ONP_OP_BN_APPLY) ? producer_of(l, x)->in[0] : x;
 }
 
 /* A gradient that a batch-norm gradient over `x` can read: stored, or masked by the same x. */
 static void need_gradient_of(lowering *l, onp_tid g, onp_tid x)
 {
-    if (unstored_by(l, g, ONP_OP_RELU6_BWD) && mask_tensor(l, producer_of(l, g)) == x)
+    if (masked_lazily(l, g) && mask_tensor(l, producer_of(l, g)) == x)
         return;
     store(l, g);
 }
@@ -92,14 +113,18 @@ static void need_inputs(lowering *l, const onp_node *n)
     case ONP_OP_DEPTHWISE_BWD_WEIGHT:
     case ONP_OP_GLOBAL_AVG_POOL:
     case ONP_OP_GLOBAL_AVG_POOL_BWD:
+    case ONP_OP_MAX_POOL:
+    case ONP_OP_MAX_POOL_BWD:
     case ONP_OP_ADD:
     case ONP_OP_BN_STATS:
         return;
     case ONP_OP_RELU6:
+    case ONP_OP_RELU:
         if (!unstored_by(l, n->in[0], ONP_OP_BN_APPLY))
             store(l, n->in[0]);
         return;
     case ONP_OP_RELU6_BWD:
+    case ONP_OP_RELU_BWD:
         store(l, n->in[0]);
         if (!unstored_by(l, n->in[1], ONP_OP_BN_APPLY))
             store(l, n->in[1]);
@@ -214,14 +239,16 @@ static lazy resolve(const lowering *l, onp_tid t)
         v.coef = state_of(l, t)->coef;
         return v;
     case ONP_OP_RELU6:
+    case ONP_OP_RELU:
         v = resolve(l, n->in[0]);
-        v.clamp = true;
+        v.hi = clamp_of(n->op);
         return v;
     case ONP_OP_RELU6_BWD:
+    case ONP_OP_RELU_BWD:
         v = resolve(l, n->in[1]);
         v.q = v.x;
         v.x = n->in[0];
-        v.clamp = true;
+        v.hi = clamp_of(n->op);
         return v;
     default: /* BN_BWD_APPLY */
         v = resolve(l, n->in[0]);
@@ -238,7 +265,7 @@ static void put_operand(lowering *l, int32_t call, size_t at, lazy v)
         return;
     onp_operand *o = (onp_operand *)(void *)((char *)&l->p->calls[call] + at);
     const int64_t c = onp_graph_shape(l->g, v.x).c;
-    *o = (onp_operand){.lo = 0, .hi = 6, .clamp = v.clamp, .c = c};
+    *o = (onp_operand){.lo = 0, .hi = v.hi, .clamp = v.hi > 0, .c = c};
     patch_tensor(l, call, at + offsetof(onp_operand, x), v.x);
     if (v.q != ONP_NONE)
         patch_tensor(l, call, at + offsetof(onp_operand, q), v.q);
@@ -383,7 +410,7 @@ static bool add_at_store(lowering *l, const onp_node *n)
     return false;
 }
 
-/* A ReLU6 that alone reads a convolution's output clamps it where it is stored. */
+/* A ReLU that alone reads a convolution's output clamps it where it is stored. */
 static bool clamp_at_store(lowering *l, const onp_node *n)
 {
     const onp_tensor_state *x = state_of(l, n->in[0]);
@@ -396,7 +423,7 @@ static bool clamp_at_store(lowering *l, const onp_node *n)
         writer->sums != ONP_SUMS_NONE)
         return false;
     writer->lo = 0;
-    writer->hi = 6;
+    writer->hi = clamp_of(n->op);
     onp_tensor_state *y = state_of(l, n->out[0]);
     take_buffer(l, n->out[0], x->buffer);
     y->writer = x->writer;
@@ -528,8 +555,7 @@ static void lower_bn_bwd_sums(lowering *l, const onp_node *n)
     const bool inside = group_of(l, g.x) == group_of(l, n->in[1]);
     const int32_t after = x_writer > stats_writer ? x_writer : stats_writer;
     const int32_t sums = sums_call(l, g.x, ONP_SUMS_GRAD, inside ? after : INT32_MAX);
-    lazy mask = {
-        .x = n->in[1], .q = n->in[1], .coef = g.coef, .grad_coef = ONP_NONE, .clamp = g.clamp};
+    lazy mask = {.x = n->in[1], .q = n->in[1], .coef = g.coef, .grad_coef = ONP_NONE, .hi = g.hi};
     put_operand(l, sums, offsetof(onp_call, mask), mask);
     patch_tensor(l, sums, offsetof(onp_call, stats), n->in[2]);
     const int32_t call = merge_call(l, ONP_CALL_GRAD_MERGE, sums, s);
@@ -575,6 +601,34 @@ static void lower_rows(lowering *l, const onp_node *n, onp_call_kind kind, onp_t
     const int32_t call = new_call(l, (onp_call){.kind = kind,
                                                 .in = onp_graph_shape(l->g, in),
                                                 .out = onp_graph_shape(l->g, out)});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    write_output(l, call, n->out[0]);
+}
+
+/* in, out: the forward operation's maps, for both directions. */
+static void lower_max_pool(lowering *l, const onp_node *n, onp_call_kind kind, onp_tid in,
+                           onp_tid out)
+{
+    const int32_t call = new_call(l, (onp_call){.kind = kind,
+                                                .in = onp_graph_shape(l->g, in),
+                                                .out = onp_graph_shape(l->g, out),
+                                                .kernel = n->attr.kernel,
+                                                .stride = n->attr.stride});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    if (n->n_in > 1)
+        put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[1]));
+    write_output(l, call, n->out[0]);
+}
+
+/* A tensor in another shape is the same memory, unless the caller wants it elsewhere. */
+static void lower_view(lowering *l, const onp_node *n)
+{
+    if (!onp_graph_tensor(l->g, n->out[0])->external) {
+        take_buffer(l, n->out[0], buffer_of(l, n->in[0]));
+        return;
+    }
+    const onp_shape s = onp_graph_shape(l->g, n->in[0]);
+    const int32_t call = new_call(l, (onp_call){.kind = ONP_CALL_STORE, .in = s, .out = s});
     put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
     write_output(l, call, n->out[0]);
 }
@@ -627,6 +681,7 @@ static void lower_node(lowering *l, int32_t index)
         lower_bn_bwd_apply(l, n);
         break;
     case ONP_OP_RELU6:
+    case ONP_OP_RELU:
         if (!clamp_at_store(l, n))
             lower_store(l, n);
         break;
@@ -635,7 +690,18 @@ static void lower_node(lowering *l, int32_t index)
             lower_store(l, n);
         break;
     case ONP_OP_RELU6_BWD:
+    case ONP_OP_RELU_BWD:
         lower_store(l, n);
+        break;
+    case ONP_OP_MAX_POOL:
+        lower_max_pool(l, n, ONP_CALL_MAX_POOL, n->in[0], n->out[0]);
+        break;
+    case ONP_OP_MAX_POOL_BWD:
+        lower_max_pool(l, n, ONP_CALL_MAX_POOL_BWD, n->out[0], n->in[0]);
+        break;
+    case ONP_OP_FLATTEN:
+    case ONP_OP_FLATTEN_BWD:
+        lower_view(l, n);
         break;
     case ONP_OP_GLOBAL_AVG_POOL:
         lower_rows(l, n, ONP_CALL_POOL, n->in[0], n->out[0]);

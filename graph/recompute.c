@@ -21,6 +21,8 @@ static bool can_repeat(onp_op op)
     case ONP_OP_DEPTHWISE:
     case ONP_OP_BN_APPLY:
     case ONP_OP_RELU6:
+    case ONP_OP_RELU:
+    case ONP_OP_MAX_POOL:
     case ONP_OP_ADD:
         return true;
     default:
@@ -31,7 +33,7 @@ static bool can_repeat(onp_op op)
 /* Those that a reader computes while it loads: they are never worth keeping. */
 static bool is_lazy(onp_op op)
 {
-    return op == ONP_OP_BN_APPLY || op == ONP_OP_RELU6;
+    return op == ONP_OP_BN_APPLY || op == ONP_OP_RELU6 || op == ONP_OP_RELU;
 }
 
 static bool widens(const onp_graph *g, const onp_node *n)

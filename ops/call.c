@@ -170,6 +170,9 @@ int64_t onp_call_scratch_floats(const onp_call *call)
         return onp_round_lane(call->in.w * call->in.c);
     case ONP_CALL_POOL_BWD:
         return onp_round_lane(call->in.c);
+    case ONP_CALL_MAX_POOL:
+    case ONP_CALL_MAX_POOL_BWD:
+        return onp_max_pool_scratch(call);
     default:
         return 0;
     }
@@ -237,6 +240,8 @@ void onp_call_run(const onp_context *ctx, const onp_call *call, float *scratch,
         [ONP_CALL_SUMS] = onp_run_sums,
         [ONP_CALL_POOL] = onp_run_pool,
         [ONP_CALL_POOL_BWD] = onp_run_pool_bwd,
+        [ONP_CALL_MAX_POOL] = onp_run_max_pool,
+        [ONP_CALL_MAX_POOL_BWD] = onp_run_max_pool_bwd,
         [ONP_CALL_MOMENTS_MERGE] = onp_run_norm,
         [ONP_CALL_BN_COEF] = onp_run_norm,
         [ONP_CALL_GRAD_MERGE] = onp_run_norm,

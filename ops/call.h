@@ -37,6 +37,8 @@ typedef enum onp_call_kind {
     ONP_CALL_SUMS,          /* column sums of a, nothing stored; in == out */
     ONP_CALL_POOL,          /* a -> y {n, 1, 1, c} */
     ONP_CALL_POOL_BWD,      /* a = gy {n, 1, 1, c} -> y [in] */
+    ONP_CALL_MAX_POOL,      /* a = x -> y [out] */
+    ONP_CALL_MAX_POOL_BWD,  /* a = gy, b = x -> y [in] */
     ONP_CALL_MOMENTS_MERGE, /* partial -> stats; with gamma also coef = scale, shift */
     ONP_CALL_BN_COEF,       /* stats, gamma, beta -> coef = scale, shift */
     ONP_CALL_GRAD_MERGE,    /* partial, stats -> dgamma, dbeta; with gamma also coef = ga, gb, gc */

@@ -62,6 +62,7 @@ onp_tiling onp_conv_tiling(const onp_call *call);
 onp_tiling onp_depthwise_tiling(const onp_call *call);
 int64_t onp_conv_scratch(const onp_call *call);
 int64_t onp_depthwise_scratch(const onp_call *call);
+int64_t onp_max_pool_scratch(const onp_call *call);
 int64_t onp_conv_splits(const onp_call *call);
 int64_t onp_depthwise_splits(const onp_call *call);
 
@@ -80,6 +81,8 @@ void onp_run_store(onp_call_env *env);
 void onp_run_sums(onp_call_env *env);
 void onp_run_pool(onp_call_env *env);
 void onp_run_pool_bwd(onp_call_env *env);
+void onp_run_max_pool(onp_call_env *env);
+void onp_run_max_pool_bwd(onp_call_env *env);
 void onp_run_norm(onp_call_env *env);
 void onp_run_softmax(onp_call_env *env);
 void onp_run_column_sum(onp_call_env *env);

@@ -36,7 +36,10 @@ ONP_CONTRACT_INFER(depthwise);
 ONP_CONTRACT_INFER(bn_stats);
 ONP_CONTRACT_INFER(bn_apply);
 ONP_CONTRACT_INFER(relu6);
+ONP_CONTRACT_INFER(relu);
 ONP_CONTRACT_INFER(global_avg_pool);
+ONP_CONTRACT_INFER(max_pool);
+ONP_CONTRACT_INFER(flatten);
 ONP_CONTRACT_INFER(add);
 ONP_CONTRACT_INFER(softmax_ce);
 
@@ -47,7 +50,10 @@ extern const onp_grad_rule onp_conv_rules[3];
 extern const onp_grad_rule onp_depthwise_rules[3];
 extern const onp_grad_rule onp_bn_apply_rules[2];
 extern const onp_grad_rule onp_relu6_rules[1];
+extern const onp_grad_rule onp_relu_rules[1];
 extern const onp_grad_rule onp_global_avg_pool_rules[1];
+extern const onp_grad_rule onp_max_pool_rules[1];
+extern const onp_grad_rule onp_flatten_rules[1];
 extern const onp_grad_rule onp_softmax_ce_rules[1];
 
 #endif

@@ -22,6 +22,9 @@ static const onp_op_def table[ONP_OP_COUNT] = {
     INFER(BN_STATS, bn_stats)
     INFER(BN_APPLY, bn_apply) RULES(BN_APPLY, bn_apply)
     INFER(RELU6, relu6) RULES(RELU6, relu6)
+    INFER(RELU, relu) RULES(RELU, relu)
+    INFER(MAX_POOL, max_pool) RULES(MAX_POOL, max_pool)
+    INFER(FLATTEN, flatten) RULES(FLATTEN, flatten)
     INFER(GLOBAL_AVG_POOL, global_avg_pool) RULES(GLOBAL_AVG_POOL, global_avg_pool)
     INFER(ADD, add) [ONP_OP_ADD].pass_gradient = true,
     INFER(SOFTMAX_CE, softmax_ce) RULES(SOFTMAX_CE, softmax_ce)

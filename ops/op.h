@@ -45,6 +45,9 @@ bool onp_shape_equal(onp_shape a, onp_shape b);
  * over the batch with label smoothing (S. Szegedy et al., 2016: target (1 - e) onehot + e /
  * classes), and the number of right answers (of equal logits the first is the answer); logits are
  * {n, 1, 1, classes}, labels {1, 1, 1, n}. Its backward is the gradient of the mean loss itself.
+ * MAX_POOL pads with (kernel - 1) / 2 before the map, and taps outside of it do not count: 3 by 3
+ * at stride 2 centres its windows, 2 by 2 at stride 2 does not pad; the output map is ceil(map /
+ * stride). FLATTEN is the same memory in another shape.
  * GATE is sum_c (gamma dgamma + beta dbeta) = <dL/dy, o> for a candidate o that ends in a batch
  * norm.
  */
@@ -54,7 +57,10 @@ bool onp_shape_equal(onp_shape a, onp_shape b);
     X(BN_STATS, "bn-stats", 1, 1, 1)               /* x -> stats */                                \
     X(BN_APPLY, "bn-apply", 4, 4, 1)               /* x, stats, gamma, beta -> y */                \
     X(RELU6, "relu6", 1, 1, 1)                     /* x -> y */                                    \
+    X(RELU, "relu", 1, 1, 1)                       /* x -> y */                                    \
     X(GLOBAL_AVG_POOL, "global-avg-pool", 1, 1, 1) /* x -> {n, 1, 1, c} */                         \
+    X(MAX_POOL, "max-pool", 1, 1, 1)               /* x -> y */                                    \
+    X(FLATTEN, "flatten", 1, 1, 1)                 /* x -> {n, 1, 1, h w c} */                     \
     X(ADD, "add", 2, 2, 1)                         /* a, b -> y */                                 \
     X(SOFTMAX_CE, "softmax-ce", 2, 2, 1)           /* logits, labels (int32) -> {loss, hits} */    \
     X(CONV_BWD_DATA, "conv-bwd-data", 2, 2, 1)     /* gy, w -> gx */                               \
@@ -65,7 +71,10 @@ bool onp_shape_equal(onp_shape a, onp_shape b);
     X(BN_BWD_SUMS, "bn-bwd-sums", 3, 3, 2)   /* gy, x, stats -> dgamma, dbeta */                   \
     X(BN_BWD_APPLY, "bn-bwd-apply", 6, 6, 1) /* gy, x, stats, gamma, dgamma, dbeta -> gx */        \
     X(RELU6_BWD, "relu6-bwd", 2, 2, 1)       /* gy, x -> gx */                                     \
+    X(RELU_BWD, "relu-bwd", 2, 2, 1)         /* gy, x -> gx */                                     \
     X(GLOBAL_AVG_POOL_BWD, "global-avg-pool-bwd", 1, 1, 1)                                         \
+    X(MAX_POOL_BWD, "max-pool-bwd", 2, 2, 1) /* gy, x -> gx, to the first largest */               \
+    X(FLATTEN_BWD, "flatten-bwd", 1, 1, 1)                                                         \
     X(SOFTMAX_CE_BWD, "softmax-ce-bwd", 2, 2, 1) /* logits, labels -> glogits */                   \
     X(GATE, "gate", 4, 4, 1)                     /* gamma, dgamma, beta, dbeta -> scalar */
 
@@ -78,7 +87,7 @@ typedef enum onp_op {
 
 /* What a node needs to know beside its inputs; unused fields are 0. */
 typedef struct onp_attr {
-    int32_t kernel, stride; /* convolutions: odd; 1..ONP_STRIDE_MAX */
+    int32_t kernel, stride; /* convolutions: odd; 1..ONP_STRIDE_MAX; MAX_POOL: any */
     double eps;             /* BN_APPLY, BN_BWD_SUMS, BN_BWD_APPLY */
     double smoothing;       /* SOFTMAX_CE and its backward */
 } onp_attr;

@@ -35,7 +35,10 @@ typedef struct onp_ref_args {
     X(BN_STATS, bn_stats)                                                                          \
     X(BN_APPLY, bn_apply)                                                                          \
     X(RELU6, relu6)                                                                                \
+    X(RELU, relu)                                                                                  \
     X(GLOBAL_AVG_POOL, global_avg_pool)                                                            \
+    X(MAX_POOL, max_pool)                                                                          \
+    X(FLATTEN, flatten)                                                                            \
     X(ADD, add)                                                                                    \
     X(SOFTMAX_CE, softmax_ce)                                                                      \
     X(CONV_BWD_DATA, conv_bwd_data)                                                                \
@@ -46,7 +49,10 @@ typedef struct onp_ref_args {
     X(BN_BWD_SUMS, bn_bwd_sums)                                                                    \
     X(BN_BWD_APPLY, bn_bwd_apply)                                                                  \
     X(RELU6_BWD, relu6_bwd)                                                                        \
+    X(RELU_BWD, relu_bwd)                                                                          \
     X(GLOBAL_AVG_POOL_BWD, global_avg_pool_bwd)                                                    \
+    X(MAX_POOL_BWD, max_pool_bwd)                                                                  \
+    X(FLATTEN_BWD, flatten_bwd)                                                                    \
     X(SOFTMAX_CE_BWD, softmax_ce_bwd)                                                              \
     X(GATE, gate)
 

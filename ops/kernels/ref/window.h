@@ -12,7 +12,7 @@ typedef struct onp_ref_window {
 
 static inline onp_ref_window onp_ref_window_at(int64_t place, const onp_attr *attr, int64_t map)
 {
-    const int64_t origin = place * attr->stride - attr->kernel / 2;
+    const int64_t origin = place * attr->stride - (attr->kernel - 1) / 2;
     return (onp_ref_window){
         origin,
         origin < 0 ? -origin : 0,
