@@ -53,6 +53,7 @@ void onp_plan_free(onp_plan *p)
         return;
     unmap(&p->arena, &p->arena_mapped);
     unmap(&p->scratch, &p->scratch_mapped);
+    unmap(&p->packed, &p->packed_mapped);
     onp_free(p->ctx, p->calls);
     onp_free(p->ctx, p->buffers);
     onp_free(p->ctx, p->patches);
@@ -79,6 +80,31 @@ static void apply_patches(onp_plan *p)
     }
 }
 
+/* Floats of a call's packed weights in whole cache lines. */
+static size_t packed_floats(const onp_call *call)
+{
+    return ((size_t)onp_call_packed_floats(call) + 15) / 16 * 16;
+}
+
+static onp_status pack_weights(onp_plan *p, onp_error *err)
+{
+    size_t floats = 0;
+    for (int32_t i = 0; i < p->n_calls; i++)
+        floats += packed_floats(&p->calls[i]);
+    p->info.packed_bytes = floats * sizeof(float);
+    ONP_TRY(reserve(&p->packed, &p->packed_mapped, p->info.packed_bytes, err));
+    float *at = p->packed;
+    for (int32_t i = 0; i < p->n_calls; i++) {
+        onp_call *call = &p->calls[i];
+        if (packed_floats(call) == 0)
+            continue;
+        onp_call_pack(p->ctx, call, at);
+        call->packed = at;
+        at += packed_floats(call);
+    }
+    return ONP_OK;
+}
+
 static onp_status make(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
                        onp_error *err)
 {
@@ -99,7 +125,7 @@ static onp_status make(onp_plan *p, const onp_graph *g, const onp_plan_options *
     ONP_TRY(reserve(&p->arena, &p->arena_mapped, p->info.arena_bytes, err));
     ONP_TRY(reserve(&p->scratch, &p->scratch_mapped, p->info.scratch_bytes, err));
     apply_patches(p);
-    return ONP_OK;
+    return options != NULL && options->inference ? pack_weights(p, err) : ONP_OK;
 }
 
 onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options *options,

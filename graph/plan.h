@@ -28,7 +28,8 @@ extern "C" {
 typedef struct onp_plan onp_plan;
 
 typedef struct onp_plan_options {
-    bool stored; /* store every tensor */
+    bool stored;    /* store every tensor */
+    bool inference; /* weights keep their values until the plan is made again: packed now, once */
 } onp_plan_options;
 
 typedef struct onp_plan_info {
@@ -39,6 +40,7 @@ typedef struct onp_plan_info {
     size_t lower_bound_bytes;   /* most bytes alive at one call */
     size_t naive_bytes;         /* every buffer its own memory, nothing in place */
     size_t scratch_bytes;       /* of all threads */
+    size_t packed_bytes;        /* of packed weights */
 } onp_plan_info;
 
 /* ctx is borrowed for the plan's life and must have kernels (onp_kernels_choose). Errors:

@@ -59,6 +59,8 @@ struct onp_plan {
     size_t arena_mapped;
     float *scratch;
     size_t scratch_mapped;
+    float *packed; /* weights, when they are packed once */
+    size_t packed_mapped;
     int64_t scratch_floats; /* per thread */
     onp_plan_info info;
 };
