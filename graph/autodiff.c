@@ -91,6 +91,17 @@ static onp_tid rule_input(onp_graph *g, const onp_node *node, const int32_t *rul
     return g->nodes[rule_node[code / 4]].out[code % 4];
 }
 
+/* Attributes of a node's gradient: statistics that no BN_STATS took are constants. */
+static onp_attr gradient_attr(const onp_graph *g, const onp_node *node)
+{
+    onp_attr attr = node->attr;
+    if (node->op == ONP_OP_BN_APPLY) {
+        const int32_t producer = g->tensors[node->in[1]].producer;
+        attr.frozen = producer == ONP_NONE || g->nodes[producer].op != ONP_OP_BN_STATS;
+    }
+    return attr;
+}
+
 static void differentiate_node(onp_graph *g, int32_t index)
 {
     const onp_node node = g->nodes[index]; /* a copy: the array grows below */
@@ -103,6 +114,7 @@ static void differentiate_node(onp_graph *g, int32_t index)
                 accumulate(g, node.in[k], gy);
         return;
     }
+    const onp_attr attr = gradient_attr(g, &node);
     unsigned wanted = wanted_rules(g, &node, def);
     int32_t rule_node[8] = {0};
     /* What is computed again comes before the node's gradients, so that these stand together and
@@ -123,8 +135,7 @@ static void differentiate_node(onp_graph *g, int32_t index)
         /* sums may be there already: a hook asked for them */
         rule_node[r] = rule->n_out > 1 ? onp_graph_find(g, rule->op, in, rule->n_in) : ONP_NONE;
         if (rule_node[r] == ONP_NONE)
-            rule_node[r] =
-                onp_graph_add_node(g, rule->op, in, rule->n_in, out, rule->n_out, &node.attr);
+            rule_node[r] = onp_graph_add_node(g, rule->op, in, rule->n_in, out, rule->n_out, &attr);
         if (rule_node[r] == ONP_NONE)
             return;
         for (int o = 0; o < rule->n_out; o++) {

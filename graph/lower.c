@@ -574,6 +574,8 @@ static void lower_bn_bwd_apply(lowering *l, const onp_node *n)
     const int32_t call =
         coef_call(l, n->in[4], ONP_CALL_GRAD_MERGE, ONP_CALL_GRAD_COEF, s, n->attr.eps);
     const int32_t coef = new_buffer(l, 3 * s.c);
+    if (l->st == ONP_OK)
+        l->p->calls[call].frozen = n->attr.frozen;
     patch(l, call, offsetof(onp_call, coef), coef, 0);
     patch_tensor(l, call, offsetof(onp_call, stats), n->in[2]);
     patch_tensor(l, call, offsetof(onp_call, gamma), n->in[3]);

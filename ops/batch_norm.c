@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-/* BN_STATS has no rules: BN_BWD_APPLY carries the gradient through mean and variance. */
+/* BN_STATS has no rules: BN_BWD_APPLY carries the gradient through mean and variance, unless they
+ * are frozen. */
 const onp_grad_rule onp_bn_apply_rules[2] = {
     {ONP_OP_BN_BWD_SUMS, 3, 2, {ONP_FROM_GY, ONP_FROM_X(0), ONP_FROM_X(1)}, {2, 3}, 0},
     {ONP_OP_BN_BWD_APPLY,

@@ -83,6 +83,7 @@ typedef struct onp_call {
     float *dgamma, *dbeta;     /* [c] */
     onp_tiling partial_tiling; /* of the call that took the sums, for the merge */
     double eps, smoothing;
+    bool frozen;   /* ga, gb, gc: the statistics are constants, so gb = gc = 0 */
     int64_t count; /* rows behind the sums */
     const int32_t *labels;
 } onp_call;

@@ -36,7 +36,7 @@ static void forward_coef(const onp_call *call, int64_t k, double mean, double va
 
 /*
  * dx = gamma/sd * (g' - dbeta/m - xhat * dgamma/m), xhat = (x - mean)/sd   (S. Ioffe, C. Szegedy,
- * 2015) = ga * g' + gb * x + gc
+ * 2015) = ga * g' + gb * x + gc; of frozen statistics nothing but ga * g' is left
  */
 static void backward_coef(const onp_call *call, int64_t k)
 {
@@ -47,6 +47,10 @@ static void backward_coef(const onp_call *call, int64_t k)
     const double ga = (double)call->gamma[k] * inverse;
     const double gb = -ga * inverse * (double)call->dgamma[k] / m;
     call->coef[k] = (float)ga;
+    if (call->frozen) {
+        call->coef[c + k] = call->coef[2 * c + k] = 0;
+        return;
+    }
     call->coef[c + k] = (float)gb;
     call->coef[2 * c + k] = (float)(-ga * (double)call->dbeta[k] / m - gb * mean);
 }

@@ -89,6 +89,7 @@ typedef enum onp_op {
 typedef struct onp_attr {
     int32_t kernel, stride; /* convolutions: odd; 1..ONP_STRIDE_MAX; MAX_POOL: any */
     double eps;             /* BN_APPLY, BN_BWD_SUMS, BN_BWD_APPLY */
+    bool frozen;            /* BN_BWD_APPLY: the statistics are constants, not those of x */
     double smoothing;       /* SOFTMAX_CE and its backward */
 } onp_attr;
 

@@ -30,17 +30,17 @@ static void complete_block(onp_block *b, onp_shape in)
         fail_msg("%s", err.msg);
 }
 
-static void add_params(small_net *net, int index, bool gradients, onp_tid *tids)
+static void add_params(small_net *net, const small_net_options *o, int index, onp_tid *tids)
 {
     onp_param_spec specs[ONP_BLOCK_MAX_PARAMS];
-    int n = onp_block_params(&net->blocks[index], ONP_MODE_TRAIN, specs);
+    int n = onp_block_params(&net->blocks[index], o->mode, specs);
     for (int i = 0; i < n; i++) {
         assert_true(net->n_params < SMALL_NET_MAX_PARAMS);
         small_net_param *p = &net->params[net->n_params++];
         *p = (small_net_param){.role = specs[i].role, .shape = specs[i].shape};
         (void)snprintf(p->name, sizeof p->name, "%d.%s", index, specs[i].name);
         p->data = take_floats(net, p->shape);
-        p->grad = gradients ? take_floats(net, p->shape) : NULL;
+        p->grad = o->gradients && p->role != ONP_PARAM_STATS ? take_floats(net, p->shape) : NULL;
         p->tid = onp_graph_param(net->g, p->shape, p->data, p->grad);
         tids[i] = p->tid;
     }
@@ -52,10 +52,10 @@ static onp_tid add_block(small_net *net, const small_net_options *o, int i, onp_
     net->blocks[i] = o->blocks[i];
     complete_block(&net->blocks[i], onp_graph_shape(net->g, x));
     onp_tid tids[ONP_BLOCK_MAX_PARAMS];
-    add_params(net, i, o->gradients, tids);
+    add_params(net, o, i, tids);
     net->in[i] = x;
-    onp_tid y = onp_block_build(net->g, &net->blocks[i], ONP_MODE_TRAIN, SMALL_NET_EPS, x, tids,
-                                &net->nodes[i]);
+    onp_tid y =
+        onp_block_build(net->g, &net->blocks[i], o->mode, SMALL_NET_EPS, x, tids, &net->nodes[i]);
     net->out[i] = y;
     if (o->perturbed) {
         onp_shape shape = onp_graph_shape(net->g, y);
@@ -117,6 +117,8 @@ void small_net_fill(small_net *net, uint64_t seed)
         else if (p->role == ONP_PARAM_BETA)
             shift = 1.0;
         fill_normal(p->data, p->shape, scale, shift, seed, (uint32_t)(2 + i));
+        for (int64_t k = p->shape.c; p->role == ONP_PARAM_STATS && k < 2 * p->shape.c; k++)
+            p->data[k] = 0.1F + p->data[k] * p->data[k]; /* variances */
     }
 }
 

@@ -33,8 +33,9 @@ typedef struct small_net_options {
     int batch, size, channels;
     const onp_block *blocks; /* input sizes and channels are filled in, block after block */
     int n_blocks;            /* the last one is a head */
+    onp_block_mode mode;     /* TRAIN: 0 */
     double smoothing;
-    bool gradients; /* every parameter gets memory for its gradient */
+    bool gradients; /* every parameter but statistics gets memory for its gradient */
     bool perturbed; /* an external zero tensor is added to each block's output */
 } small_net_options;
 

@@ -138,11 +138,15 @@ static void check_network(const small_net_options *o, uint64_t seed)
 
     double *gradients[SMALL_NET_MAX_PARAMS] = {NULL}, largest = 0.0;
     for (int i = 0; i < c.net.n_params; i++) {
+        if (c.net.params[i].grad == NULL) /* statistics that are constants */
+            continue;
         gradients[i] = copy_gradient(&c, c.net.params[i].tid);
         largest = fmax(largest, norm(gradients[i], onp_shape_count(c.net.params[i].shape)));
     }
     assert_true(largest > 1e-3);
     for (int i = 0; i < c.net.n_params; i++) {
+        if (gradients[i] == NULL)
+            continue;
         check_tensor(&c, c.net.params[i].name, c.net.params[i].tid, gradients[i], FLOOR * largest,
                      home);
         onp_free(&c.net.ctx, gradients[i]);
@@ -222,6 +226,33 @@ static void parameters_behind_nested_skips(void **state)
                   4);
 }
 
+static void parameters_under_frozen_statistics(void **state)
+{
+    (void)state;
+    check_network(&(small_net_options){.batch = 3,
+                                       .size = 6,
+                                       .channels = 3,
+                                       .blocks = mixed,
+                                       .n_blocks = ONP_COUNT(mixed),
+                                       .mode = ONP_MODE_EVAL,
+                                       .smoothing = 0.1,
+                                       .gradients = true},
+                  6);
+}
+
+static void parameters_without_batch_norm(void **state)
+{
+    (void)state;
+    check_network(&(small_net_options){.batch = 4,
+                                       .size = 5,
+                                       .channels = 2,
+                                       .blocks = skips,
+                                       .n_blocks = ONP_COUNT(skips),
+                                       .mode = ONP_MODE_FOLDED,
+                                       .gradients = true},
+                  7);
+}
+
 /* dL/dy of a block's output y is the difference along a zero z in y + z. */
 static void block_outputs(void **state)
 {
@@ -252,6 +283,8 @@ int main(void)
         cmocka_unit_test(parameters_with_smoothing),
         cmocka_unit_test(parameters_of_odd_maps),
         cmocka_unit_test(parameters_behind_nested_skips),
+        cmocka_unit_test(parameters_under_frozen_statistics),
+        cmocka_unit_test(parameters_without_batch_norm),
         cmocka_unit_test(block_outputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

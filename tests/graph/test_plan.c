@@ -51,9 +51,11 @@ static onp_tid add_param(net *t, const onp_param_spec *spec, bool train)
     if (spec->role == ONP_PARAM_WEIGHT)
         deviation = sqrt(2.0 / (double)(spec->shape.n * spec->shape.h * spec->shape.w));
     float *data = random_floats(t, spec->shape, mean, deviation);
-    if (spec->role == ONP_PARAM_STATS) /* a variance is positive */
+    if (spec->role == ONP_PARAM_STATS) { /* constants; a variance is positive */
         for (int64_t k = spec->shape.c; k < 2 * spec->shape.c; k++)
             data[k] = 0.5F + fabsf(data[k]);
+        return onp_graph_external(t->g, spec->shape, data);
+    }
     float *grad = train ? random_floats(t, spec->shape, 0, 1) : NULL;
     onp_tid id = onp_graph_param(t->g, spec->shape, data, grad);
     t->params[t->n_params++] = id;
@@ -220,6 +222,15 @@ static void test_inference(void **state)
     run_all_tables(1, ONP_MODE_FOLDED, false);
 }
 
+/* Statistics that are constants, and no batch norm at all. */
+static void test_train_without_batch_statistics(void **state)
+{
+    (void)state;
+    run_all_tables(6, ONP_MODE_EVAL, true);
+    run_all_tables(1, ONP_MODE_EVAL, true);
+    run_all_tables(6, ONP_MODE_FOLDED, true);
+}
+
 /* The same plan twice, and in an arena full of other numbers, gives the same bits. */
 static void test_same_bits(void **state)
 {
@@ -345,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train),
+        cmocka_unit_test(test_train_without_batch_statistics),
         cmocka_unit_test(test_inference),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_memory),

@@ -72,6 +72,9 @@ void op_case_init(op_case *k, onp_op op, onp_attr attr, const onp_shape *in, int
             k->labels = random_labels(count, in[0].c, seed);
         else
             k->x[i] = op_random(count, seed * ONP_OP_MAX_IN + (uint64_t)i);
+        if (op == ONP_OP_BN_APPLY && i == 1) /* frozen ones */
+            for (int64_t e = in[i].c; e < count; e++)
+                k->x[i][e] = 0.1 + k->x[i][e] * k->x[i][e];
         if (op == ONP_OP_RELU6)
             spread_around_kinks(k->x[i], count);
     }
@@ -81,7 +84,7 @@ void op_case_init(op_case *k, onp_op op, onp_attr attr, const onp_shape *in, int
 void op_case_forward(op_case *k)
 {
     const double *in[ONP_OP_MAX_IN] = {k->x[0], k->x[1], k->x[2], k->x[3], k->x[4], k->x[5]};
-    if (k->op == ONP_OP_BN_APPLY)
+    if (k->op == ONP_OP_BN_APPLY && !k->attr.frozen)
         onp_ref_run(ONP_OP_BN_STATS, &k->attr, in, k->in, 1, NULL, &k->x[1], &k->in[1]);
     onp_ref_run(k->op, &k->attr, in, k->in, k->n_in, k->labels, &k->y, &k->out);
 }

@@ -30,7 +30,8 @@ typedef struct op_case {
  * its three parts and stay 0.01 away from the kinks. */
 void op_case_init(op_case *k, onp_op op, onp_attr attr, const onp_shape *in, int n_in,
                   uint64_t seed);
-/* Fills y. The statistics of BN_APPLY (input 1) are computed from input 0 first. */
+/* Fills y. The statistics of BN_APPLY (input 1) are computed from input 0 first, unless they are
+ * frozen: then they stay as they are, variances positive. */
 void op_case_forward(op_case *k);
 /* Fills gx by the rules; gy has the shape of y. Needs op_case_forward for BN_APPLY. */
 void op_case_backward(op_case *k, const double *gy);

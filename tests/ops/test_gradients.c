@@ -3,7 +3,7 @@
  * Every differentiable operation against central differences, in double:
  *     L(x) = <g, f(x)> for a random g,  dL/dx_e ~= (L(x + h) - L(x - h)) / 2h,
  * as ||rules - differences|| < 1e-6 max(||rules||, ||differences||) for each input. Batch
- * normalisation is differenced through its statistics.
+ * normalisation is differenced through its statistics, unless they are frozen.
  */
 #include "tests/ops/op_case.h"
 
@@ -109,6 +109,7 @@ static void test_batch_norm(void **state)
         const onp_shape in[] = {shapes[s], {1, 1, 2, c}, {1, 1, 1, c}, {1, 1, 1, c}};
         check(ONP_OP_BN_APPLY, (onp_attr){.eps = 1e-3}, in, 4, 13);
         check(ONP_OP_BN_APPLY, (onp_attr){.eps = 0.5}, in, 4, 13);
+        check(ONP_OP_BN_APPLY, (onp_attr){.eps = 1e-3, .frozen = true}, in, 4, 13);
     }
 }
 

@@ -58,7 +58,8 @@ void onp_ref_bn_bwd_sums_f64(const onp_ref_args *a)
     }
 }
 
-/* gx = gamma / sqrt(var + eps) * (gy - dbeta / m - xhat * dgamma / m): mean and var depend on x */
+/* gx = gamma / sqrt(var + eps) * (gy - dbeta / m - xhat * dgamma / m): mean and var depend on x.
+ * Where they do not (frozen), gx = gamma / sqrt(var + eps) * gy */
 void onp_ref_bn_bwd_apply_f64(const onp_ref_args *a)
 {
     const int64_t m = pixels(a->in_shape[0]), n_c = a->in_shape[0].c;
@@ -72,8 +73,9 @@ void onp_ref_bn_bwd_apply_f64(const onp_ref_args *a)
         for (int64_t c = 0; c < n_c; c++) {
             const double inv_std = 1 / sqrt(var[c] + a->attr->eps);
             const double xhat = (x[r][c] - mean[c]) * inv_std;
-            gx[r][c] = gamma[c] * inv_std *
-                       (gy[r][c] - dbeta[c] / (double)m - xhat * dgamma[c] / (double)m);
+            const double by_statistics =
+                a->attr->frozen ? 0 : dbeta[c] / (double)m + xhat * dgamma[c] / (double)m;
+            gx[r][c] = gamma[c] * inv_std * (gy[r][c] - by_statistics);
         }
 }
 
