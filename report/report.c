@@ -6,8 +6,8 @@
 
 /* In the order of the page. */
 static onp_status (*const sections[])(const onp_run_view *v, onp_strbuf *s, onp_error *err) = {
-    onp_section_headline, onp_section_curves,    onp_section_paths,  onp_section_network,
-    onp_section_events,   onp_section_latencies, onp_section_origin,
+    onp_section_headline, onp_section_curves, onp_section_paths,     onp_section_network,
+    onp_section_graph,    onp_section_events, onp_section_latencies, onp_section_origin,
 };
 
 /* The policy in the head holds the page to its promise: nothing is fetched, nothing runs. */

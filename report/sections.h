@@ -16,6 +16,8 @@ onp_status onp_section_curves(const onp_run_view *v, onp_strbuf *s, onp_error *e
 onp_status onp_section_paths(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
 /* The derived network, block by block. */
 onp_status onp_section_network(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
+/* The graph and the memory of the derived network, as pictures. */
+onp_status onp_section_graph(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
 /* Prunes, resumes, warnings. */
 onp_status onp_section_events(const onp_run_view *v, onp_strbuf *s, onp_error *err) ONP_MUST_USE;
 /* The latencies that the search used. */

@@ -19,8 +19,9 @@ void onp_flow_reset(onp_flow *f)
     onp_free(f->ctx, f->items);
     onp_free(f->ctx, f->value);
     onp_free(f->ctx, f->edges);
-    onp_free(f->ctx, f->of_item);
+    onp_free(f->ctx, f->call);
     onp_free(f->ctx, f->tile);
+    onp_free(f->ctx, f->nodes);
 }
 
 typedef struct maker {

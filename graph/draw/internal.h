@@ -9,7 +9,7 @@
 
 void onp_draw_group_name(const onp_draw_options *o, int32_t group, char *out, size_t size);
 /* "conv 3x3 s2" */
-void onp_draw_node_name(const onp_graph *g, const onp_node *n, char *out, size_t size);
+void onp_draw_node_name(const onp_node *n, char *out, size_t size);
 /* "block3 3x3e6 expand", "gradient of ..." */
 void onp_draw_tensor_name(const onp_graph *g, const onp_draw_options *o, onp_tid t, char *out,
                           size_t size);
@@ -65,8 +65,8 @@ typedef struct onp_flow {
     int32_t n_edges;
     /* Label, note, title and `again` of an item's box. */
     void (*describe)(const struct onp_flow *f, int32_t item, onp_picture_vertex *v);
-    int32_t *of_item; /* what describe needs: the call of a tile (tile.c) */
-    int32_t *tile;
+    int32_t *call, *tile; /* of tiles: the call, and which tile of it or -1 for all */
+    int32_t *nodes;       /* of calls: the node that each is for */
 } onp_flow;
 
 onp_status onp_flow_edge_add(onp_flow *f, onp_flow_edge e, onp_error *err) ONP_MUST_USE;
@@ -78,7 +78,6 @@ onp_status onp_flow_picture(const onp_flow *f, bool whole_groups, onp_picture *p
 /* Items and edges of nodes (ops.c) and of tiles (tiles.c). Reset f in any case. */
 onp_status onp_flow_of_nodes(onp_flow *f, onp_error *err) ONP_MUST_USE;
 onp_status onp_flow_of_tiles(onp_flow *f, onp_error *err) ONP_MUST_USE;
-/* all: every tile is an item, for counting. */
 onp_status onp_tiles_count(const onp_context *ctx, const onp_graph *g, const onp_plan *plan,
                            onp_draw_counts *out, onp_error *err) ONP_MUST_USE;
 

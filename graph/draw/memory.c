@@ -22,8 +22,8 @@ enum {
 
 static const char *const style =
     ".onp-m{--bg:#fcfcfb;--ink:#15181d;--soft:#5b6068;--frame:#c9ccd2;--alt:#f1f3f6;--l0:#4a8fdc;"
-    "--l1:#e2913a;--l2:#2f9e74;--l3:#8d94a0;--peak:#c22f2f;background:var(--bg);"
-    "font:11px system-ui,sans-serif}"
+    "--l1:#e2913a;--l2:#2f9e74;--l3:#8d94a0;--peak:#c22f2f;background:var(--bg);width:auto;"
+    "max-width:none;font:11px system-ui,sans-serif}"
     "@media (prefers-color-scheme:dark){.onp-m{--bg:#16181c;--ink:#eceef1;--soft:#a9afb9;"
     "--frame:#454b55;--alt:#1d2025;--l0:#3a7cc6;--l1:#c47a2b;--l2:#24845f;--l3:#6b7280;"
     "--peak:#ff7b72}}"
@@ -176,7 +176,6 @@ static void add_curve(const map *m)
     }
 }
 
-/* Round addresses: 1, 2 or 5 times a power of two or ten is not worth it; quarters are. */
 static void add_axis(const map *m)
 {
     char text[32];

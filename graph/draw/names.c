@@ -19,17 +19,21 @@ void onp_draw_group_name(const onp_draw_options *o, int32_t group, char *out, si
         (void)snprintf(out, size, "block %" PRId32, group);
 }
 
-void onp_draw_node_name(const onp_graph *g, const onp_node *n, char *out, size_t size)
+void onp_draw_node_name(const onp_node *n, char *out, size_t size)
 {
+    const char *name = onp_op_get(n->op)->name;
+    const size_t depthwise = strlen("depthwise-");
     char stride[16] = "";
-    (void)g;
     if (n->attr.stride > 1)
         (void)snprintf(stride, sizeof stride, " s%d", (int)n->attr.stride);
-    if (n->attr.kernel > 0)
-        (void)snprintf(out, size, "%s %dx%d%s", onp_op_get(n->op)->name, (int)n->attr.kernel,
+    if (strncmp(name, "depthwise-", depthwise) == 0) /* a box is not wide enough */
+        (void)snprintf(out, size, "dw-%s %dx%d%s", name + depthwise, (int)n->attr.kernel,
                        (int)n->attr.kernel, stride);
+    else if (n->attr.kernel > 0)
+        (void)snprintf(out, size, "%s %dx%d%s", name, (int)n->attr.kernel, (int)n->attr.kernel,
+                       stride);
     else
-        (void)snprintf(out, size, "%s", onp_op_get(n->op)->name);
+        (void)snprintf(out, size, "%s", name);
 }
 
 /* ---- tensors ---- */

@@ -99,7 +99,7 @@ static void describe_node(const onp_flow *f, int32_t item, onp_picture_vertex *v
 {
     const onp_node *n = onp_graph_node(f->g, item);
     char tensor[96], shape[48], amount[32];
-    onp_draw_node_name(f->g, n, v->label, sizeof v->label);
+    onp_draw_node_name(n, v->label, sizeof v->label);
     onp_draw_tensor_name(f->g, f->o, n->out[0], tensor, sizeof tensor);
     onp_draw_shape(onp_graph_shape(f->g, n->out[0]), shape, sizeof shape);
     onp_draw_quantity(f->o->colour, f->value[item], amount, sizeof amount);

@@ -11,14 +11,15 @@ enum { BOX_W = ONP_PICTURE_BOX_WIDTH, BOX_H = ONP_PICTURE_BOX_HEIGHT };
 static const char *const style =
     ".onp-g{--bg:#fcfcfb;--ink:#15181d;--soft:#5b6068;--frame:#c9ccd2;--fill:#f1f3f6;"
     "--back:#f8f0e6;--edge:#8a93a3;--saved:#b08a4a;--k0:#fff;--k1:#e3eefb;--k2:#bfd9f6;"
-    "--k3:#8fbbee;--k4:#5795e0;--k5:#1f66bd;background:var(--bg);"
-    "font:11px system-ui,sans-serif}"
+    "--k3:#8fbbee;--k4:#5795e0;--k5:#1f66bd;background:var(--bg);width:auto;"
+    "max-width:none;font:11px system-ui,sans-serif}"
     "@media (prefers-color-scheme:dark){.onp-g{--bg:#16181c;--ink:#eceef1;--soft:#a9afb9;"
     "--frame:#454b55;--fill:#1f2329;--back:#2a2419;--edge:#77808e;--saved:#94764a;--k0:#22262c;"
     "--k1:#1d2f45;--k2:#204267;--k3:#24588f;--k4:#2b72bd;--k5:#4a9bf0}}"
     ".onp-g text{fill:var(--ink)}.onp-g .s{fill:var(--soft);font-size:9.5px}"
     ".onp-g .m{text-anchor:middle}.onp-g .t{font-size:15px;font-weight:600}"
     ".onp-g .c{fill:var(--fill);stroke:var(--frame)}.onp-g .b{fill:var(--back)}"
+    ".onp-g .cl,.onp-g .el{paint-order:stroke;stroke:var(--bg);stroke-width:3px}"
     ".onp-g .cl{font-weight:600}"
     ".onp-g .v{stroke:var(--edge);fill:var(--k0)}.onp-g .again{stroke-dasharray:4 2;"
     "stroke-width:1.6;stroke:var(--ink)}"
@@ -27,8 +28,8 @@ static const char *const style =
     ".onp-g .on4 text{fill:#fff}.onp-g .on4 .s{fill:#fff}"
     ".onp-g path{fill:none;stroke:var(--edge);stroke-width:1.2}"
     ".onp-g .d{stroke:var(--saved);opacity:.55}"
-    ".onp-g .w2{stroke-width:1.8}.onp-g .w3{stroke-width:2.5}.onp-g .w4{stroke-width:3.3}"
-    ".onp-g .w5{stroke-width:4.2}";
+    ".onp-g .w2{stroke-width:1.6}.onp-g .w3{stroke-width:2}.onp-g .w4{stroke-width:2.6}"
+    ".onp-g .w5{stroke-width:3.2}";
 
 int onp_picture_colour(const onp_picture *p, double value)
 {
@@ -68,26 +69,28 @@ static ends ends_of(const onp_picture *p, const onp_picture_edge *e)
     return n;
 }
 
-/* Into the side of a box, by the lane beside its cluster. */
-static void to_side(onp_strbuf *s, const ends *n, int32_t lane)
+/* From lane `lane` beside the target's cluster into the side of its box. */
+static void enter_side(onp_strbuf *s, const ends *n, int32_t lane)
 {
-    const int32_t y = n->b->y + BOX_H / 2;
     const int32_t inside = n->cb->n_lanes - lane;
     const int32_t x = n->up ? n->cb->x + n->cb->width - 5 - inside * ONP_PICTURE_LANE
                             : n->cb->x + 5 + inside * ONP_PICTURE_LANE;
+    onp_strbuf_addf(s, "H%dV%dH%d%s", (int)x, (int)(n->b->y + BOX_H / 2),
+                    (int)(n->up ? n->b->x + BOX_W : n->b->x),
+                    n->up ? "m5-3l-5 3l5 3" : "m-5-3l5 3l-5 3");
+}
+
+static void to_side(onp_strbuf *s, const ends *n, int32_t lane)
+{
     if (n->ca == n->cb && n->a->slot == 0)
-        onp_strbuf_addf(s, "M%d %dH%dV%d", (int)(n->up ? n->a->x + BOX_W : n->a->x),
-                        (int)(n->a->y + BOX_H / 2), (int)x, (int)y);
+        onp_strbuf_addf(s, "M%d %d", (int)(n->up ? n->a->x + BOX_W : n->a->x),
+                        (int)(n->a->y + BOX_H / 2));
     else if (n->ca == n->cb)
-        onp_strbuf_addf(s, "M%d %dv%dH%dV%d", (int)n->ax, (int)n->ay, n->up ? -7 : 7, (int)x,
-                        (int)y);
+        onp_strbuf_addf(s, "M%d %dv%d", (int)n->ax, (int)n->ay, n->up ? -7 : 7);
     else
-        onp_strbuf_addf(s, "M%d %dV%dH%dV%d", (int)n->ax, (int)n->ay,
-                        (int)(n->up ? n->cb->y + n->cb->height + 8 : n->cb->y - 8), (int)x, (int)y);
-    if (n->up)
-        onp_strbuf_addf(s, "H%dm5-3l-5 3l5 3", (int)(n->b->x + BOX_W));
-    else
-        onp_strbuf_addf(s, "H%dm-5-3l5 3l-5 3", (int)n->b->x);
+        onp_strbuf_addf(s, "M%d %dV%d", (int)n->ax, (int)n->ay,
+                        (int)(n->up ? n->cb->y + n->cb->height + 8 : n->cb->y - 8));
+    enter_side(s, n, lane);
 }
 
 static void straight(onp_strbuf *s, const ends *n)
@@ -111,15 +114,19 @@ static void across(onp_strbuf *s, const ends *n)
 }
 
 /* Along the gap beside the target's band. */
-static void around(onp_strbuf *s, const onp_picture *p, const ends *n, int32_t nudge)
+static void around(onp_strbuf *s, const onp_picture *p, const ends *n, int32_t lane, int32_t nudge)
 {
     const int32_t band = n->cb->band + (n->up ? 1 : 0);
     const int32_t x = ONP_PICTURE_MARGIN + band * p->band_width + nudge;
     const int32_t leave = n->up ? n->ca->y - 8 : n->ca->y + n->ca->height + 8;
     const int32_t enter = n->up ? n->cb->y + n->cb->height + 8 : n->cb->y - 8;
-    onp_strbuf_addf(s, "M%d %dV%dH%dV%dH%dV%d", (int)n->ax, (int)n->ay, (int)leave, (int)x,
-                    (int)enter, (int)n->bx, (int)n->by);
-    onp_strbuf_adds(s, n->up ? "m-3 5l3-5l3 5" : "m-3-5l3 5l3-5");
+    onp_strbuf_addf(s, "M%d %dV%dH%dV%d", (int)n->ax, (int)n->ay, (int)leave, (int)x, (int)enter);
+    if (lane > 0 && !n->cb->plain) {
+        enter_side(s, n, lane);
+        return;
+    }
+    onp_strbuf_addf(s, "H%dV%d%s", (int)n->bx, (int)n->by,
+                    n->up ? "m-3 5l3-5l3 5" : "m-3-5l3 5l3-5");
 }
 
 /* Returns whether the shape may stand beside the line. */
@@ -138,7 +145,7 @@ static bool add_edge(onp_strbuf *s, const onp_picture *p, int32_t i)
     else if (near)
         straight(s, &n);
     else
-        around(s, p, &n, i % 5 * 4 - 8);
+        around(s, p, &n, e->lane, i % 5 * 4 - 8);
     onp_strbuf_adds(s, "\"/>\n");
     return near && !crosses && (e->lane == 0 || n.cb->plain);
 }
@@ -152,7 +159,7 @@ static void add_edges(onp_strbuf *s, const onp_picture *p)
             continue;
         const ends n = ends_of(p, e);
         labelled = e->from;
-        onp_strbuf_addf(s, "<text class=\"s\" x=\"%d\" y=\"%d\">%s</text>\n",
+        onp_strbuf_addf(s, "<text class=\"s el\" x=\"%d\" y=\"%d\">%s</text>\n",
                         (int)((n.ax + n.bx) / 2 + 6), (int)((n.ay + n.by) / 2 + 3), e->label);
     }
 }
@@ -166,21 +173,24 @@ static void add_text(onp_strbuf *s, const char *class, int32_t x, int32_t y, con
     onp_strbuf_adds(s, "</text>");
 }
 
-static void add_cluster(onp_strbuf *s, const onp_picture *p, int32_t i)
+static void add_frame(onp_strbuf *s, const onp_picture_cluster *c)
 {
-    const onp_picture_cluster *c = &p->clusters[i];
-    (void)p;
     if (c->plain)
         return;
-    char count[24] = "";
-    if (c->count > 1)
-        (void)snprintf(count, sizeof count, " \xc3\x97%d", (int)c->count);
     onp_strbuf_addf(s,
-                    "<rect class=\"c%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\"/>",
+                    "<rect class=\"c%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\"/>\n",
                     c->backward ? " b" : "", (int)c->x, (int)c->y, (int)c->width, (int)c->height);
+}
+
+static void add_label(onp_strbuf *s, const onp_picture_cluster *c)
+{
+    if (c->plain)
+        return;
     onp_strbuf_addf(s, "<text class=\"cl\" x=\"%d\" y=\"%d\">", (int)c->x + 8, (int)c->y + 15);
     onp_xml_text(s, c->label);
-    onp_strbuf_addf(s, "%s</text>\n", count);
+    if (c->count > 1)
+        onp_strbuf_addf(s, " \xc3\x97%d", (int)c->count);
+    onp_strbuf_adds(s, "</text>\n");
 }
 
 static void add_box(onp_strbuf *s, const onp_picture *p, const onp_picture_vertex *v)
@@ -216,7 +226,7 @@ static void add_legend(onp_strbuf *s, const onp_picture *p)
     if (p->measure != NULL) {
         add_text(s, "s", x, 58, p->measure);
         x += 130;
-        for (int i = 0; i < 6; i++, x += 78) {
+        for (int i = 0; i < 6; i++, x += i < 2 ? 52 : 98) {
             onp_strbuf_addf(s,
                             "<rect class=\"v k%d\" x=\"%d\" y=\"49\" width=\"14\" height=\"11\"/>",
                             i, (int)x);
@@ -226,12 +236,15 @@ static void add_legend(onp_strbuf *s, const onp_picture *p)
             add_text(s, "s", x + 18, 58, text);
         }
     }
-    char text[160];
-    (void)snprintf(text, sizeof text, "%s%s",
-                   backward ? "down: forward; up: gradients; brown: kept for them"
+    char text[400];
+    (void)snprintf(text, sizeof text, "%s%s%s%s",
+                   backward ? "down: forward; up: gradients; brown: kept for them; "
                             : "wider lines: more bytes",
-                   again ? "; dashed: computed again" : "");
-    add_text(s, "s", x, 58, text);
+                   backward ? "wider lines: more bytes" : "",
+                   again ? "; dashed: computed again" : "", p->note[0] != '\0' ? "; " : "");
+    onp_strbuf_addf(s, "<text class=\"s\" x=\"%d\" y=\"39\">%s", ONP_PICTURE_MARGIN, text);
+    onp_xml_text(s, p->note);
+    onp_strbuf_adds(s, "</text>\n");
 }
 
 void onp_picture_svg(const onp_picture *p, onp_strbuf *s)
@@ -243,11 +256,12 @@ void onp_picture_svg(const onp_picture *p, onp_strbuf *s)
     onp_xml_text(s, p->title);
     onp_strbuf_addf(s, "</title>\n<style>%s</style>\n", style);
     add_text(s, "t", ONP_PICTURE_MARGIN, 22, p->title);
-    add_text(s, "s", ONP_PICTURE_MARGIN, 39, p->note);
     add_legend(s, p);
     for (int32_t i = 0; i < p->n_clusters; i++)
-        add_cluster(s, p, i);
+        add_frame(s, &p->clusters[i]);
     add_edges(s, p);
+    for (int32_t i = 0; i < p->n_clusters; i++)
+        add_label(s, &p->clusters[i]);
     for (int32_t i = 0; i < p->n_vertices; i++)
         add_box(s, p, &p->vertices[i]);
     onp_strbuf_adds(s, "</svg>\n");

@@ -214,15 +214,17 @@ static int32_t n_parts(const onp_call *c)
 
 static void describe_tile(const onp_flow *f, int32_t item, onp_picture_vertex *v)
 {
-    const onp_call *c = onp_plan_call(f->plan, f->of_item[item]);
+    const onp_call *c = onp_plan_call(f->plan, f->call[item]);
     const onp_tiling t = onp_call_tiling(c);
     const int64_t n = onp_tiling_count(t);
+    const int32_t node = f->nodes[f->call[item]];
     const char *name = call_names[c->kind] != NULL ? call_names[c->kind] : "call";
     char in[48], out[48], size[32] = "";
     if (c->kernel > 0)
         (void)snprintf(size, sizeof size, " %dx%d", (int)c->kernel, (int)c->kernel);
     onp_draw_shape(c->in, in, sizeof in);
     onp_draw_shape(c->out, out, sizeof out);
+    v->again = node != ONP_NONE && onp_graph_node(f->g, node)->repeats != ONP_NONE;
     (void)snprintf(v->label, sizeof v->label, "%s%s", name, size);
     if (f->tile[item] < 0) {
         (void)snprintf(v->note, sizeof v->note, "\xc3\x97%" PRId64 " tiles of %" PRId64 " rows", n,
@@ -233,7 +235,7 @@ static void describe_tile(const onp_flow *f, int32_t item, onp_picture_vertex *v
     }
     (void)snprintf(v->title, sizeof v->title,
                    "call %" PRId32 ": %s%s, %s -> %s, %" PRId64 " tiles of %" PRId64 " rows%s",
-                   f->of_item[item], name, size, in, out, n, t.rows,
+                   f->call[item], name, size, in, out, n, t.rows,
                    c->sums != ONP_SUMS_NONE ? ", with column sums" : "");
 }
 
@@ -264,7 +266,7 @@ static void fill_item(onp_flow *f, int32_t at, int32_t call, int32_t node, int32
     f->items[at] = (onp_fold_item){.group = for_node != NULL ? for_node->group : -1,
                                    .backward = for_node != NULL && for_node->backward,
                                    .hash = onp_fold_hash(0, what, ONP_COUNT(what))};
-    f->of_item[at] = call;
+    f->call[at] = call;
     f->tile[at] = tile;
     f->value[at] = call_value(f, call, for_node) / n;
 }
@@ -290,7 +292,7 @@ static onp_status add_tile_edges(onp_flow *f, const int32_t *first, const link *
     return ONP_OK;
 }
 
-static onp_status fill(onp_flow *f, const int32_t *nodes, int32_t *first, onp_error *err)
+static onp_status fill(onp_flow *f, int32_t *first, onp_error *err)
 {
     links l = {.ctx = f->ctx};
     const int32_t n_calls = onp_plan_get_info(f->plan).n_calls;
@@ -300,15 +302,15 @@ static onp_status fill(onp_flow *f, const int32_t *nodes, int32_t *first, onp_er
     const size_t n = (size_t)f->n_items;
     f->items = onp_alloc(f->ctx, n, sizeof *f->items);
     f->value = onp_alloc(f->ctx, n, sizeof *f->value);
-    f->of_item = onp_alloc(f->ctx, n, sizeof *f->of_item);
+    f->call = onp_alloc(f->ctx, n, sizeof *f->call);
     f->tile = onp_alloc(f->ctx, n, sizeof *f->tile);
-    if (f->items == NULL || f->value == NULL || f->of_item == NULL || f->tile == NULL)
+    if (f->items == NULL || f->value == NULL || f->call == NULL || f->tile == NULL)
         return onp_fail(err, ONP_E_NOMEM, "drawing: no memory for %d tiles", f->n_items);
     for (int32_t c = 0; c < n_calls; c++) {
         const bool all = onp_tiling_count(onp_call_tiling(onp_plan_call(f->plan, c))) > MAX_PARTS;
         const int32_t parts = first[c + 1] - first[c];
         for (int32_t i = 0; i < parts; i++)
-            fill_item(f, first[c] + i, c, nodes[c], all ? -1 : i, parts);
+            fill_item(f, first[c] + i, c, f->nodes[c], all ? -1 : i, parts);
     }
     onp_status st = links_find(&l, f->plan, err);
     for (int32_t i = 0; i < l.n && st == ONP_OK; i++)
@@ -319,15 +321,13 @@ static onp_status fill(onp_flow *f, const int32_t *nodes, int32_t *first, onp_er
 
 onp_status onp_flow_of_tiles(onp_flow *f, onp_error *err)
 {
-    int32_t *nodes = NULL;
     const size_t n_calls = (size_t)onp_plan_get_info(f->plan).n_calls;
-    ONP_TRY(onp_draw_call_nodes(f->ctx, f->g, f->plan, &nodes, err));
+    ONP_TRY(onp_draw_call_nodes(f->ctx, f->g, f->plan, &f->nodes, err));
     int32_t *first = onp_alloc(f->ctx, n_calls + 1, sizeof *first);
     f->describe = describe_tile;
     const onp_status st = first != NULL
-                              ? fill(f, nodes, first, err)
+                              ? fill(f, first, err)
                               : onp_fail(err, ONP_E_NOMEM, "drawing: no memory for calls");
     onp_free(f->ctx, first);
-    onp_free(f->ctx, nodes);
     return st;
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The derived network as pictures: blocks, nodes, and its memory when it runs on one image. */
+#include "graph/draw/network.h"
+#include "report/sections.h"
+
+static onp_status add_picture(const onp_draw_network *net, const onp_draw_options *o, onp_strbuf *s,
+                              onp_error *err)
+{
+    onp_picture *picture = NULL;
+    ONP_TRY(onp_draw_graph(net->ctx, net->g, net->plan, o, &picture, err));
+    onp_picture_svg(picture, s);
+    onp_picture_free(picture);
+    return ONP_OK;
+}
+
+static onp_status add_pictures(const onp_draw_network *net, onp_strbuf *s, onp_error *err)
+{
+    onp_draw_options o = {.title = "Blocks", .group_names = net->names, .n_groups = net->n_blocks};
+    onp_strbuf_adds(s, "<div class=\"scroll\">");
+    o.zoom = ONP_ZOOM_LAYER;
+    ONP_TRY(add_picture(net, &o, s, err));
+    onp_strbuf_adds(s, "</div><details><summary>Operations</summary><div class=\"scroll\">");
+    o.zoom = ONP_ZOOM_OP;
+    o.title = "Operations";
+    ONP_TRY(add_picture(net, &o, s, err));
+    onp_strbuf_adds(s, "</div></details><div class=\"scroll\">");
+    o.title = "Memory for one image";
+    ONP_TRY(onp_draw_memory(net->ctx, net->g, net->plan, &o, s, err));
+    onp_strbuf_adds(s, "</div>\n");
+    return ONP_OK;
+}
+
+onp_status onp_section_graph(const onp_run_view *v, onp_strbuf *s, onp_error *err)
+{
+    if (v->arch == NULL)
+        return ONP_OK; /* the section before says so */
+    onp_draw_network net;
+    onp_strbuf_adds(s,
+                    "<h2>Graph and memory</h2>\n<p class=\"note\">The network as it is run, batch "
+                    "norm folded; equal blocks are drawn once with a count.</p>\n");
+    onp_status st = onp_draw_network_make(v->ctx, v->arch->blocks, v->arch->n_blocks,
+                                          &(onp_draw_network_options){.batch = 1}, &net, err);
+    if (st == ONP_OK)
+        st = add_pictures(&net, s, err);
+    onp_draw_network_reset(&net);
+    return st;
+}
