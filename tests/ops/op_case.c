@@ -75,7 +75,7 @@ void op_case_init(op_case *k, onp_op op, onp_attr attr, const onp_shape *in, int
         if (op == ONP_OP_BN_APPLY && i == 1) /* frozen ones */
             for (int64_t e = in[i].c; e < count; e++)
                 k->x[i][e] = 0.1 + k->x[i][e] * k->x[i][e];
-        if (op == ONP_OP_RELU6)
+        if (op == ONP_OP_RELU6 || op == ONP_OP_RELU)
             spread_around_kinks(k->x[i], count);
     }
     k->y = op_zeros(onp_shape_count(k->out));

@@ -4,6 +4,7 @@
  * loss, column sums and gates, around the borders of their tiles, on every kernel table.
  */
 #include <math.h>
+#include <string.h>
 
 #include "ops/ref.h"
 #include "tests/ops/call_case.h"
@@ -115,6 +116,77 @@ static void test_pool_bwd(void **state)
 {
     (void)state;
     each_table_and_map(check_pool_bwd);
+}
+
+/* Both directions of maxima; values are copied, so the gradient goes to the same places. */
+static void check_max_pool(call_case *t, onp_shape s, int variant)
+{
+    const int kernel = 2 + variant % 2, stride = 1 + variant % 3 / 2;
+    const onp_attr attr = {.kernel = kernel, .stride = stride};
+    const onp_shape out = {s.n, (s.h + stride - 1) / stride, (s.w + stride - 1) / stride, s.c};
+    onp_call call = {.kind = ONP_CALL_MAX_POOL,
+                     .in = s,
+                     .out = out,
+                     .kernel = kernel,
+                     .stride = stride,
+                     .lo = 1};
+    const call_tensor x =
+        call_operand(t, &call.a, rows_of(s), s.c, call_forward_parts[variant % 4]);
+    double *sum = call_zeros(t, onp_shape_count(out)), *y = call_zeros(t, onp_shape_count(out));
+    const double *in[2] = {x.value, NULL};
+    onp_ref_run(ONP_OP_MAX_POOL, &attr, in, &s, 1, NULL, &y, &out);
+    for (int64_t i = 0; i < onp_shape_count(out); i++)
+        sum[i] = 8 + fabs(y[i]);
+    call.y = call_output(t, onp_shape_count(out));
+    call_run(t, &call);
+    call_close(call.y, y, sum, onp_shape_count(out), 8);
+
+    onp_call back = call;
+    back.kind = ONP_CALL_MAX_POOL_BWD;
+    back.b = (onp_operand){.x = call_numbers(t, onp_shape_count(s), 0), .c = s.c};
+    const call_tensor g = call_operand(t, &back.a, rows_of(out), s.c, call_backward_parts[variant]);
+    back.y = call_output(t, onp_shape_count(s));
+    call_run(t, &back);
+    const onp_shape shapes[2] = {out, s};
+    double *gx[2] = {call_zeros(t, onp_shape_count(s)), call_zeros(t, onp_shape_count(s))};
+    in[1] = call_doubles(t, back.b.x, onp_shape_count(s));
+    for (int i = 0; i < 2; i++) {
+        in[0] = i == 0 ? g.value : g.sum;
+        onp_ref_run(ONP_OP_MAX_POOL_BWD, &attr, in, shapes, 2, NULL, &gx[i], &s);
+    }
+    call_close(back.y, gx[0], gx[1], onp_shape_count(s), 16);
+}
+
+static void test_max_pool(void **state)
+{
+    (void)state;
+    each_table_and_map(check_max_pool);
+}
+
+/* A store onto one of its inputs gives the bits of a store elsewhere. */
+static void check_store_in_place(call_case *t, onp_shape s, int variant)
+{
+    const int64_t n = onp_shape_count(s);
+    onp_call call = {.kind = ONP_CALL_STORE, .in = s, .out = s, .lo = 1};
+    (void)call_operand(t, &call.a, rows_of(s), s.c, call_forward_parts[variant % 4]);
+    (void)call_operand(t, &call.b, rows_of(s), s.c, call_forward_parts[variant / 2]);
+    call.y = call_output(t, n);
+    call_run(t, &call);
+    for (int k = 0; k < 2; k++) {
+        onp_call over = call;
+        onp_operand *o = k == 0 ? &over.a : &over.b;
+        over.y = call_output(t, n);
+        memcpy(over.y, o->x, (size_t)n * sizeof *over.y);
+        o->x = over.y;
+        call_run(t, &over);
+        assert_memory_equal(over.y, call.y, (size_t)n * sizeof *over.y);
+    }
+}
+
+static void test_store_in_place(void **state)
+{
+    (void)state;
+    each_table_and_map(check_store_in_place);
 }
 
 static void check_column_sum(call_case *t, onp_shape s, int variant)
@@ -253,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_store),      cmocka_unit_test(test_sums),
         cmocka_unit_test(test_pool),       cmocka_unit_test(test_pool_bwd),
+        cmocka_unit_test(test_max_pool),   cmocka_unit_test(test_store_in_place),
         cmocka_unit_test(test_column_sum), cmocka_unit_test(test_gate),
         cmocka_unit_test(test_softmax),    cmocka_unit_test(test_moments_of_a_large_mean),
     };

@@ -119,7 +119,12 @@ static void test_elementwise_and_pool(void **state)
     for (size_t m = 0; m < ONP_COUNT(maps); m++) {
         const onp_shape in[] = {maps[m], maps[m]};
         check(ONP_OP_RELU6, (onp_attr){0}, in, 1, 1);
+        check(ONP_OP_RELU, (onp_attr){0}, in, 1, 1);
+        check(ONP_OP_FLATTEN, (onp_attr){0}, in, 1, 1);
         check(ONP_OP_GLOBAL_AVG_POOL, (onp_attr){0}, in, 1, 1);
+        for (int kernel = 1; kernel <= 5; kernel++)
+            for (int stride = 1; stride <= 3; stride++)
+                check(ONP_OP_MAX_POOL, (onp_attr){.kernel = kernel, .stride = stride}, in, 1, 1);
         check(ONP_OP_ADD, (onp_attr){0}, in, 2, 3);
     }
 }

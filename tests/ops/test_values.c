@@ -77,6 +77,24 @@ static void test_impulse_response(void **state)
     assert_near(y, ((double[]){5, 4, 0, 2, 1, 0, 0, 0, 0}), 9);
 }
 
+/* 2 by 2 at stride 2 starts at the corner and is cut at the border; 3 by 3 is centred. Of equal
+ * taps the first gets the gradient. */
+static void test_max_pool(void **state)
+{
+    (void)state;
+    const double ones[] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, gy[] = {1, 2, 3, 4};
+    double y[9];
+    run1(ONP_OP_MAX_POOL, (onp_attr){.kernel = 2, .stride = 2}, one_to_nine, map3, y, map2);
+    assert_near(y, ((double[]){5, 6, 8, 9}), 4);
+    run1(ONP_OP_MAX_POOL, (onp_attr){.kernel = 3, .stride = 2}, one_to_nine, map3, y, map2);
+    assert_near(y, ((double[]){5, 6, 8, 9}), 4);
+    run2(ONP_OP_MAX_POOL_BWD, (onp_attr){.kernel = 2, .stride = 2}, gy, map2, one_to_nine, map3, y,
+         map3);
+    assert_near(y, ((double[]){0, 0, 0, 0, 1, 2, 0, 3, 4}), 9);
+    run2(ONP_OP_MAX_POOL_BWD, (onp_attr){.kernel = 3, .stride = 2}, gy, map2, ones, map3, y, map3);
+    assert_near(y, ((double[]){1, 2, 0, 3, 4, 0, 0, 0, 0}), 9);
+}
+
 static void test_linear_layer(void **state)
 {
     (void)state;
@@ -297,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_box_sums),
         cmocka_unit_test(test_one_tap_shifts),
         cmocka_unit_test(test_impulse_response),
+        cmocka_unit_test(test_max_pool),
         cmocka_unit_test(test_linear_layer),
         cmocka_unit_test(test_conv_is_a_matrix),
         cmocka_unit_test(test_depthwise_is_block_diagonal),
