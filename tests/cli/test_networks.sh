@@ -30,11 +30,36 @@ exits 2 graph "$spaces/mbconv-28.yaml" --backward
 says err 'wants one network'
 
 # forward: each of the convolutions but the head's has its statistics and batch norm
-exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --backward --json
-holds 'd["training_graph"]["backward_nodes"] > d["training_graph"]["forward_nodes"] > 60'
-holds 'd["training_graph"]["tensors"] > d["training_graph"]["forward_nodes"]'
+exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --backward --recompute none --json
+holds 'd["graph"]["op"]["backward"]["vertices"] > d["graph"]["op"]["forward"]["vertices"] > 60'
+holds 'd["graph"]["layer"]["forward"] == {"vertices": len(d["blocks"]), "edges": len(d["blocks"]) - 1}'
+holds 'sum(b["bytes"] for b in d["memory"]["alive_at_peak"]) == d["memory"]["lower_bound_bytes"]'
+holds 'd["memory"]["lower_bound_bytes"] <= d["memory"]["planned_peak_bytes"] < d["memory"]["naive_bytes"]'
 exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --backward
-says out 'training graph: '
+says out 'alive at the peak'
+
+# pictures: the same bytes twice, well-formed, with what they show
+well_formed() {
+    python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$1" || wrong "$1 is not well formed"
+}
+for zoom in layer op tile; do
+    exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --backward --zoom $zoom --svg a.svg --dot a.dot --memory m.svg
+    exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --backward --zoom $zoom --svg b.svg
+    cmp -s a.svg b.svg || wrong "two pictures differ"
+    well_formed a.svg
+    well_formed m.svg
+    grep -q 'block3 3x3e6' a.svg || wrong "block3 is not in the picture"
+done
+grep -q 'alive at the peak' m.svg || wrong 'the peak is not in the picture of the memory'
+exits 0 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --block 3x3e6 --unfold --colour time --threads 1 --svg a.svg
+grep -q 'block2 3x3e6' a.svg || wrong 'the block is not in its picture'
+! grep -q 'block3' a.svg || wrong 'another block is in the picture'
+exits 2 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --block block99
+says err 'block99'
+exits 2 graph "$spaces/mbconv-28.yaml" --path 3x3e6 --zoom far
+says err 'far'
+exits 2 graph "$spaces/mbconv-28.yaml" --svg a.svg
+says err 'wants one network'
 
 # what is no network
 exits 3 graph nowhere.json
