@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "supernet/step.h"
+#include "supernet/step_internal.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-#include "graph/block_build.h"
-
-struct onp_step {
-    const onp_context *ctx;
-    onp_supernet *net;
-    int64_t max_batch;
-    onp_recompute recompute;
-    size_t limit_bytes; /* 0: none */
-    onp_graph *g;
-    onp_plan *plan;
-    float *images;
-    int32_t *labels;
-    float *grads; /* of the path's weights */
-    size_t grads_cap;
-    float *stats; /* batch statistics taken by onp_step_statistics */
-    size_t stats_cap;
-    float (*gates)[ONP_MAX_CANDIDATES];
-    /* the path being built */
-    onp_tid *input, *output; /* of each position */
-    onp_block_nodes *nodes;
-    onp_tid logits, loss;
-};
+#include "base/parallel.h"
 
 void onp_step_free(onp_step *s)
 {
@@ -37,6 +16,7 @@ void onp_step_free(onp_step *s)
     onp_free(s->ctx, s->images);
     onp_free(s->ctx, s->labels);
     onp_free(s->ctx, s->grads);
+    onp_free(s->ctx, s->grads_sums);
     onp_free(s->ctx, s->stats);
     onp_free(s->ctx, s->gates);
     onp_free(s->ctx, s->input);
@@ -85,6 +65,13 @@ void onp_step_set_recompute(onp_step *s, onp_recompute mode, size_t limit_bytes)
     s->limit_bytes = limit_bytes;
 }
 
+void onp_step_set_frozen(onp_step *s, float *stats, int64_t piece)
+{
+    assert(stats != NULL || piece == 0);
+    s->frozen = stats;
+    s->piece = piece;
+}
+
 float *onp_step_images(onp_step *s)
 {
     return s->images;
@@ -100,10 +87,8 @@ onp_plan_info onp_step_info(const onp_step *s)
     return onp_plan_get_info(s->plan);
 }
 
-/* The parameters of a candidate as tensors: weights from its slab, and where gradients (and
- * statistics, in evaluation) lie. */
-static void add_params(onp_step *s, const onp_block *b, onp_block_mode mode, float *weights,
-                       float *grads, float **stats, onp_tid *params)
+void onp_step_add_params(onp_step *s, const onp_block *b, onp_block_mode mode, float *weights,
+                         float *grads, float **stats, onp_tid *params)
 {
     onp_param_spec specs[ONP_BLOCK_MAX_PARAMS];
     const int n = onp_block_params(b, mode, specs);
@@ -136,7 +121,7 @@ static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_bloc
         const onp_block *b = &net->positions[i].candidate[path[i]];
         const onp_slab *slab = &net->slabs[i][path[i]];
         onp_tid params[ONP_BLOCK_MAX_PARAMS];
-        add_params(s, b, mode, slab->weights, grads, &stats, params);
+        onp_step_add_params(s, b, mode, slab->weights, grads, &stats, params);
         grads = grads != NULL ? grads + slab->floats : NULL;
         onp_graph_set_group(s->g, i);
         s->input[i] = x;
@@ -149,7 +134,7 @@ static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_bloc
     onp_graph_keep(s->g, s->loss);
 }
 
-static onp_status run(onp_step *s, onp_step_result *result, onp_error *err)
+onp_status onp_step_run(onp_step *s, onp_step_result *result, onp_error *err)
 {
     onp_plan_run(s->plan);
     const float *loss = onp_plan_data(s->plan, s->loss);
@@ -162,23 +147,14 @@ static onp_status run(onp_step *s, onp_step_result *result, onp_error *err)
 static onp_status plan_and_run(onp_step *s, onp_step_result *result, onp_error *err)
 {
     ONP_TRY(onp_plan_make(s->plan, s->g, NULL, err));
-    return run(s, result, err);
+    return onp_step_run(s, result, err);
 }
 
-/* What the gradient of a path is taken of. */
-typedef struct gradient_args {
-    int64_t batch;
-    const int32_t *path;
-    float *grads; /* of weights, or NULL */
-    double smoothing;
-    onp_tap_hook hook; /* not NULL: called for the output of each position with a choice */
-    void *user;
-} gradient_args;
-
-static onp_status plan_gradient(onp_step *s, const gradient_args *a, onp_recompute mode,
+static onp_status plan_gradient(onp_step *s, const onp_step_gradient *a, onp_recompute mode,
                                 onp_error *err)
 {
-    build_path(s, a->batch, a->path, ONP_MODE_TRAIN, a->grads, NULL, a->smoothing);
+    build_path(s, a->batch, a->path, a->stats != NULL ? ONP_MODE_EVAL : ONP_MODE_TRAIN, a->grads,
+               a->stats, a->smoothing);
     for (int32_t i = 0; a->hook != NULL && i < s->net->n_positions; i++)
         if (s->net->positions[i].n > 1)
             onp_graph_tap(s->g, s->output[i]);
@@ -187,8 +163,7 @@ static onp_status plan_gradient(onp_step *s, const gradient_args *a, onp_recompu
     return onp_plan_make(s->plan, s->g, NULL, err);
 }
 
-/* Plans the gradient in the mode that was set, or in the fastest one within the limit. */
-static onp_status plan_within_limit(onp_step *s, const gradient_args *a, onp_error *err)
+onp_status onp_step_plan_gradient(onp_step *s, const onp_step_gradient *a, onp_error *err)
 {
     if (s->limit_bytes == 0)
         return plan_gradient(s, a, s->recompute, err);
@@ -206,100 +181,85 @@ static onp_status plan_within_limit(onp_step *s, const gradient_args *a, onp_err
                     (long long)a->batch, (least + 1023) / 1024, s->limit_bytes / 1024);
 }
 
-onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const onp_sgd *sgd,
-                          double smoothing, onp_step_result *result, onp_error *err)
+/* ---- weight steps ---- */
+
+/* Samples [first, first + n) of the batch become its first n; n is at most first. */
+static void move_to_front(onp_step *s, int64_t first, int64_t n)
 {
-    ONP_TRY(onp_grow(s->ctx, (void **)&s->grads, &s->grads_cap,
-                     (size_t)onp_supernet_path_floats(s->net, path), sizeof *s->grads, err));
-    const gradient_args a = {batch, path, s->grads, smoothing, NULL, NULL};
-    ONP_TRY(plan_within_limit(s, &a, err));
-    ONP_TRY(run(s, result, err));
-    onp_supernet_sgd(s->net, path, s->grads, sgd->lr, sgd->momentum, sgd->decay);
+    const onp_block *b = &s->net->positions[0].candidate[0];
+    const size_t pixels = (size_t)b->in_h * (size_t)b->in_w * (size_t)b->in_c;
+    memcpy(s->images, s->images + (size_t)first * pixels, (size_t)n * pixels * sizeof *s->images);
+    memcpy(s->labels, s->labels + first, (size_t)n * sizeof *s->labels);
+}
+
+#define SUM_FLOATS 8192
+
+typedef struct sum_args {
+    float *sums;
+    const float *grads;
+    int64_t floats;
+    float share;
+} sum_args;
+
+static void sum_tile(void *arg, int64_t tile, int thread)
+{
+    (void)thread;
+    const sum_args *a = arg;
+    const int64_t first = tile * SUM_FLOATS;
+    const int64_t end = first + SUM_FLOATS < a->floats ? first + SUM_FLOATS : a->floats;
+    for (int64_t i = first; i < end; i++)
+        a->sums[i] += a->share * a->grads[i];
+}
+
+/* Runs a batch in pieces; the gradient of its mean loss, to which each piece adds its own by its
+ * share of the samples, is in grads_sums then. */
+static onp_status run_pieces(onp_step *s, const onp_step_gradient *whole, int64_t floats,
+                             onp_step_result *result, onp_error *err)
+{
+    onp_step_gradient a = *whole;
+    ONP_TRY(onp_grow(s->ctx, (void **)&s->grads_sums, &s->grads_sums_cap, (size_t)floats,
+                     sizeof *s->grads_sums, err));
+    memset(s->grads_sums, 0, (size_t)floats * sizeof *s->grads_sums);
+    *result = (onp_step_result){0};
+    for (int64_t first = 0; first < whole->batch; first += a.batch) {
+        const int64_t left = whole->batch - first, n = left < s->piece ? left : s->piece;
+        if (first > 0)
+            move_to_front(s, first, n);
+        if (n != a.batch) { /* the first piece, and a last one that is shorter */
+            a.batch = n;
+            ONP_TRY(onp_step_plan_gradient(s, &a, err));
+        }
+        onp_step_result r;
+        ONP_TRY(onp_step_run(s, &r, err));
+        const double share = (double)n / (double)whole->batch;
+        result->loss += share * r.loss;
+        result->hits += r.hits;
+        sum_args args = {s->grads_sums, s->grads, floats, (float)share};
+        onp_parallel_for((floats + SUM_FLOATS - 1) / SUM_FLOATS, sum_tile, &args);
+    }
     return ONP_OK;
 }
 
-/* ---- gates ---- */
-
-typedef struct probe_args {
-    onp_step *s;
-    const int32_t *path;
-    const bool (*wanted)[ONP_MAX_CANDIDATES];
-} probe_args;
-
-/* G of a candidate whose last batch norm is described by `nodes`, given the gradient of the block's
- * output. */
-static void add_gate(onp_step *s, const onp_block_nodes *nodes, onp_tid grad, float *gate)
+onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const onp_sgd *sgd,
+                          double smoothing, onp_step_result *result, onp_error *err)
 {
-    const onp_tid in[3] = {grad, onp_graph_again(s->g, nodes->last_raw), nodes->last_stats};
-    const onp_shape vector = onp_graph_shape(s->g, nodes->gamma);
-    const onp_shape both[2] = {vector, vector};
-    const onp_shape scalar = {1, 1, 1, 1};
-    int32_t sums = onp_graph_add_node(s->g, ONP_OP_BN_BWD_SUMS, in, 3, both, 2,
-                                      &(onp_attr){.eps = s->net->bn_eps});
-    if (sums == ONP_NONE)
-        return;
-    const onp_node *n = onp_graph_node(s->g, sums);
-    const onp_tid in_gate[4] = {nodes->gamma, n->out[0], nodes->beta, n->out[1]};
-    int32_t node = onp_graph_add_node(s->g, ONP_OP_GATE, in_gate, 4, &scalar, 1, NULL);
-    if (node != ONP_NONE)
-        onp_graph_bind(s->g, onp_graph_node(s->g, node)->out[0], gate);
-}
-
-/* Runs an undrawn candidate forward on the block's input, for its gate only. */
-static void probe(onp_step *s, int32_t position, int candidate, onp_tid grad)
-{
-    onp_block b = s->net->positions[position].candidate[candidate];
-    b.skip = false; /* G is of the candidate's own output */
-    onp_tid params[ONP_BLOCK_MAX_PARAMS];
-    onp_block_nodes nodes;
-    float *no_stats = NULL;
-    add_params(s, &b, ONP_MODE_TRAIN, s->net->slabs[position][candidate].weights, NULL, &no_stats,
-               params);
-    (void)onp_block_build(s->g, &b, ONP_MODE_TRAIN, s->net->bn_eps,
-                          onp_graph_again(s->g, s->input[position]), params, &nodes);
-    add_gate(s, &nodes, grad, &s->gates[position][candidate]);
-}
-
-/* Several positions share an output where the drawn candidate is zero. */
-static onp_status gates_of_tensor(void *user, onp_graph *g, onp_tid tapped, onp_tid grad,
-                                  onp_error *err)
-{
-    const probe_args *a = user;
-    onp_step *s = a->s;
-    for (int32_t i = s->net->n_positions - 1; i >= 0; i--) {
-        const onp_position *position = &s->net->positions[i];
-        if (s->output[i] != tapped || position->n < 2)
-            continue;
-        onp_graph_set_group(g, i);
-        for (int c = 0; c < position->n; c++) {
-            if (position->candidate[c].kind == ONP_BLOCK_ZERO)
-                continue;
-            if (c == a->path[i])
-                add_gate(s, &s->nodes[i], grad, &s->gates[i][c]);
-            else if (a->wanted[i][c])
-                probe(s, i, c, grad);
-        }
+    const int64_t floats = onp_supernet_path_floats(s->net, path);
+    const bool pieces = s->piece > 0 && s->piece < batch;
+    ONP_TRY(
+        onp_grow(s->ctx, (void **)&s->grads, &s->grads_cap, (size_t)floats, sizeof *s->grads, err));
+    const onp_step_gradient a = {.batch = batch,
+                                 .path = path,
+                                 .grads = s->grads,
+                                 .stats = s->frozen,
+                                 .smoothing = smoothing};
+    if (pieces) {
+        ONP_TRY(run_pieces(s, &a, floats, result, err));
+    } else {
+        ONP_TRY(onp_step_plan_gradient(s, &a, err));
+        ONP_TRY(onp_step_run(s, result, err));
     }
-    return onp_graph_status(g, err);
-}
-
-onp_status onp_step_gates(onp_step *s, int64_t batch, const int32_t *path,
-                          const bool (*wanted)[ONP_MAX_CANDIDATES],
-                          double (*gates)[ONP_MAX_CANDIDATES], onp_step_result *result,
-                          onp_error *err)
-{
-    const onp_supernet *net = s->net;
-    memset(s->gates, 0, (size_t)net->n_positions * sizeof *s->gates);
-    probe_args args = {s, path, wanted};
-    const gradient_args a = {batch, path, NULL, 0, gates_of_tensor, &args};
-    ONP_TRY(plan_within_limit(s, &a, err));
-    ONP_TRY(run(s, result, err));
-    for (int32_t i = 0; i < net->n_positions; i++)
-        for (int c = 0; c < ONP_MAX_CANDIDATES; c++) {
-            gates[i][c] = (double)s->gates[i][c];
-            if (wanted[i][c] && c < net->positions[i].n)
-                onp_supernet_use(s->net, i, c);
-        }
+    onp_supernet_sgd(s->net, path, pieces ? s->grads_sums : s->grads, sgd->lr, sgd->momentum,
+                     sgd->decay);
     return ONP_OK;
 }
 

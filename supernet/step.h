@@ -43,6 +43,16 @@ int32_t *onp_step_labels(onp_step *s);
  * that (ONP_E_NOMEM from the step when none does). Results have the same bits in every mode. */
 void onp_step_set_recompute(onp_step *s, onp_recompute mode, size_t limit_bytes);
 
+/*
+ * Weight steps with these statistics in place of each batch's (layout of onp_step_infer; borrowed;
+ * NULL: each batch's, as from the start). They are constants in the gradient, and samples do not
+ * depend on each other, so that a batch can be run in pieces: with piece > 0, so many samples at a
+ * time (the last piece may be shorter) through the memory of one piece. Their gradients are added
+ * up in order to that of the batch's mean loss, and the weights move once. Such a step leaves the
+ * caller's batch undefined. piece is 0 without statistics.
+ */
+void onp_step_set_frozen(onp_step *s, float *stats, int64_t piece);
+
 /* Weight step (proxylessnas.md 1.3): forward, cross entropy with label smoothing, backward, SGD on
  * the path's weights only. A loss that is not finite is ONP_E_FAIL and leaves the weights alone.
  * Other errors: ONP_E_NOMEM. */

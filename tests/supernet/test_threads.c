@@ -28,7 +28,7 @@ static uint64_t hash(const void *data, size_t size)
 
 typedef struct results {
     double gates[TINY_POSITIONS][ONP_MAX_CANDIDATES];
-    onp_step_result trained[3], inferred;
+    onp_step_result trained[3], pieces, inferred;
     float logits[BATCH * TINY_CLASSES];
 } results;
 
@@ -49,6 +49,9 @@ static onp_status steps(tiny_net *t, results *r, onp_error *err)
     assert_true(onp_step_n_stats(t->step, path) <= (int64_t)ONP_COUNT(sums));
     ONP_TRY(onp_step_statistics(t->step, BATCH, path, sums, err));
     onp_step_statistics_finish(t->step, path, sums, 1, stats);
+    onp_step_set_frozen(t->step, stats, 4); /* in pieces of 4 and 2 */
+    ONP_TRY(onp_step_train(t->step, BATCH, path, &sgd, 0.1, &r->pieces, err));
+    tiny_net_images(t, 2);
     return onp_step_infer(t->step, BATCH, path, stats, r->logits, &r->inferred, err);
 }
 
