@@ -298,7 +298,7 @@ onp_status onp_place(onp_placer *placer, onp_life *lives, int32_t n, onp_placeme
 {
     work w;
     ONP_TRY(start(&w, placer, lives, n, err));
-    const onp_place_rule first = n > ONP_PLACE_MAX_PAIRED ? ONP_PLACE_IN_TIME : ONP_PLACE_BY_SIZE;
+    const int first = n > ONP_PLACE_MAX_PAIRED ? (int)ONP_PLACE_IN_TIME : (int)ONP_PLACE_BY_SIZE;
     *out = (onp_placement){.peak = INT64_MAX, .lower_bound = sweep(&w)};
     for (int rule = first; rule < ONP_PLACE_RULE_COUNT && out->peak > out->lower_bound; rule++) {
         const int64_t peak = run(&w, (onp_place_rule)rule);
