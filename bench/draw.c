@@ -110,7 +110,7 @@ static onp_status run(const onp_context *ctx, const settings *s, onp_error *err)
     bench_net net = {0};
     onp_plan *plan = NULL;
     char title[160];
-    (void)snprintf(title, sizeof title, "%.60s%s", s->net,
+    (void)snprintf(title, sizeof title, "%.60s, batch %" PRId64 "%s", s->net, s->batch,
                    s->train ? ", forward and backward" : "");
     const onp_draw_options o = {
         .zoom = (onp_draw_zoom)s->zoom, .unfold = s->unfold, .title = title};

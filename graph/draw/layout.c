@@ -210,6 +210,17 @@ static int32_t cut_bands(layout *l, int32_t limit, int32_t *height)
     return band + 1;
 }
 
+/* The lowest bands, about, of which there are at most n. */
+static int32_t cut_evenly(layout *l, int32_t total, int32_t n, int32_t *height)
+{
+    int32_t limit = total / n + ROW_GAP, bands = cut_bands(l, limit, height);
+    while (bands > n) {
+        limit += limit / 16 + 1;
+        bands = cut_bands(l, limit, height);
+    }
+    return bands;
+}
+
 static int32_t band_width(const layout *l)
 {
     return l->zone[0] + (l->zone[1] > 0 ? SIDE_GAP + l->zone[1] : 0) + BAND_GAP;
@@ -223,7 +234,7 @@ static void choose_bands(layout *l)
     for (int32_t r = 0; r < l->n_rows; r++)
         total += l->row_h[r] + ROW_GAP;
     for (int32_t n = 1; n <= 64; n++) {
-        const int32_t bands = cut_bands(l, total / n + ROW_GAP, &height);
+        const int32_t bands = cut_evenly(l, total, n, &height);
         const double ratio = (double)bands * band_width(l) / (height * 1.5);
         const double miss = ratio > 1 ? ratio : 1 / ratio;
         if (miss < best_miss) {
@@ -231,7 +242,7 @@ static void choose_bands(layout *l)
             best = n;
         }
     }
-    l->n_bands = cut_bands(l, total / best + ROW_GAP, &height);
+    l->n_bands = cut_evenly(l, total, best, &height);
     l->p->band_width = band_width(l);
     l->p->height = TOP + height + MARGIN;
     l->p->width = 2 * MARGIN + l->n_bands * band_width(l) - BAND_GAP / 2;
