@@ -19,7 +19,7 @@ export: base ops graph export
 report: base ops graph data supernet latency/measure latency/table search report
 include: include
 cli: base ops graph data supernet latency/measure latency/table search export report include cli
-tests: base ops graph data supernet latency/measure latency/table search export report include cli tests
+tests: base ops graph data supernet latency/measure latency/table search export report include cli tests bench
 bench: base ops graph data supernet latency/measure latency/table search export report include cli bench tests
 '
 
