@@ -22,8 +22,8 @@ enum {
 
 static const char *const style =
     ".onp-m{--bg:#fcfcfb;--ink:#15181d;--soft:#5b6068;--frame:#c9ccd2;--alt:#f1f3f6;--l0:#4a8fdc;"
-    "--l1:#e2913a;--l2:#2f9e74;--l3:#8d94a0;--peak:#c22f2f;background:var(--bg);width:auto;"
-    "max-width:none;font:11px system-ui,sans-serif}"
+    "--l1:#e2913a;--l2:#2f9e74;--l3:#8d94a0;--peak:#c22f2f;background:var(--bg);"
+    "font:11px system-ui,sans-serif}"
     "@media (prefers-color-scheme:dark){.onp-m{--bg:#16181c;--ink:#eceef1;--soft:#a9afb9;"
     "--frame:#454b55;--alt:#1d2025;--l0:#3a7cc6;--l1:#c47a2b;--l2:#24845f;--l3:#6b7280;"
     "--peak:#ff7b72}}"
@@ -282,11 +282,12 @@ static void add_all(map *m, const onp_peak *peak)
     m->curve = CURVE_H * 10.0 / (double)(peak->bytes > 0 ? peak->bytes : 1);
     onp_strbuf_addf(m->s,
                     "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"onp-m\" role=\"img\" "
-                    "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<title>memory</title>\n"
+                    "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
+                    "style=\"width:%dpx\">\n<title>memory</title>\n"
                     "<style>%s</style>\n<defs><pattern id=\"onp-hatch\" width=\"6\" height=\"6\" "
                     "patternUnits=\"userSpaceOnUse\"><path d=\"M0 6L6 0\" stroke=\"#fff\" "
                     "stroke-width=\"1.2\"/></pattern></defs>\n",
-                    WIDTH, HEIGHT, WIDTH, HEIGHT, style);
+                    WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, style);
     add_heading(m);
     add_blocks(m);
     add_curve(m);

@@ -11,8 +11,8 @@ enum { BOX_W = ONP_PICTURE_BOX_WIDTH, BOX_H = ONP_PICTURE_BOX_HEIGHT };
 static const char *const style =
     ".onp-g{--bg:#fcfcfb;--ink:#15181d;--soft:#5b6068;--frame:#c9ccd2;--fill:#f1f3f6;"
     "--back:#f8f0e6;--edge:#8a93a3;--saved:#b08a4a;--k0:#fff;--k1:#e3eefb;--k2:#bfd9f6;"
-    "--k3:#8fbbee;--k4:#5795e0;--k5:#1f66bd;background:var(--bg);width:auto;"
-    "max-width:none;font:11px system-ui,sans-serif}"
+    "--k3:#8fbbee;--k4:#5795e0;--k5:#1f66bd;background:var(--bg);"
+    "font:11px system-ui,sans-serif}"
     "@media (prefers-color-scheme:dark){.onp-g{--bg:#16181c;--ink:#eceef1;--soft:#a9afb9;"
     "--frame:#454b55;--fill:#1f2329;--back:#2a2419;--edge:#77808e;--saved:#94764a;--k0:#22262c;"
     "--k1:#1d2f45;--k2:#204267;--k3:#24588f;--k4:#2b72bd;--k5:#4a9bf0}}"
@@ -249,10 +249,11 @@ static void add_legend(onp_strbuf *s, const onp_picture *p)
 
 void onp_picture_svg(const onp_picture *p, onp_strbuf *s)
 {
-    onp_strbuf_addf(s,
-                    "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"onp-g\" role=\"img\" "
-                    "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<title>",
-                    (int)p->width, (int)p->height, (int)p->width, (int)p->height);
+    onp_strbuf_addf(
+        s,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"onp-g\" role=\"img\" "
+        "width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" style=\"width:%dpx\">\n<title>",
+        (int)p->width, (int)p->height, (int)p->width, (int)p->height, (int)p->width);
     onp_xml_text(s, p->title);
     onp_strbuf_addf(s, "</title>\n<style>%s</style>\n", style);
     add_text(s, "t", ONP_PICTURE_MARGIN, 22, p->title);
