@@ -58,7 +58,12 @@ typedef struct bad_node {
 
 /* Tensors: 0 is a map 2x4x4x3, 1 a kernel 3x3x3x5. */
 static const bad_node bad[] = {
-    {ONP_OP_CONV, {0}, 1, {.kernel = 3, .stride = 1}, ONP_E_SHAPE, "conv: has 1 inputs, wanted 2..3"},
+    {ONP_OP_CONV,
+     {0},
+     1,
+     {.kernel = 3, .stride = 1},
+     ONP_E_SHAPE,
+     "conv: has 1 inputs, wanted 2..3"},
     {ONP_OP_RELU6, {0, 0}, 2, {0}, ONP_E_SHAPE, "relu6: has 2 inputs, wanted 1..1"},
     {ONP_OP_RELU6, {ONP_NONE}, 1, {0}, ONP_E_RANGE, "relu6: input 0 is tensor -1 of 2"},
     {ONP_OP_RELU6, {2}, 1, {0}, ONP_E_RANGE, "relu6: input 0 is tensor 2 of 2"},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# check_symbols.sh NM DIRECTORY: fails on a global symbol of a libonepath_*.a below DIRECTORY, but for its tests and bench, whose name does not begin
-# with onp_. Exempt: main, and what sanitizers and coverage add (__odr_asan, __gcov).
+# check_symbols.sh NM DIRECTORY: fails on a global symbol of a libonepath_*.a below DIRECTORY, but for its tests and
+# bench, whose name does not begin with onp_. Exempt: main, and what sanitizers and coverage add (__odr_asan, __gcov).
 set -euo pipefail
 mapfile -t archives < <(find "$2" \( -path "$2/tests" -o -path "$2/bench" \) -prune -o -name 'libonepath_*.a' -print | sort)
 if [ ${#archives[@]} -eq 0 ]; then
