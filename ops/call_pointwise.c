@@ -7,15 +7,12 @@
  */
 #include "ops/call_internal.h"
 
-/* Cuts of columns: see onp_kernels.gemm_rows. */
-#define PANEL 48
-
 /* Floats that a tile reads and writes: half of a 1 MiB second-level cache. */
 #define TILE_FLOATS (128 * 1024)
 
 /*
  * Eight tiles of equal height or a multiple of it, so that two, four or eight threads end together;
- * fewer where they would be lower than 48 rows.
+ * where they would be lower than 48 rows four, two or one, and columns are cut too.
  */
 onp_tiling onp_pointwise_tiling(const onp_call *call)
 {
@@ -23,15 +20,27 @@ onp_tiling onp_pointwise_tiling(const onp_call *call)
     int64_t rows = TILE_FLOATS / (width > 0 ? width : 1);
     rows = onp_min64(rows > 48 ? rows : 48, 512);
     int64_t tiles = onp_ceil_div(n, rows);
-    tiles = n < 8 * 48 ? onp_ceil_div(n, 96) : onp_ceil_div(tiles, 8) * 8;
+    if (n >= 8 * 48)
+        tiles = onp_ceil_div(tiles, 8) * 8;
+    else
+        tiles = n >= 4 * 64 ? 4 : n >= 2 * 64 ? 2 : 1;
     return (onp_tiling){.rows = onp_ceil_div(n, tiles > 0 ? tiles : 1), .group = n, .groups = 1};
 }
 
-/* Rows of a block: as many as fit half of the first-level cache, in whole register tiles. */
+/* Rows of a block of scratch: as many as fit half of the first-level cache, in whole register
+ * tiles. */
 static int64_t block_rows(int64_t width)
 {
     const int64_t rows = 6 * 1024 / (width > 0 ? width : 1) / 24 * 24;
     return rows < 24 ? 24 : onp_min64(rows, 96);
+}
+
+/* Of a block that is read in place: a quarter of the second level. A large matrix is then read from
+ * memory once. */
+static int64_t plain_block_rows(int64_t width)
+{
+    const int64_t rows = 64 * 1024 / (width > 0 ? width : 1) / 24 * 24;
+    return rows < 24 ? 24 : rows;
 }
 
 static int64_t round_even(int64_t n)
@@ -51,11 +60,41 @@ static int64_t width_of(const onp_call *call)
     return call->kind == ONP_CALL_CONV ? call->out.c : call->in.c;
 }
 
+/* Columns in `n` parts of whole lanes, each packed by itself. */
+static int64_t n_parts(const onp_call *call)
+{
+    if (call->kind == ONP_CALL_CONV_BACKWARD)
+        return 1;
+    const int64_t tiles = onp_tiling_count(onp_pointwise_tiling(call));
+    const int64_t lanes = onp_ceil_div(width_of(call), ONP_LANE);
+    int64_t parts = 1;
+    while (tiles * parts < 8 && lanes >= (parts == 1 ? 4 : 10 * parts))
+        parts *= 2;
+    return parts;
+}
+
+/* First column of a part; of the last one past the end, all. */
+static int64_t part_begin(const onp_call *call, int64_t part, int64_t parts)
+{
+    const int64_t n = width_of(call), lanes = onp_ceil_div(n, ONP_LANE);
+    return onp_min64(part * lanes / parts * ONP_LANE, n);
+}
+
+/* Floats of packed columns before column j. */
+static int64_t part_offset(const onp_call *call, int64_t j)
+{
+    return round_even(depth_of(call)) * j;
+}
+
 static void pack(const onp_kernels *k, const onp_call *call, int64_t from, int64_t to, float *dst)
 {
     const bool forward = call->kind == ONP_CALL_CONV;
-    k->gemm_pack(call->w, forward ? call->out.c : 1, forward ? 1 : call->out.c, depth_of(call),
-                 width_of(call), from, to, dst);
+    const int64_t n = call->out.c, parts = n_parts(call);
+    for (int64_t p = 0; p < parts; p++) {
+        const int64_t j = part_begin(call, p, parts), end = part_begin(call, p + 1, parts);
+        k->gemm_pack(call->w + (forward ? j : j * n), forward ? n : 1, forward ? 1 : n,
+                     depth_of(call), 1, end - j, from, to, dst + part_offset(call, j));
+    }
 }
 
 #define PACK_ROWS 32
@@ -98,7 +137,7 @@ void onp_call_pack(const onp_context *ctx, const onp_call *call, float *packed)
 typedef struct rows_args {
     onp_call_env *env;
     const float *packed;
-    int64_t chunk, chunks; /* columns of a tile */
+    int64_t parts; /* of the columns */
 } rows_args;
 
 /* Rows of an operand with an even row length, `ld` floats apart: in place where that does. */
@@ -114,12 +153,13 @@ static const float *rows_of(const onp_call_env *env, const onp_operand *o, int64
     return scratch;
 }
 
-static onp_gemm_out output_rows(const onp_call *call, int64_t row, int64_t c)
+/* From row `row` and column j on, of rows of c floats. */
+static onp_gemm_out output_rows(const onp_call *call, int64_t row, int64_t j, int64_t c)
 {
-    return (onp_gemm_out){.y = call->y + row * c,
+    return (onp_gemm_out){.y = call->y + row * c + j,
                           .ld = c,
-                          .add = call->add != NULL ? call->add + row * c : NULL,
-                          .bias = call->bias,
+                          .add = call->add != NULL ? call->add + row * c + j : NULL,
+                          .bias = call->bias != NULL ? call->bias + j : NULL,
                           .lo = call->lo,
                           .hi = call->hi};
 }
@@ -138,44 +178,38 @@ static void sum_columns(const onp_call_env *env, int64_t tile, int64_t row, int6
                           partial + c);
 }
 
+/* Parts follow each other: threads share the matrix, which is large where columns are cut. */
 static void rows_tile(void *arg, int64_t item, int thread)
 {
     const rows_args *args = arg;
     const onp_call_env *env = args->env;
     const onp_call *call = env->call;
-    const int64_t tile = item / args->chunks, chunk = item % args->chunks;
+    const int64_t tiles = onp_tiling_count(env->tiling), tile = item % tiles;
     const int64_t first = onp_tiling_first(env->tiling, tile);
     const int64_t rows = onp_tiling_rows(env->tiling, tile);
     const int64_t k = depth_of(call), n = width_of(call), ld = round_even(k);
-    const int64_t j0 = chunk * args->chunk;
-    const int64_t j1 = chunk + 1 == args->chunks ? n : j0 + args->chunk;
+    const int64_t j0 = part_begin(call, item / tiles, args->parts);
+    const int64_t j1 = part_begin(call, item / tiles + 1, args->parts);
     float *scratch = onp_env_scratch(env, thread) + packed_floats(call);
-    const int64_t step = block_rows(k);
+    const bool plain = onp_operand_is_plain(&call->a) && ld == k;
+    const int64_t step = plain ? plain_block_rows(k) : block_rows(k);
     for (int64_t r = 0; r < rows; r += step) {
         const int64_t count = onp_min64(step, rows - r);
-        const float *a = rows_of(env, &call->a, first + r, count, scratch, ld);
-        const onp_gemm_out out = output_rows(call, first + r, n);
-        env->k->gemm_rows(a, ld, count, k, args->packed, n, j0, j1, &out);
+        const onp_gemm_in in = {.x = rows_of(env, &call->a, first + r, count, scratch, ld),
+                                .ld = ld,
+                                .rows = count,
+                                .k = k,
+                                .segments = 1};
+        const onp_gemm_out out = output_rows(call, first + r, j0, n);
+        env->k->gemm_rows(&in, args->packed + part_offset(call, j0), j1 - j0, &out);
     }
     sum_columns(env, tile, first, rows, n, j0, j1);
 }
 
-/* Few tiles of rows, as on the small maps of one image, are cut by columns too. */
-static void cut_columns(rows_args *args, int64_t tiles, int64_t n)
-{
-    const int64_t wanted = onp_ceil_div(8, tiles > 0 ? tiles : 1);
-    args->chunk = onp_ceil_div(onp_ceil_div(n, wanted), PANEL) * PANEL;
-    args->chunks = onp_ceil_div(n, args->chunk);
-    if (args->chunks > 1 && n - (args->chunks - 1) * args->chunk <= ONP_LANE)
-        args->chunks--;
-}
-
 void onp_run_pointwise(onp_call_env *env)
 {
-    rows_args args = {.env = env, .packed = packed_weights(env)};
-    const int64_t tiles = onp_tiling_count(env->tiling);
-    cut_columns(&args, tiles, width_of(env->call));
-    onp_parallel_for(tiles * args.chunks, rows_tile, &args);
+    rows_args args = {.env = env, .packed = packed_weights(env), .parts = n_parts(env->call)};
+    onp_parallel_for(onp_tiling_count(env->tiling) * args.parts, rows_tile, &args);
 }
 
 /* ---- the weight gradient, alone or with the data gradient ---- */
@@ -257,8 +291,9 @@ static void backward_block(const backward_args *args, int64_t row, int64_t rows,
     else
         env->k->gemm_outer(x + i0, ld_x, m, g, ld_g, n, rows, sums, o->ld, first);
     if (args->packed != NULL) {
-        const onp_gemm_out out = output_rows(call, row, k);
-        env->k->gemm_rows(g, ld_g, rows, n, args->packed, k, 0, k, &out);
+        const onp_gemm_in in = {.x = g, .ld = ld_g, .rows = rows, .k = n, .segments = 1};
+        const onp_gemm_out out = output_rows(call, row, 0, k);
+        env->k->gemm_rows(&in, args->packed, k, &out);
     }
 }
 

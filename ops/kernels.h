@@ -41,6 +41,13 @@ typedef struct onp_window {
     int64_t c;               /* a multiple of ONP_LANE */
 } onp_window;
 
+/* The rows of a product: row r is `segments` runs of k floats, `step` floats apart, from x + r * ld
+ * on. */
+typedef struct onp_gemm_in {
+    const float *x;
+    int64_t ld, rows, k, segments, step;
+} onp_gemm_in;
+
 /* Where a product goes: y [rows][n] with ld; y = clamp(product + add + bias). */
 typedef struct onp_gemm_out {
     float *y;
@@ -75,17 +82,14 @@ typedef struct onp_kernels {
     /* Its weight gradient, of a backward window:
      * gw[u][v] += sum_{r,j} x[r][j] line(r, u)[column(j, v)], x in the place of y. */
     void (*depthwise_weight)(const onp_window *d, const float *x, float *gw, int64_t w_tap);
-    /*
-     * Products: a [rows][k] with lda times a packed matrix of k x n. Columns [j0, j1) only, which
-     * are n or multiples of 48 with more than 16 columns behind them. Where k is odd, a[r][k] is
-     * read too and must be 0.
-     */
-    void (*gemm_rows)(const float *a, int64_t lda, int64_t rows, int64_t k, const float *packed,
-                      int64_t n, int64_t j0, int64_t j1, const onp_gemm_out *out);
+    /* Rows times a packed matrix of k * segments rows and n columns. Where segments is 1 and k odd,
+     * float k of a row is read too and must be 0. */
+    void (*gemm_rows)(const onp_gemm_in *in, const float *packed, int64_t n,
+                      const onp_gemm_out *out);
     /* Packs rows [k0, k1) of b, whose entry (i, j) is b[i * ld_k + j * ld_n]; k0 is even, k1 even
-     * or k. In all onp_gemm_packed_floats(k, n). */
-    void (*gemm_pack)(const float *b, int64_t ld_k, int64_t ld_n, int64_t k, int64_t n, int64_t k0,
-                      int64_t k1, float *packed);
+     * or k * segments. In all onp_gemm_packed_floats(k * segments, n). */
+    void (*gemm_pack)(const float *b, int64_t ld_k, int64_t ld_n, int64_t k, int64_t segments,
+                      int64_t n, int64_t k0, int64_t k1, float *packed);
     /* c [m][n] = sum_r a[r][i] b[r][j], or += unless `first`. b and c are read and written up to
      * the next multiple of ONP_LANE columns; ldb and ldc have room. */
     void (*gemm_outer)(const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
