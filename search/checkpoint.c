@@ -2,7 +2,7 @@
 /*
  * A checkpoint: one safetensors file, replaced atomically. Metadata: the cursor and the hash of
  * what it belongs to. Tensors: weights and momentum of every candidate that is alive, alpha and
- * Adam's second moments of every position.
+ * Adam's second moments of every position, statistics of batch norms where training keeps them.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -62,6 +62,8 @@ static onp_status save_tensors(const onp_trainer *t, onp_st_writer *w, onp_error
 {
     const onp_supernet *net = t->net;
     char name[64];
+    if (t->stats != NULL)
+        ONP_TRY(onp_st_writer_add(w, "statistics", ONP_ST_F32, &t->n_stats, 1, t->stats, err));
     for (int32_t i = 0; i < net->n_positions; i++) {
         const int64_t n = net->positions[i].n;
         tensor_name(name, "alpha", i, 0);
@@ -237,6 +239,16 @@ static onp_status load_doubles(const onp_st_file *f, const char *path, const cha
     return ONP_OK;
 }
 
+static onp_status load_stats(const onp_trainer *t, const onp_st_file *f, onp_error *err)
+{
+    const void *data = NULL;
+    if (t->stats == NULL)
+        return ONP_OK;
+    ONP_TRY(onp_st_find(f, "statistics", ONP_ST_F32, &t->n_stats, 1, &data, err));
+    memcpy(t->stats, data, (size_t)t->n_stats * sizeof *t->stats);
+    return ONP_OK;
+}
+
 static onp_status load_tensors(onp_supernet *net, const onp_st_file *f, const char *path,
                                onp_error *err)
 {
@@ -262,6 +274,8 @@ onp_status onp_trainer_load(onp_trainer *t, onp_error *err)
     onp_status st = load_meta(t, f, &cursor, &n_arch_steps, err);
     if (st == ONP_OK)
         st = load_tensors(t->net, f, t->checkpoint_path, err);
+    if (st == ONP_OK)
+        st = load_stats(t, f, err);
     if (st == ONP_OK) {
         t->cursor = cursor;
         t->net->n_arch_steps = n_arch_steps;

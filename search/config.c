@@ -19,8 +19,8 @@ enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_THREADS = 1024, MAX_MIB = 1 <
 
 static const char *const gradients[] = {"all-paths", "two-paths", NULL}; /* onp_gradient_mode */
 static const char *const losses[] = {"hinge", "add-linear", "mul-log", NULL}; /* onp_loss_kind */
-
-static const char *const homes[] = {"memory", "mapped", NULL}; /* onp_weights_home */
+static const char *const statistics[] = {"batch", "frozen", NULL};            /* onp_statistics */
+static const char *const homes[] = {"memory", "mapped", NULL};                /* onp_weights_home */
 
 #define KEY(key_, type_, m)       .key = (key_), .type = (type_), .offset = offsetof(onp_config, m)
 #define INT(key_, m, min_, max_)  KEY(key_, ONP_YAML_INT, m), .min = (min_), .max = (max_)
@@ -94,6 +94,8 @@ static const onp_yaml_field train_fields[] = {
     {REAL("decay", train.decay, 0, 1), .def = "4e-5"},
     {REAL("smoothing", train.smoothing, 0, 0.9), .def = "0.1"},
     {KEY("inherit", ONP_YAML_BOOL, train.inherit), .def = "false"},
+    {KEY("statistics", ONP_YAML_CHOICE, train.statistics), .def = "batch", .choices = statistics},
+    {INT("serial_batch", train.serial_batch, 0, MAX_BATCH), .def = "0"},
     END};
 static const onp_yaml_field config_fields[] = {
     {INT("schema", schema, 1, 1), .def = "1"},
@@ -211,6 +213,26 @@ static void check_search(reader *r)
                 "search.epochs is 1: no architecture step would be left");
 }
 
+/* Statistics can be kept where weights bring them along, and samples only run apart where no batch
+ * norm joins them. */
+static void check_train(reader *r)
+{
+    const onp_config *c = r->cfg;
+    const long long serial = c->train.serial_batch, batch = c->train.batch;
+    const bool frozen = c->train.statistics == ONP_STATISTICS_FROZEN;
+    if (frozen && !c->train.inherit)
+        problem(r, "train.statistics",
+                "frozen, but train.inherit is false: wanted batch, or true "
+                "there: new weights have no statistics to keep");
+    if (serial > 0 && !frozen)
+        problem(r, "train.serial_batch",
+                "%lld, but train.statistics is batch: wanted 0, or frozen there: statistics of a "
+                "batch need all of it at once",
+                serial);
+    if (batch > 0 && serial > batch)
+        problem(r, "train.serial_batch", "%lld, wanted at most train.batch %lld", serial, batch);
+}
+
 /* ---- loading ---- */
 
 static onp_status load_space(reader *r)
@@ -248,6 +270,7 @@ static onp_status read_config(reader *r)
     r->n_problems = st != ONP_OK;
     check_data(r);
     check_search(r);
+    check_train(r);
     check_memory(r);
     ONP_TRY(load_space(r));
     return r->n_problems > 0 ? ONP_E_CONFIG : onp_strbuf_status(r->problems, r->err);

@@ -22,6 +22,8 @@ extern "C" {
 typedef enum onp_gradient_mode { ONP_GRADIENT_ALL_PATHS, ONP_GRADIENT_TWO_PATHS } onp_gradient_mode;
 typedef enum onp_loss_kind { ONP_LOSS_HINGE, ONP_LOSS_ADD_LINEAR, ONP_LOSS_MUL_LOG } onp_loss_kind;
 
+typedef enum onp_statistics { ONP_STATISTICS_BATCH, ONP_STATISTICS_FROZEN } onp_statistics;
+
 typedef enum onp_weights_home { ONP_WEIGHTS_MEMORY, ONP_WEIGHTS_MAPPED } onp_weights_home;
 
 /* The names of onp_recompute (graph/recompute.h), then "auto". */
@@ -82,7 +84,9 @@ typedef struct onp_config {
     struct {
         int64_t epochs, batch;
         double lr, momentum, decay, smoothing;
-        bool inherit; /* start from the supernet's weights */
+        bool inherit;   /* start from the supernet's weights */
+        int statistics; /* onp_statistics: of batch norms; frozen: those of the inherited weights */
+        int64_t serial_batch; /* frozen: so many samples of a batch at a time; 0: all */
     } train;
 
     onp_space *space; /* loaded from space_path; owned */

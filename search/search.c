@@ -199,14 +199,24 @@ static onp_status search_stages(pipeline *p, onp_error *err)
     return ONP_OK;
 }
 
-/* The derived network's weights from the supernet's, for train.inherit. */
-static void inherit(pipeline *p, const int32_t *path)
+static bool keeps_statistics(const pipeline *p)
+{
+    return p->cfg->train.statistics == ONP_STATISTICS_FROZEN;
+}
+
+/* The derived network's weights from the supernet's, for train.inherit; and, where they are kept,
+ * the statistics that go with them. */
+static onp_status inherit(pipeline *p, const int32_t *path, onp_error *err)
 {
     for (int32_t i = 0; i < p->net->n_positions; i++) {
         const onp_slab *from = &p->net->slabs[i][path[i]], *to = &p->model->net->slabs[i][0];
         if (from->weights != NULL)
             memcpy(to->weights, from->weights, (size_t)from->floats * sizeof(float));
     }
+    if (!keeps_statistics(p))
+        return ONP_OK;
+    return onp_recalibrate(p->step, &p->feed, p->feed.all, p->feed.n_all, p->cfg->search.batch,
+                           path, p->model->stats, err);
 }
 
 static onp_status record_search_result(pipeline *p, const int32_t *path, onp_error *err)
@@ -265,7 +275,7 @@ static onp_status derive(pipeline *p, onp_error *err)
     ONP_TRY(onp_model_new(p->ctx, blocks, p->net->n_positions, p->net->bn_eps,
                           (uint64_t)p->cfg->seed, &p->model, err));
     if (p->cfg->train.inherit)
-        inherit(p, path);
+        ONP_TRY(inherit(p, path, err));
     ONP_TRY(record_search_result(p, path, err));
     ONP_TRY(onp_run_folder_path(p->folder, "arch.json", arch_path, sizeof arch_path, err));
     ONP_TRY(onp_arch_save(p->model->arch, arch_path, err));
@@ -315,6 +325,11 @@ static onp_status train_stage(pipeline *p, onp_error *err)
     ONP_TRY(new_step(p, p->model->net, err));
     onp_trainer t = trainer_of(p, p->model->net, p->step, p->train_hash);
     t.cursor = (onp_cursor){.stage = ONP_STAGE_TRAIN, .tick = p->tick};
+    if (keeps_statistics(p)) {
+        t.stats = p->model->stats;
+        t.n_stats = p->model->n_stats;
+        onp_step_set_frozen(p->step, p->model->stats, p->cfg->train.serial_batch);
+    }
     if (strcmp(p->saved.belongs_to, p->train_hash) == 0)
         ONP_TRY(onp_trainer_load(&t, err));
     else
@@ -327,10 +342,12 @@ static onp_status train_stage(pipeline *p, onp_error *err)
 static onp_status test_and_save(pipeline *p, onp_error *err)
 {
     onp_model *m = p->model;
-    const int64_t batch = p->cfg->train.batch;
+    const int64_t serial = p->cfg->train.serial_batch;
+    const int64_t batch = serial > 0 ? serial : p->cfg->train.batch;
     onp_score score;
-    ONP_TRY(onp_recalibrate(p->step, &p->feed, p->feed.all, p->feed.n_all, batch, m->path, m->stats,
-                            err));
+    if (!keeps_statistics(p))
+        ONP_TRY(onp_recalibrate(p->step, &p->feed, p->feed.all, p->feed.n_all, batch, m->path,
+                                m->stats, err));
     ONP_TRY(onp_evaluate(p->step, &p->feed, &p->feed.test, NULL, p->feed.test.n, batch, m->path,
                          m->stats, &score, err));
     for (int c = 0; c < p->feed.train.c; c++) {
@@ -408,6 +425,10 @@ static onp_status train_only(pipeline *p, const onp_arch *arch, onp_error *err)
 {
     char hash[ONP_SHA256_HEX];
     const onp_block *head = &arch->blocks[arch->n_blocks - 1];
+    if (keeps_statistics(p))
+        return onp_fail(err, ONP_E_CONFIG,
+                        "train.statistics is frozen: wanted batch, a network that is trained from "
+                        "new weights has no statistics to keep");
     ONP_TRY(onp_feed_open(p->ctx, p->cfg, &p->feed, err));
     const onp_dataset *ds = &p->feed.train;
     if (arch->in_h != ds->h || arch->in_w != ds->w || arch->in_c != ds->c ||

@@ -46,6 +46,8 @@ typedef struct onp_trainer {
     onp_feed *feed;
     onp_supernet *net;
     onp_step *step;
+    float *stats; /* of batch norms, where training keeps them: saved and loaded; else NULL */
+    int64_t n_stats;
     const onp_latency_model *latency; /* search only */
     double target_ns;
     onp_rundb *db;
@@ -71,9 +73,9 @@ int64_t onp_trainer_arch_steps(const onp_trainer *t);
 /* One architecture step on the next batch of the held-out stream (search/arch_step.c). */
 onp_status onp_trainer_arch_step(onp_trainer *t, onp_error *err) ONP_MUST_USE;
 
-/* Saves and loads cursor, weights, momentum and alphas (search/checkpoint.c). Errors of load:
- * ONP_E_FORMAT when the file is damaged or of another network, ONP_E_IO when there is none; the
- * cursor is then unchanged, the net undefined. */
+/* Saves and loads cursor, weights, momentum, statistics and alphas (search/checkpoint.c). Errors of
+ * load: ONP_E_FORMAT when the file is damaged or of another network, ONP_E_IO when there is none;
+ * the cursor is then unchanged, the net undefined. */
 onp_status onp_trainer_save(onp_trainer *t, onp_error *err) ONP_MUST_USE;
 onp_status onp_trainer_load(onp_trainer *t, onp_error *err) ONP_MUST_USE;
 /* Whether a cursor can be one of this run. Errors: ONP_E_FORMAT. */

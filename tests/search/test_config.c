@@ -190,6 +190,8 @@ static void defaults(void **state)
     assert_true(c->search.prune.below == 0.02 && c->search.prune.from_epoch == 1);
     assert_true(c->train.batch == 64 && c->train.lr == 0.05 && c->train.momentum == 0.9);
     assert_true(c->train.decay == 4e-5 && c->train.smoothing == 0.1 && !c->train.inherit);
+    assert_int_equal(c->train.statistics, ONP_STATISTICS_BATCH);
+    assert_int_equal(c->train.serial_batch, 0);
 }
 
 static const struct {
@@ -243,6 +245,17 @@ static const struct {
      "2:1: error: memory_limit_mib: 64, but recompute is cheap: wanted auto\n"},
     {2, "weights_limit_mib: 64",
      "2:1: error: weights_limit_mib: 64, but weights is memory: wanted mapped\n"},
+    {24, "  {epochs: 4, statistics: frozen}",
+     "24:15: error: train.statistics: frozen, but train.inherit is false: wanted batch, or true "
+     "there: new weights have no statistics to keep\n"},
+    {24, "  {epochs: 4, batch: 16, serial_batch: 4}",
+     "24:26: error: train.serial_batch: 4, but train.statistics is batch: wanted 0, or frozen "
+     "there: statistics of a batch need all of it at once\n"},
+    {24, "  {epochs: 4, batch: 16, inherit: true, statistics: frozen, serial_batch: 17}",
+     "24:61: error: train.serial_batch: 17, wanted at most train.batch 16\n"},
+    {24, "  {epochs: 4, statistics: cold}",
+     "24:27: error: train.statistics is the text \"cold\", wanted one of batch, frozen\n"},
+    {19, "  serial_batch: 4", "19:3: error: unknown key \"serial_batch\" in search\n"},
     {22, "  prune: {from_epoch: 7}",
      "22:11: error: search.prune.from_epoch: 7, wanted at most search.epochs 6\n"},
     {16, "  loss: {kind: mul-log}",
@@ -304,6 +317,27 @@ static void memory_decides_no_result(void **state)
     }
     assert_int_equal(onp_config_each(&f->cfg, no_memory_key, &n, &f->err), ONP_OK);
     assert_true(n > 20);
+}
+
+/* Statistics and pieces change bits: runs under others are other runs. */
+static onp_status count_serial_keys(void *user, const char *key, const char *value, onp_error *err)
+{
+    (void)err;
+    *(int *)user += strcmp(key, "train.statistics") == 0 && strcmp(value, "frozen") == 0;
+    *(int *)user += strcmp(key, "train.serial_batch") == 0 && strcmp(value, "4") == 0;
+    return ONP_OK;
+}
+
+static void frozen_statistics_and_pieces(void **state)
+{
+    fixture *f = *state;
+    int n = 0;
+    const char *const sets[] = {"train.statistics=frozen", "train.serial_batch=4"};
+    assert_int_equal(load(f, sets, 2), ONP_OK);
+    assert_int_equal(f->cfg.train.statistics, ONP_STATISTICS_FROZEN);
+    assert_int_equal(f->cfg.train.serial_batch, 4);
+    assert_int_equal(onp_config_each(&f->cfg, count_serial_keys, &n, &f->err), ONP_OK);
+    assert_int_equal(n, 2);
 }
 
 static void one_epoch_cannot_skip_its_first(void **state)
@@ -469,6 +503,7 @@ int main(void)
         TEST(rejections_say_where),
         TEST(the_unit_of_mul_log),
         TEST(memory_decides_no_result),
+        TEST(frozen_statistics_and_pieces),
         TEST(one_epoch_cannot_skip_its_first),
         TEST(overrides),
         TEST(missing_files),

@@ -127,6 +127,17 @@ static void test_the_saved_model_is_the_tested_one(void **state)
     onp_model_free(m);
 }
 
+/* New weights have no statistics that could be kept. */
+static void test_frozen_statistics_need_a_search(void **state)
+{
+    fixture *f = *state;
+    f->cfg.train.inherit = true;
+    f->cfg.train.statistics = ONP_STATISTICS_FROZEN;
+    assert_int_equal(train(f, f->run), ONP_E_CONFIG);
+    onp_assert_contains(f->err.msg, "train.statistics is frozen: wanted batch");
+    assert_false(onp_file_exists(f->run));
+}
+
 /* The first n digits of a key's value in a header become 0. */
 static void zero_digits(char *header, const char *key, size_t n)
 {
@@ -200,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_stopped_after_each_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_frozen_statistics_need_a_search, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_saved_model_is_the_tested_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_checkpoint_of_another_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_network_that_does_not_fit_the_data, setup, teardown),

@@ -401,6 +401,31 @@ static void test_foreign_checkpoint(void **state)
 }
 
 /* A checkpoint of another space: every tensor that does not fit is named. */
+/* Statistics that training keeps come back with every bit, and a checkpoint without is refused. */
+static void test_checkpoint_with_statistics(void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    const float kept[N] = {-0.0F, 1.0F / 3, 1e-30F, 2, 0.7F, 5};
+    float stats[N];
+    tiny_run r;
+    tiny_run_init(&r, NULL);
+    expect_ok(onp_trainer_save(&r.trainer, &r.err), &r);
+    memcpy(stats, kept, sizeof stats);
+    r.trainer.stats = stats;
+    r.trainer.n_stats = N;
+    assert_int_equal(onp_trainer_load(&r.trainer, &r.err), ONP_E_FORMAT);
+    onp_assert_contains(r.err.msg, "statistics");
+    expect_ok(onp_trainer_save(&r.trainer, &r.err), &r);
+    memset(stats, 0, sizeof stats);
+    expect_ok(onp_trainer_load(&r.trainer, &r.err), &r);
+    assert_memory_equal(stats, kept, sizeof stats);
+    r.trainer.n_stats = N - 1;
+    assert_int_equal(onp_trainer_load(&r.trainer, &r.err), ONP_E_FORMAT);
+    onp_assert_contains(r.err.msg, "statistics");
+    tiny_run_reset(&r);
+}
+
 static void test_checkpoint_of_another_net(void **state)
 {
     (void)state;
@@ -515,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_pruning),
         cmocka_unit_test(test_truncated_checkpoint),
         cmocka_unit_test(test_foreign_checkpoint),
+        cmocka_unit_test(test_checkpoint_with_statistics),
         cmocka_unit_test(test_checkpoint_of_another_net),
         cmocka_unit_test(test_cursor_that_cannot_be),
         cmocka_unit_test(test_alphas_that_cannot_be),
