@@ -254,10 +254,22 @@ static int64_t splits_of(const onp_call *call)
     return splits;
 }
 
+/* One split that lies as the gradient does is summed where the gradient goes: a wide layer of few
+ * rows would need another matrix of its size. */
+static bool is_direct(const onp_call *call, orientation o)
+{
+    return most_splits(call) == 1 && !o.along_x && o.ld == o.n;
+}
+
+static float *weight_gradient(const onp_call *call)
+{
+    return call->kind == ONP_CALL_CONV_BACKWARD ? call->dw : call->y;
+}
+
 int64_t onp_pointwise_split_floats(const onp_call *call)
 {
     const orientation o = orientation_of(call);
-    return most_splits(call) * o.m * o.ld;
+    return is_direct(call, o) ? 0 : most_splits(call) * o.m * o.ld;
 }
 
 static int64_t backward_block_rows(const onp_call *call)
@@ -270,6 +282,7 @@ typedef struct backward_args {
     const float *packed; /* NULL: no data gradient */
     orientation o;
     int64_t splits;
+    float *sums;           /* [splits][m][ld] */
     int64_t chunk, chunks; /* rows of a split's sum that are summed together */
 } backward_args;
 
@@ -306,7 +319,7 @@ static void backward_split(void *arg, int64_t item, int thread)
     const onp_call *call = env->call;
     const int64_t tiles = onp_tiling_count(env->tiling), step = backward_block_rows(call);
     const int64_t begin = split * tiles / args->splits, end = (split + 1) * tiles / args->splits;
-    float *sums = call->splits + (split * args->o.m + i0) * args->o.ld;
+    float *sums = args->sums + (split * args->o.m + i0) * args->o.ld;
     float *scratch = onp_env_scratch(env, thread) + packed_floats(call);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t first = onp_tiling_first(env->tiling, tile);
@@ -330,11 +343,11 @@ static void merge_square(const backward_args *args, int64_t i0, int64_t j0)
     float sum[SQUARE][SQUARE] = {{0}};
     for (int64_t s = 0; s < args->splits; s++)
         for (int64_t i = 0; i < rows; i++) {
-            const float *from = call->splits + (s * o->m + i0 + i) * o->ld + j0;
+            const float *from = args->sums + (s * o->m + i0 + i) * o->ld + j0;
             for (int64_t j = 0; j < SQUARE; j++)
                 sum[i][j] += from[j];
         }
-    float *dw = call->kind == ONP_CALL_CONV_BACKWARD ? call->dw : call->y;
+    float *dw = weight_gradient(call);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
             dw[o->along_x ? (j0 + j) * o->m + i0 + i : (i0 + i) * o->n + j0 + j] = sum[i][j];
@@ -352,6 +365,8 @@ void onp_run_pointwise_backward(onp_call_env *env)
 {
     const onp_call *call = env->call;
     backward_args args = {.env = env, .o = orientation_of(call), .splits = splits_of(call)};
+    const bool direct = is_direct(call, args.o);
+    args.sums = direct ? weight_gradient(call) : call->splits;
     int64_t chunks = 1;
     if (call->kind == ONP_CALL_CONV_BACKWARD)
         args.packed = packed_weights(env);
@@ -360,7 +375,8 @@ void onp_run_pointwise_backward(onp_call_env *env)
     args.chunk = onp_ceil_div(onp_ceil_div(args.o.m, chunks), 8) * 8;
     args.chunks = onp_ceil_div(args.o.m, args.chunk);
     onp_parallel_for(args.splits * args.chunks, backward_split, &args);
-    onp_parallel_for(onp_ceil_div(args.o.m, SQUARE), merge_tile, &args);
+    if (!direct)
+        onp_parallel_for(onp_ceil_div(args.o.m, SQUARE), merge_tile, &args);
 }
 
 int64_t onp_pointwise_scratch(const onp_call *call)
