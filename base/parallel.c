@@ -119,7 +119,7 @@ void onp_parallel_for(int64_t n_tiles, onp_tile_fn fn, void *arg)
 #    pragma omp parallel
     {
         int thread = omp_get_thread_num();
-#    pragma omp for schedule(static)
+#    pragma omp for schedule(static) nowait /* the region ends with a barrier of its own */
         for (int64_t tile = 0; tile < n_tiles; tile++)
             fn(arg, tile, thread);
     }

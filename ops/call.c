@@ -178,18 +178,50 @@ int64_t onp_call_scratch_floats(const onp_call *call)
     }
 }
 
+onp_gemm_out onp_call_output(const onp_call *call, int64_t row, int64_t j, int64_t c)
+{
+    return (onp_gemm_out){.y = call->y + row * c + j,
+                          .ld = c,
+                          .add = call->add != NULL ? call->add + row * c + j : NULL,
+                          .bias = call->bias != NULL ? call->bias + j : NULL,
+                          .lo = call->lo,
+                          .hi = call->hi};
+}
+
+void onp_call_sum(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
+                  int64_t j0, int64_t j1)
+{
+    const onp_call *call = env->call;
+    const float *y = call->y + row * c + j0;
+    float *partial = call->partial + tile * 2 * c + j0;
+    if (call->sums == ONP_SUMS_MOMENTS)
+        env->k->moments(y, rows, j1 - j0, c, partial, partial + c);
+    else if (call->sums == ONP_SUMS_GRAD)
+        env->k->grad_sums(y, c, &call->mask, call->stats, row, rows, j0, j1 - j0, partial,
+                          partial + c);
+}
+
 void onp_call_epilogue(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c)
 {
     const onp_call *call = env->call;
-    float *y = call->y + row * c;
-    env->k->finish(y, rows, c, c, call->bias, call->lo, call->hi);
-    if (call->sums == ONP_SUMS_NONE)
-        return;
-    float *partial = call->partial + tile * 2 * c;
-    if (call->sums == ONP_SUMS_MOMENTS)
-        env->k->moments(y, rows, c, c, partial, partial + c);
+    env->k->finish(call->y + row * c, rows, c, c, call->bias, call->lo, call->hi);
+    onp_call_sum(env, tile, row, rows, c, 0, c);
+}
+
+int64_t onp_call_packed_floats(const onp_call *call)
+{
+    const bool forward = call->kind == ONP_CALL_CONV;
+    if (onp_call_is_pointwise(call) && (forward || call->kind == ONP_CALL_CONV_DATA))
+        return onp_pointwise_packed_floats(call);
+    return forward ? onp_conv_packed_floats(call) : 0;
+}
+
+void onp_call_pack(const onp_context *ctx, const onp_call *call, float *packed)
+{
+    if (onp_call_is_pointwise(call))
+        onp_pointwise_pack(ctx->kernels, call, packed);
     else
-        env->k->grad_sums(y, c, &call->mask, call->stats, row, rows, 0, c, partial, partial + c);
+        onp_conv_pack(ctx->kernels, call, packed);
 }
 
 typedef struct merge_args {

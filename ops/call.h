@@ -67,7 +67,7 @@ typedef struct onp_call {
      * as y; y itself, or no overlap */
     const float *add;
     const float *w, *bias;
-    const float *packed; /* pointwise CONV, CONV_DATA: w as onp_call_pack left it, or NULL */
+    const float *packed; /* CONV, pointwise CONV_DATA: w as onp_call_pack left it, or NULL */
     float *y;
     float *dw;     /* of the BACKWARD kinds: where the weight gradient goes, shaped as w */
     float lo, hi;  /* clamp of what is stored; lo > hi: none */
@@ -101,8 +101,8 @@ int64_t onp_call_partial_floats(const onp_call *call);
 int64_t onp_call_split_floats(const onp_call *call);
 int64_t onp_call_scratch_floats(const onp_call *call);
 
-/* Packs w once for many runs of a pointwise CONV or CONV_DATA on ctx->kernels; call->packed points
- * to the result then. Other kinds need 0 floats. */
+/* Packs w once for many runs of a CONV or a pointwise CONV_DATA on ctx->kernels; call->packed
+ * points to the result then. Other kinds need 0 floats. */
 int64_t onp_call_packed_floats(const onp_call *call);
 void onp_call_pack(const onp_context *ctx, const onp_call *call, float *packed);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Convolutions as matrix products over tiles of rows. A pointwise convolution multiplies the rows
- * themselves; a k x k one first gathers the taps of a tile's output pixels (im2col of one tile,
- * never of a whole tensor). The tile is transformed into scratch that fits the second-level cache,
- * then multiplied.
+ * Convolutions as matrix products over tiles of rows. Pointwise ones are in call_pointwise.c. The
+ * forward k x k one multiplies the taps of a line's output pixels where they lie, in a few padded
+ * lines of the input; the gradients gather the taps of a tile's pixels (im2col of one tile, never
+ * of a whole tensor). What a tile reads is transformed into scratch that fits the second-level
+ * cache, then multiplied.
  */
 #include <string.h>
 
@@ -27,7 +28,8 @@ onp_tiling onp_conv_tiling(const onp_call *call)
         return (onp_tiling){call->in.h * call->in.w, call->in.h * call->in.w, call->in.n};
     const int64_t row_floats = call->out.w * (taps(call) + call->out.c);
     int64_t lines = 128 * 1024 / (row_floats > 0 ? row_floats : 1);
-    lines = onp_min64(lines > 1 ? lines : 1, call->out.h);
+    lines = onp_min64(lines > 1 ? lines : 1, onp_ceil_div(call->out.h * call->out.n, 8));
+    lines = onp_min64(lines, call->out.h);
     return (onp_tiling){lines * call->out.w, call->out.h * call->out.w, call->out.n};
 }
 
@@ -51,8 +53,10 @@ int64_t onp_conv_scratch(const onp_call *call)
         const int64_t pixels = call->out.h * call->out.w;
         return onp_round_lane(pixels * taps(call)) + onp_round_lane(pixels * call->out.c);
     }
-    return onp_round_lane(t.rows * taps(call)) + onp_round_lane(t.rows * call->out.c) +
-           onp_round_lane(padded_lines(call, t) * padded_width(call) * call->in.c);
+    const int64_t padded = onp_round_lane(padded_lines(call, t) * padded_width(call) * call->in.c);
+    if (call->kind == ONP_CALL_CONV)
+        return onp_conv_packed_floats(call) + padded;
+    return onp_round_lane(t.rows * taps(call)) + onp_round_lane(t.rows * call->out.c) + padded;
 }
 
 /* Rows [row, row + rows) of an operand as a dense matrix: in place when nothing has to be done. */
@@ -65,24 +69,36 @@ static const float *dense_rows(const onp_call_env *env, const onp_operand *o, in
     return scratch;
 }
 
-/* The taps of output rows [row, row + rows) of one image: [rows][k][k][cin]. `padded` holds the
- * transformed input lines. */
-static void gather(const onp_call_env *env, int64_t row, int64_t rows, float *cols, float *padded)
+/* The transformed input lines that output rows [row, row + rows) of one image meet, with borders
+ * of 0. */
+static void pad_lines(const onp_call_env *env, int64_t row, int64_t rows, float *padded)
 {
     const onp_call *call = env->call;
     const int64_t c = call->in.c, width = padded_width(call), pad = call->kernel / 2;
     const int64_t image = row / (call->out.h * call->out.w);
     const int64_t line0 = row % (call->out.h * call->out.w) / call->out.w;
-    const int64_t lines = rows / call->out.w;
-    const int64_t in_lines = (lines - 1) * call->stride + call->kernel;
-    const int64_t copy = onp_min64(call->in.w, width - pad);
-    memset(padded, 0, (size_t)(in_lines * width * c) * sizeof *padded);
-    for (int64_t i = 0; i < in_lines; i++) {
+    const int64_t in_lines = (rows / call->out.w - 1) * call->stride + call->kernel;
+    const int64_t copy = onp_min64(call->in.w, width - pad), after = width - pad - copy;
+    for (int64_t i = 0; i < in_lines; i++, padded += width * c) {
         const int64_t y = line0 * call->stride + i - pad;
-        if (y >= 0 && y < call->in.h)
-            env->k->load(&call->a, (image * call->in.h + y) * call->in.w, copy, 0, c,
-                         padded + (i * width + pad) * c, c);
+        if (y < 0 || y >= call->in.h) {
+            memset(padded, 0, (size_t)(width * c) * sizeof *padded);
+            continue;
+        }
+        memset(padded, 0, (size_t)(pad * c) * sizeof *padded);
+        env->k->load(&call->a, (image * call->in.h + y) * call->in.w, copy, 0, c, padded + pad * c,
+                     c);
+        memset(padded + (pad + copy) * c, 0, (size_t)(after * c) * sizeof *padded);
     }
+}
+
+/* The taps of output rows [row, row + rows) of one image: [rows][k][k][cin]. `padded` holds the
+ * transformed input lines. */
+static void gather(const onp_call_env *env, int64_t row, int64_t rows, float *cols, float *padded)
+{
+    const onp_call *call = env->call;
+    const int64_t c = call->in.c, width = padded_width(call), lines = rows / call->out.w;
+    pad_lines(env, row, rows, padded);
     const int64_t segment = call->kernel * c;
     for (int64_t i = 0; i < lines; i++)
         for (int64_t j = 0; j < call->out.w; j++)
@@ -90,6 +106,70 @@ static void gather(const onp_call_env *env, int64_t row, int64_t rows, float *co
                 memcpy(cols, padded + ((i * call->stride + u) * width + j * call->stride) * c,
                        (size_t)segment * sizeof *cols);
 }
+
+/* ---- forward ---- */
+
+/* A pixel's taps are runs in consecutive lines. A run of one pixel and odd length, which products
+ * would read past, is cut into single channels. */
+static int64_t run_length(const onp_call *call)
+{
+    return call->kernel == 1 && call->in.c % 2 != 0 ? 1 : call->kernel * call->in.c;
+}
+
+int64_t onp_conv_packed_floats(const onp_call *call)
+{
+    return onp_round_lane(onp_gemm_packed_floats(taps(call), call->out.c));
+}
+
+void onp_conv_pack(const onp_kernels *k, const onp_call *call, float *packed)
+{
+    const int64_t run = run_length(call), n = call->out.c;
+    k->gemm_pack(call->w, n, 1, run, taps(call) / run, n, 0, taps(call), packed);
+}
+
+static void pack_tile(void *arg, int64_t tile, int thread)
+{
+    (void)tile;
+    (void)thread;
+    const onp_call_env *env = arg;
+    onp_conv_pack(env->k, env->call, env->scratch);
+}
+
+static void conv_tile(void *arg, int64_t tile, int thread)
+{
+    const onp_call_env *env = arg;
+    const onp_call *call = env->call;
+    const int64_t row = onp_tiling_first(env->tiling, tile);
+    const int64_t rows = onp_tiling_rows(env->tiling, tile);
+    const int64_t c = call->in.c, n = call->out.c, run = run_length(call);
+    const int64_t line = padded_width(call) * c;
+    float *padded = onp_env_scratch(env, thread) + onp_conv_packed_floats(call);
+    pad_lines(env, row, rows, padded);
+    onp_gemm_in in = {.x = padded,
+                      .ld = call->stride * c,
+                      .rows = call->out.w,
+                      .k = run,
+                      .segments = taps(call) / run,
+                      .step = call->kernel == 1 ? run : line};
+    for (int64_t r = 0; r < rows; r += in.rows, in.x += call->stride * line) {
+        const onp_gemm_out out = onp_call_output(call, row + r, 0, n);
+        env->k->gemm_rows(&in, call->packed != NULL ? call->packed : env->scratch, n, &out);
+    }
+    onp_call_sum(env, tile, row, rows, n, 0, n);
+}
+
+void onp_run_conv(onp_call_env *env)
+{
+    if (onp_call_is_pointwise(env->call)) {
+        onp_run_pointwise(env);
+        return;
+    }
+    if (env->call->packed == NULL)
+        onp_parallel_for(1, pack_tile, env);
+    onp_parallel_for(onp_tiling_count(env->tiling), conv_tile, env);
+}
+
+/* ---- gradients ---- */
 
 /* Puts the residual where the product goes; returns the product's beta. */
 static float begin_rows(const onp_call *call, int64_t row, int64_t rows, int64_t c)
@@ -99,33 +179,6 @@ static float begin_rows(const onp_call *call, int64_t row, int64_t rows, int64_t
     if (call->add != call->y)
         memcpy(call->y + row * c, call->add + row * c, (size_t)(rows * c) * sizeof *call->y);
     return 1.0F;
-}
-
-static void conv_tile(void *arg, int64_t tile, int thread)
-{
-    const onp_call_env *env = arg;
-    const onp_call *call = env->call;
-    const int64_t row = onp_tiling_first(env->tiling, tile);
-    const int64_t rows = onp_tiling_rows(env->tiling, tile);
-    const int64_t depth = taps(call), n = call->out.c;
-    float *scratch = onp_env_scratch(env, thread);
-    const float *a = scratch;
-    if (onp_call_is_pointwise(call))
-        a = dense_rows(env, &call->a, row, rows, scratch);
-    else
-        gather(env, row, rows, scratch, scratch + onp_round_lane(env->tiling.rows * depth));
-    onp_sgemm(false, false, rows, n, depth, a, depth, call->w, n, begin_rows(call, row, rows, n),
-              call->y + row * n, n);
-    onp_call_epilogue(env, tile, row, rows, n);
-}
-
-void onp_run_conv(onp_call_env *env)
-{
-    if (onp_call_is_pointwise(env->call)) {
-        onp_run_pointwise(env);
-        return;
-    }
-    onp_parallel_for(onp_tiling_count(env->tiling), conv_tile, env);
 }
 
 /* Adds gathered columns back to the pixels they came from. */

@@ -56,6 +56,18 @@ int64_t onp_tiling_first(onp_tiling t, int64_t i);
  * has just written. */
 void onp_call_epilogue(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c);
 
+/* Where a product goes that makes rows of c floats: from row `row` and column j on. */
+onp_gemm_out onp_call_output(const onp_call *call, int64_t row, int64_t j, int64_t c);
+/* Column sums alone, of columns [j0, j1). */
+void onp_call_sum(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
+                  int64_t j0, int64_t j1);
+
+/* Packed weights of forward convolutions; the pointwise one's also of its data gradient. */
+int64_t onp_conv_packed_floats(const onp_call *call);
+void onp_conv_pack(const onp_kernels *k, const onp_call *call, float *packed);
+int64_t onp_pointwise_packed_floats(const onp_call *call);
+void onp_pointwise_pack(const onp_kernels *k, const onp_call *call, float *packed);
+
 /* Tilings, per family of drivers. */
 onp_tiling onp_tiling_of_rows(int64_t n_rows, int64_t floats_per_row);
 onp_tiling onp_conv_tiling(const onp_call *call);

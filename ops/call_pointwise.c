@@ -116,20 +116,14 @@ static const float *packed_weights(onp_call_env *env)
     return env->scratch;
 }
 
-static int64_t packed_floats(const onp_call *call)
+int64_t onp_pointwise_packed_floats(const onp_call *call)
 {
     return onp_round_lane(onp_gemm_packed_floats(depth_of(call), width_of(call)));
 }
 
-int64_t onp_call_packed_floats(const onp_call *call)
+void onp_pointwise_pack(const onp_kernels *k, const onp_call *call, float *packed)
 {
-    const bool packs = call->kind == ONP_CALL_CONV || call->kind == ONP_CALL_CONV_DATA;
-    return packs && onp_call_is_pointwise(call) ? packed_floats(call) : 0;
-}
-
-void onp_call_pack(const onp_context *ctx, const onp_call *call, float *packed)
-{
-    pack(ctx->kernels, call, 0, depth_of(call), packed);
+    pack(k, call, 0, depth_of(call), packed);
 }
 
 /* ---- forward, and the data gradient alone ---- */
@@ -153,31 +147,6 @@ static const float *rows_of(const onp_call_env *env, const onp_operand *o, int64
     return scratch;
 }
 
-/* From row `row` and column j on, of rows of c floats. */
-static onp_gemm_out output_rows(const onp_call *call, int64_t row, int64_t j, int64_t c)
-{
-    return (onp_gemm_out){.y = call->y + row * c + j,
-                          .ld = c,
-                          .add = call->add != NULL ? call->add + row * c + j : NULL,
-                          .bias = call->bias != NULL ? call->bias + j : NULL,
-                          .lo = call->lo,
-                          .hi = call->hi};
-}
-
-/* Column sums of columns [j0, j1) of a tile's rows. */
-static void sum_columns(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
-                        int64_t j0, int64_t j1)
-{
-    const onp_call *call = env->call;
-    const float *y = call->y + row * c + j0;
-    float *partial = call->partial + tile * 2 * c + j0;
-    if (call->sums == ONP_SUMS_MOMENTS)
-        env->k->moments(y, rows, j1 - j0, c, partial, partial + c);
-    else if (call->sums == ONP_SUMS_GRAD)
-        env->k->grad_sums(y, c, &call->mask, call->stats, row, rows, j0, j1 - j0, partial,
-                          partial + c);
-}
-
 /* Parts follow each other: threads share the matrix, which is large where columns are cut. */
 static void rows_tile(void *arg, int64_t item, int thread)
 {
@@ -190,7 +159,7 @@ static void rows_tile(void *arg, int64_t item, int thread)
     const int64_t k = depth_of(call), n = width_of(call), ld = round_even(k);
     const int64_t j0 = part_begin(call, item / tiles, args->parts);
     const int64_t j1 = part_begin(call, item / tiles + 1, args->parts);
-    float *scratch = onp_env_scratch(env, thread) + packed_floats(call);
+    float *scratch = onp_env_scratch(env, thread) + onp_pointwise_packed_floats(call);
     const bool plain = onp_operand_is_plain(&call->a) && ld == k;
     const int64_t step = plain ? plain_block_rows(k) : block_rows(k);
     for (int64_t r = 0; r < rows; r += step) {
@@ -200,10 +169,10 @@ static void rows_tile(void *arg, int64_t item, int thread)
                                 .rows = count,
                                 .k = k,
                                 .segments = 1};
-        const onp_gemm_out out = output_rows(call, first + r, j0, n);
+        const onp_gemm_out out = onp_call_output(call, first + r, j0, n);
         env->k->gemm_rows(&in, args->packed + part_offset(call, j0), j1 - j0, &out);
     }
-    sum_columns(env, tile, first, rows, n, j0, j1);
+    onp_call_sum(env, tile, first, rows, n, j0, j1);
 }
 
 void onp_run_pointwise(onp_call_env *env)
@@ -305,7 +274,7 @@ static void backward_block(const backward_args *args, int64_t row, int64_t rows,
         env->k->gemm_outer(x + i0, ld_x, m, g, ld_g, n, rows, sums, o->ld, first);
     if (args->packed != NULL) {
         const onp_gemm_in in = {.x = g, .ld = ld_g, .rows = rows, .k = n, .segments = 1};
-        const onp_gemm_out out = output_rows(call, row, 0, k);
+        const onp_gemm_out out = onp_call_output(call, row, 0, k);
         env->k->gemm_rows(&in, args->packed, k, &out);
     }
 }
@@ -320,7 +289,7 @@ static void backward_split(void *arg, int64_t item, int thread)
     const int64_t tiles = onp_tiling_count(env->tiling), step = backward_block_rows(call);
     const int64_t begin = split * tiles / args->splits, end = (split + 1) * tiles / args->splits;
     float *sums = args->sums + (split * args->o.m + i0) * args->o.ld;
-    float *scratch = onp_env_scratch(env, thread) + packed_floats(call);
+    float *scratch = onp_env_scratch(env, thread) + onp_pointwise_packed_floats(call);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t first = onp_tiling_first(env->tiling, tile);
         const int64_t rows = onp_tiling_rows(env->tiling, tile);
@@ -328,7 +297,7 @@ static void backward_split(void *arg, int64_t item, int thread)
             backward_block(args, first + r, onp_min64(step, rows - r), tile == begin && r == 0, i0,
                            m, sums, scratch);
         if (args->packed != NULL)
-            sum_columns(env, tile, first, rows, call->in.c, 0, call->in.c);
+            onp_call_sum(env, tile, first, rows, call->in.c, 0, call->in.c);
     }
 }
 
@@ -383,8 +352,9 @@ int64_t onp_pointwise_scratch(const onp_call *call)
 {
     if (call->kind == ONP_CALL_CONV || call->kind == ONP_CALL_CONV_DATA) {
         const int64_t k = depth_of(call);
-        return packed_floats(call) + onp_round_lane(block_rows(k) * round_even(k));
+        return onp_pointwise_packed_floats(call) + onp_round_lane(block_rows(k) * round_even(k));
     }
     const int64_t rows = backward_block_rows(call);
-    return packed_floats(call) + rows * (onp_round_lane(call->in.c) + onp_round_lane(call->out.c));
+    return onp_pointwise_packed_floats(call) +
+           rows * (onp_round_lane(call->in.c) + onp_round_lane(call->out.c));
 }
