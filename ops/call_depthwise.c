@@ -40,6 +40,7 @@ typedef struct cut {
 typedef struct job {
     const onp_call_env *env;
     cut c;
+    int64_t splits;
 } job;
 
 static int64_t n_taps(const onp_call *call)
@@ -98,10 +99,15 @@ onp_tiling onp_depthwise_tiling(const onp_call *call)
     return (onp_tiling){c.band * c.to.w, c.to.h * c.to.w, c.to.n};
 }
 
+static int64_t n_splits(const cut *c)
+{
+    return onp_min64(ITEMS, c->to.n * c->chunks);
+}
+
 int64_t onp_depthwise_splits(const onp_call *call)
 {
     const cut c = cut_call(call);
-    return onp_min64(ITEMS, c.to.n * c.chunks);
+    return n_splits(&c);
 }
 
 /* ---- scratch ---- */
@@ -285,7 +291,7 @@ static weights weights_of(const job *j, const piece *p, int64_t split)
     else if (call->kind == ONP_CALL_DEPTHWISE_BACKWARD)
         w.gw = call->dw;
     if (w.gw != NULL)
-        w.gw = (onp_depthwise_splits(call) > 1 ? call->splits + split * n * c : w.gw) + p->c0;
+        w.gw = (j->splits > 1 ? call->splits + split * n * c : w.gw) + p->c0;
     if (w.w != NULL)
         w.w += p->c0;
     if (whole_lanes(&j->c))
@@ -321,7 +327,9 @@ static void depthwise_item(void *arg, int64_t index, int thread)
 
 static job make_job(const onp_call_env *env)
 {
-    return (job){env, cut_call(env->call)};
+    job j = {.env = env, .c = cut_call(env->call)};
+    j.splits = n_splits(&j.c);
+    return j;
 }
 
 void onp_run_depthwise(onp_call_env *env)
@@ -337,7 +345,7 @@ static void depthwise_split(void *arg, int64_t index, int thread)
     const job *j = arg;
     const onp_call *call = j->env->call;
     const int64_t n = n_taps(call), c = j->c.to.c, chunks = j->c.to.n * j->c.chunks;
-    const int64_t splits = onp_depthwise_splits(call), split = index / j->c.parts;
+    const int64_t splits = j->splits, split = index / j->c.parts;
     piece p = piece_of(j, index % j->c.parts, thread);
     const weights w = weights_of(j, &p, split);
     for (int64_t t = 0; t < n; t++)
@@ -355,13 +363,12 @@ static void depthwise_split(void *arg, int64_t index, int thread)
 void onp_run_depthwise_weight(onp_call_env *env)
 {
     job j = make_job(env);
-    const int64_t splits = onp_depthwise_splits(env->call);
-    onp_parallel_for(splits * j.c.parts, depthwise_split, &j);
-    if (splits <= 1)
+    onp_parallel_for(j.splits * j.c.parts, depthwise_split, &j);
+    if (j.splits <= 1)
         return;
     onp_call merged = *env->call;
     merged.y = merged.kind == ONP_CALL_DEPTHWISE_WEIGHT ? merged.y : merged.dw;
     onp_call_env merge = *env;
     merge.call = &merged;
-    onp_run_merge_splits(&merge, splits, n_taps(env->call) * env->call->in.c);
+    onp_run_merge_splits(&merge, j.splits, n_taps(env->call) * env->call->in.c);
 }

@@ -29,7 +29,8 @@ extern "C" {
  * (or, for the weight gradient, reads); and the lines of the other map that their taps meet.
  * Forward, tap v of pixel j meets column j * stride + v - kernel / 2 of a line; backward, where the
  * other map is the gradient of the output, column (j + kernel / 2 - v) / stride, if it is whole.
- * Columns outside of the line count as 0.
+ * Columns outside of the line count as 0. Rows of the table tell of one map: tap row u of a line
+ * meets what the next line's tap row u - stride does, at stride 1 backward u + 1.
  */
 typedef struct onp_window {
     int kernel, stride;

@@ -434,8 +434,8 @@ static void test_elementwise(void **state)
 
 /* ---- depthwise ---- */
 
-/* A walked map of rows x cols pixels, and the lines of the other one; every
- * third entry of the table of lines is none. */
+/* A walked map of rows x cols pixels, and the lines of the other one, every third of which is
+ * none. */
 typedef struct window_case {
     onp_window d;
     const float *lines[3 * 9];
@@ -454,8 +454,12 @@ static void make_window(memory *m, window_case *t, int kernel, int stride, bool 
     t->d.cols = cols;
     t->d.pixel_y = c + 3;
     t->d.line_y = cols * (c + 3);
-    for (int i = 0; i < rows * kernel; i++)
-        t->lines[i] = i % 3 == 2 ? NULL : tensor(m, width * pixel);
+    const float *met[2 * 3 + 9];
+    for (int i = 0; i < (int)ONP_COUNT(met); i++)
+        met[i] = i % 3 == 2 ? NULL : tensor(m, width * pixel);
+    for (int r = 0; r < rows; r++)
+        for (int u = 0; u < kernel; u++)
+            t->lines[r * kernel + u] = met[backward ? r + kernel - 1 - u : r * stride + u];
 }
 
 /* Column of a line that tap v of pixel j meets, or -1. */
