@@ -90,6 +90,9 @@ typedef struct onp_call {
 
 /* Which sums the kind can take while it stores; anything else needs a SUMS call. */
 bool onp_call_can_sum(onp_call_kind kind, onp_sums_kind sums);
+/* Whether y of a depthwise data gradient (DATA, BACKWARD) may be the x of its gradient operand,
+ * with the same bits. Looks at shapes and at which parts that operand has; q must be elsewhere. */
+bool onp_call_can_overwrite(const onp_call *call);
 /* Tiling of the rows that the call stores (or, for SUMS, reads): its partial sums are in this
  * order. */
 onp_tiling onp_call_tiling(const onp_call *call);

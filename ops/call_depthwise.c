@@ -153,6 +153,17 @@ static bool in_place(const cut *c, const onp_operand *o)
     return whole_lanes(c) && onp_operand_is_plain(o);
 }
 
+/* An item that walks a whole image reads each line into its ring once, and before it writes it or
+ * any line above. */
+bool onp_call_can_overwrite(const onp_call *call)
+{
+    const bool both = call->kind == ONP_CALL_DEPTHWISE_BACKWARD;
+    if ((!both && call->kind != ONP_CALL_DEPTHWISE_DATA) || call->stride != 1)
+        return false;
+    const cut c = cut_call(call);
+    return c.chunks == 1 && !in_place(&c, both ? &call->b : &call->a);
+}
+
 /* ---- a band ---- */
 
 /* What one item works on. */

@@ -7,6 +7,7 @@
  * values.
  */
 #include <math.h>
+#include <string.h>
 
 #include "ops/ref.h"
 #include "tests/ops/call_case.h"
@@ -278,6 +279,57 @@ static void test_depthwise_backward(void **state)
                 check_both(onp_kernels_at(k), &depthwise[i], variant + 3 * k);
 }
 
+/* Written over the gradient that it reads, a call gives the same bits. */
+static void check_overwrite(const onp_kernels *k, const conv_case *c, int parts, bool both)
+{
+    call_case t;
+    call_case_init(&t, k, 13);
+    plan p = make_plan(c, true, DATA);
+    onp_call *call = &p.call;
+    const int64_t n = onp_shape_count(call->in);
+    if (both) {
+        call->kind = ONP_CALL_DEPTHWISE_BACKWARD;
+        (void)call_operand(&t, &call->a, rows_of(call->in), call->in.c, CALL_AFFINE);
+        call->dw = call_output(&t, onp_shape_count(p.w));
+    }
+    onp_operand *g = both ? &call->b : &call->a;
+    (void)call_operand(&t, g, rows_of(call->out), call->out.c, parts);
+    (void)weights(&t, call, p.w);
+    call_prepare(&t, call, ONP_SUMS_GRAD);
+    float *apart = call->y = call_output(&t, n);
+    call_run(&t, call);
+    if (onp_call_can_overwrite(call)) {
+        call->y = call_output(&t, n);
+        memcpy(call->y, g->x, (size_t)n * sizeof *apart);
+        g->x = call->y;
+        call_run(&t, call);
+        assert_memory_equal(call->y, apart, (size_t)n * sizeof *apart);
+    }
+    call_case_reset(&t);
+}
+
+static void test_overwrite(void **state)
+{
+    (void)state;
+    const int plain = CALL_BACKWARD, lazy = plain | CALL_GRAD | CALL_AFFINE | CALL_CLAMP;
+    for (int k = 0; onp_kernels_at(k) != NULL; k++)
+        for (size_t i = 0; i < ONP_COUNT(depthwise); i++)
+            for (int both = 0; both < 2; both++) {
+                check_overwrite(onp_kernels_at(k), &depthwise[i], plain, both != 0);
+                check_overwrite(onp_kernels_at(k), &depthwise[i], lazy, both != 0);
+            }
+    onp_call call = {.kind = ONP_CALL_DEPTHWISE_DATA, .kernel = 7, .stride = 1};
+    const float coefficient = 1;
+    call.in = call.out = (onp_shape){9, 40, 33, 144};
+    assert_false(onp_call_can_overwrite(&call)); /* read where it is written */
+    call.a.scale = &coefficient;
+    assert_true(onp_call_can_overwrite(&call));
+    call.in.n = call.out.n = 1;
+    assert_false(onp_call_can_overwrite(&call)); /* cut into bands, which share lines */
+    call.kind = ONP_CALL_DEPTHWISE;
+    assert_false(onp_call_can_overwrite(&call));
+}
+
 /* The cases above do cross borders: some have several tiles an image, a shorter
  * last tile, several splits; and the tiles of a call cover each row once, in
  * order. */
@@ -313,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_conv_data),        cmocka_unit_test(test_conv_weight),
         cmocka_unit_test(test_depthwise),        cmocka_unit_test(test_depthwise_data),
         cmocka_unit_test(test_depthwise_weight), cmocka_unit_test(test_depthwise_backward),
+        cmocka_unit_test(test_overwrite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
