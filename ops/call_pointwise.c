@@ -35,6 +35,9 @@ static int64_t block_rows(int64_t width)
     return rows < 24 ? 24 : onp_min64(rows, 96);
 }
 
+/* A matrix that fills half of the second level. */
+#define LARGE_FLOATS (128 * 1024)
+
 /* Of a block that is read in place: a quarter of the second level. A large matrix is then read from
  * memory once. */
 static int64_t plain_block_rows(int64_t width)
@@ -147,6 +150,25 @@ static const float *rows_of(const onp_call_env *env, const onp_operand *o, int64
     return scratch;
 }
 
+/* Rows that the next block of a tile, or the thread's next tile, will meet. */
+static void fetch_ahead(onp_ahead *ahead, const float *x, int64_t row, int64_t rows, int64_t c)
+{
+    if (x != NULL && rows > 0)
+        ahead->part[ahead->parts++] = (onp_ahead_part){x + row * c, rows * c};
+}
+
+static void fetch_operand(onp_ahead *ahead, const onp_operand *o, int64_t row, int64_t rows)
+{
+    fetch_ahead(ahead, o->x, row, rows, o->c);
+    fetch_ahead(ahead, o->q, row, rows, o->c);
+}
+
+/* At most `rows` from `row` on. */
+static int64_t rows_behind(const onp_call *call, int64_t row, int64_t rows)
+{
+    return onp_min64(rows, onp_shape_rows(call->out) - row);
+}
+
 /* Parts follow each other: threads share the matrix, which is large where columns are cut. */
 static void rows_tile(void *arg, int64_t item, int thread)
 {
@@ -161,14 +183,20 @@ static void rows_tile(void *arg, int64_t item, int thread)
     const int64_t j1 = part_begin(call, item / tiles + 1, args->parts);
     float *scratch = onp_env_scratch(env, thread) + onp_pointwise_packed_floats(call);
     const bool plain = onp_operand_is_plain(&call->a) && ld == k;
-    const int64_t step = plain ? plain_block_rows(k) : block_rows(k);
+    const bool once = plain && k * n > LARGE_FLOATS;
+    const int64_t step = once ? plain_block_rows(k) : block_rows(k);
     for (int64_t r = 0; r < rows; r += step) {
         const int64_t count = onp_min64(step, rows - r);
+        const int64_t next = first + r + count, behind = rows_behind(call, next, step);
+        onp_ahead ahead = {.parts = 0};
+        fetch_ahead(&ahead, call->y, next, behind, n);
+        fetch_operand(&ahead, &call->a, next, behind);
         const onp_gemm_in in = {.x = rows_of(env, &call->a, first + r, count, scratch, ld),
                                 .ld = ld,
                                 .rows = count,
                                 .k = k,
-                                .segments = 1};
+                                .segments = 1,
+                                .ahead = &ahead};
         const onp_gemm_out out = onp_call_output(call, first + r, j0, n);
         env->k->gemm_rows(&in, args->packed + part_offset(call, j0), j1 - j0, &out);
     }
@@ -268,12 +296,18 @@ static void backward_block(const backward_args *args, int64_t row, int64_t rows,
     float *g_scratch = scratch + onp_round_lane(backward_block_rows(call) * (ld_x));
     const float *g = rows_of(env, &call->b, row, rows, g_scratch, ld_g);
     const float *x = rows_of(env, &call->a, row, rows, scratch, ld_x);
+    const int64_t next = row + rows, behind = rows_behind(call, next, rows);
+    onp_ahead ahead = {.parts = 0};
+    fetch_ahead(&ahead, args->packed != NULL ? call->y : NULL, next, behind, k);
+    fetch_operand(&ahead, &call->a, next, behind);
+    fetch_operand(&ahead, &call->b, next, behind);
     if (o->along_x)
-        env->k->gemm_outer(g + i0, ld_g, m, x, ld_x, k, rows, sums, o->ld, first);
+        env->k->gemm_outer(g + i0, ld_g, m, x, ld_x, k, rows, sums, o->ld, first, &ahead);
     else
-        env->k->gemm_outer(x + i0, ld_x, m, g, ld_g, n, rows, sums, o->ld, first);
+        env->k->gemm_outer(x + i0, ld_x, m, g, ld_g, n, rows, sums, o->ld, first, &ahead);
     if (args->packed != NULL) {
-        const onp_gemm_in in = {.x = g, .ld = ld_g, .rows = rows, .k = n, .segments = 1};
+        const onp_gemm_in in = {
+            .x = g, .ld = ld_g, .rows = rows, .k = n, .segments = 1, .ahead = &ahead};
         const onp_gemm_out out = onp_call_output(call, row, 0, k);
         env->k->gemm_rows(&in, args->packed, k, &out);
     }

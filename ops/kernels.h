@@ -42,11 +42,24 @@ typedef struct onp_window {
     int64_t c;               /* a multiple of ONP_LANE */
 } onp_window;
 
+/* Memory that the next product meets, fetched while this one runs: parts from the last to the
+ * first, as far as there is time. Kernels take from it. */
+typedef struct onp_ahead_part {
+    const float *at;
+    int64_t floats;
+} onp_ahead_part;
+
+typedef struct onp_ahead {
+    onp_ahead_part part[5];
+    int parts;
+} onp_ahead;
+
 /* The rows of a product: row r is `segments` runs of k floats, `step` floats apart, from x + r * ld
  * on. */
 typedef struct onp_gemm_in {
     const float *x;
     int64_t ld, rows, k, segments, step;
+    onp_ahead *ahead; /* or NULL */
 } onp_gemm_in;
 
 /* Where a product goes: y [rows][n] with ld; y = clamp(product + add + bias). */
@@ -91,10 +104,11 @@ typedef struct onp_kernels {
      * or k * segments. In all onp_gemm_packed_floats(k * segments, n). */
     void (*gemm_pack)(const float *b, int64_t ld_k, int64_t ld_n, int64_t k, int64_t segments,
                       int64_t n, int64_t k0, int64_t k1, float *packed);
-    /* c [m][n] = sum_r a[r][i] b[r][j], or += unless `first`. b and c are read and written up to
-     * the next multiple of ONP_LANE columns; ldb and ldc have room. */
+    /* c [m][n] = sum_r a[r][i] b[r][j], or += unless `first`; ahead may be NULL. b and c are read
+     * and written up to the next multiple of ONP_LANE columns; ldb and ldc have room. */
     void (*gemm_outer)(const float *a, int64_t lda, int64_t m, const float *b, int64_t ldb,
-                       int64_t n, int64_t rows, float *c, int64_t ldc, bool first);
+                       int64_t n, int64_t rows, float *c, int64_t ldc, bool first,
+                       onp_ahead *ahead);
     /* SGD with Nesterov momentum and weight decay, as PyTorch has it:
      * d = g + decay * w;  m = momentum * m + d;  w -= lr * (d + momentum * m). */
     void (*sgd)(float *w, const float *g, float *m, int64_t n, float lr, float momentum,
