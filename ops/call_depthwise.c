@@ -81,7 +81,9 @@ static cut cut_call(const onp_call *call)
     for (cut_channels(&c, parts); c.lanes > PART_CHANNELS; cut_channels(&c, ++parts))
         if (c.to.n * c.parts >= ITEMS && band_floats(call, &c, onp_min64(c.to.h, 8)) <= BAND_FLOATS)
             break;
-    const int64_t items = onp_ceil_div(ITEMS, c.to.n * c.parts); /* wanted of an image */
+    int64_t items = onp_ceil_div(ITEMS, c.to.n * c.parts); /* wanted of an image */
+    if (c.to.n * c.parts % 2 != 0)
+        items += items % 2; /* two threads end together */
     c.band = onp_ceil_div(c.to.h, items);
     while (c.band > 1 && band_floats(call, &c, c.band) > BAND_FLOATS)
         c.band--;
@@ -332,8 +334,14 @@ static void run_chunk(const job *j, piece *p, int64_t index, weights w)
 static void depthwise_item(void *arg, int64_t index, int thread)
 {
     const job *j = arg;
-    piece p = piece_of(j, index % j->c.parts, thread);
-    run_chunk(j, &p, index / j->c.parts, weights_of(j, &p, 0));
+    const int64_t parts = j->c.parts, chunks = j->c.chunks;
+    const int64_t image = index / (parts * chunks), item = index % (parts * chunks);
+    /* as pointwise calls deal out what they write, so that a thread finds it in its cache */
+    const bool by_channels = onp_shape_rows(j->env->call->in) < ONP_FEW_ROWS;
+    const int64_t part = by_channels ? item / chunks : item % parts;
+    const int64_t chunk = by_channels ? item % chunks : item / parts;
+    piece p = piece_of(j, part, thread);
+    run_chunk(j, &p, image * chunks + chunk, weights_of(j, &p, 0));
 }
 
 static job make_job(const onp_call_env *env)

@@ -8,6 +8,9 @@
 #include "ops/gemm.h"
 #include "ops/kernels.h"
 
+/* Below this many rows there are too few tiles of them for eight threads: channels are cut too. */
+#define ONP_FEW_ROWS (8 * 48)
+
 /* Passed to every tile. */
 typedef struct onp_call_env {
     const onp_context *ctx;

@@ -20,7 +20,7 @@ onp_tiling onp_pointwise_tiling(const onp_call *call)
     int64_t rows = TILE_FLOATS / (width > 0 ? width : 1);
     rows = onp_min64(rows > 48 ? rows : 48, 512);
     int64_t tiles = onp_ceil_div(n, rows);
-    if (n >= 8 * 48)
+    if (n >= ONP_FEW_ROWS)
         tiles = onp_ceil_div(tiles, 8) * 8;
     else
         tiles = n >= 4 * 64 ? 4 : n >= 2 * 64 ? 2 : 1;
