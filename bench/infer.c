@@ -177,7 +177,8 @@ static onp_status run(bench *b, onp_error *err)
     ONP_TRY(bench_fold(&b->ctx, b->model, b->batch, &b->net, err));
     ONP_TRY(read_input(b, err));
     ONP_TRY(onp_plan_new(&b->ctx, &b->plan, err));
-    ONP_TRY(onp_plan_make(b->plan, b->net.g, &(onp_plan_options){.inference = true}, err));
+    ONP_TRY(onp_plan_make(b->plan, b->net.g, &(onp_plan_options){.inference = true, .order = true},
+                          err));
     onp_plan_run(b->plan);
     ONP_TRY(compare(b, &error, err));
     if (b->dump != NULL)

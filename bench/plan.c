@@ -20,8 +20,9 @@ static void usage(FILE *out)
         "  --batch      images (1)\n"
         "  --recompute  what the backward pass computes again (none)\n"
         "One JSON line, sizes in bytes. naive: every tensor of the plan in memory of its own;\n"
-        "lower_bound: the most that is alive at one call; planned: the arena. Counted is what the\n"
-        "plan stores: activations, their gradients, partial sums and coefficients. Parameters,\n"
+        "lower_bound: the most that is alive at one call; unordered: the same when calls run in\n"
+        "the order of the graph; planned: the arena. Counted is what the plan stores: activations, "
+        "their gradients, partial sums and coefficients. Parameters,\n"
         "their gradients and the input image lie outside of it; an activation that its reader\n"
         "computes is not stored.\n",
         out);
@@ -53,17 +54,18 @@ static onp_status run(const char *name, const bench_net_options *o, onp_error *e
         st = onp_plan_new(&ctx, &plan, err);
     const int64_t begin = onp_now_ns();
     if (st == ONP_OK)
-        st = onp_plan_make(plan, net.g, NULL, err);
+        st = onp_plan_make(plan, net.g, &(onp_plan_options){.order = true}, err);
     const double ms = (double)(onp_now_ns() - begin) / 1e6;
     if (st == ONP_OK) {
         const onp_plan_info i = onp_plan_get_info(plan);
         (void)printf("{\"bench\": \"plan\", \"network\": \"%s\", \"train\": %s, \"batch\": %" PRId64
-                     ", \"recompute\": \"%s\", \"naive\": %zu, \"lower_bound\": %zu, \"planned\": "
-                     "%zu, \"planned_mib\": %.3f, \"factor\": %.2f, \"heuristic\": \"%s\", "
+                     ", \"recompute\": \"%s\", \"naive\": %zu, \"unordered\": %zu, "
+                     "\"lower_bound\": %zu, \"planned\": %zu, \"planned_mib\": %.3f, \"factor\": "
+                     "%.2f, \"heuristic\": \"%s\", "
                      "\"buffers\": %" PRId32 ", \"in_place\": %" PRId32 ", \"calls\": %" PRId32
                      ", \"plan_ms\": %.3f}\n",
                      name, o->train ? "true" : "false", o->batch, onp_recompute_names[o->recompute],
-                     i.naive_bytes, i.lower_bound_bytes, i.arena_bytes,
+                     i.naive_bytes, i.given_bound_bytes, i.lower_bound_bytes, i.arena_bytes,
                      (double)i.arena_bytes / (double)ONP_MIB,
                      (double)i.naive_bytes / (double)i.arena_bytes, onp_place_rule_names[i.rule],
                      i.n_buffers, i.n_in_place, i.n_calls, ms);

@@ -314,6 +314,15 @@ onp_status onp_place(onp_placer *placer, onp_life *lives, int32_t n, onp_placeme
     return ONP_OK;
 }
 
+onp_status onp_place_bound(onp_placer *placer, onp_life *lives, int32_t n, int64_t *lower_bound,
+                           onp_error *err)
+{
+    work w;
+    ONP_TRY(start(&w, placer, lives, n, err));
+    *lower_bound = sweep(&w);
+    return ONP_OK;
+}
+
 void onp_placer_reset(onp_placer *placer)
 {
     onp_free(placer->ctx, placer->memory);

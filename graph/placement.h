@@ -63,6 +63,9 @@ onp_status onp_place(onp_placer *placer, onp_life *lives, int32_t n, onp_placeme
 /* The same by one rule, for comparisons. */
 onp_status onp_place_by(onp_placer *placer, onp_place_rule rule, onp_life *lives, int32_t n,
                         onp_placement *out, onp_error *err) ONP_MUST_USE;
+/* The lower bound alone. */
+onp_status onp_place_bound(onp_placer *placer, onp_life *lives, int32_t n, int64_t *lower_bound,
+                           onp_error *err) ONP_MUST_USE;
 void onp_placer_reset(onp_placer *placer);
 
 #ifdef __cplusplus

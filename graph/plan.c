@@ -14,7 +14,7 @@ onp_status onp_plan_new(const onp_context *ctx, onp_plan **out, onp_error *err)
     if (p == NULL)
         return onp_fail(err, ONP_E_NOMEM, "plan: out of memory");
     p->ctx = ctx;
-    p->placer.ctx = ctx;
+    p->placer.ctx = p->orderer.ctx = ctx;
     *out = p;
     return ONP_OK;
 }
@@ -61,7 +61,11 @@ void onp_plan_free(onp_plan *p)
     onp_free(p->ctx, p->takeovers);
     onp_free(p->ctx, p->home);
     onp_free(p->ctx, p->lives);
+    onp_free(p->ctx, p->orders);
+    onp_free(p->ctx, p->touches);
+    onp_free(p->ctx, p->things);
     onp_placer_reset(&p->placer);
+    onp_orderer_reset(&p->orderer);
     onp_free(p->ctx, p);
 }
 
@@ -111,7 +115,7 @@ static onp_status make(onp_plan *p, const onp_graph *g, const onp_plan_options *
     static const onp_plan_options defaults;
     ONP_TRY(onp_graph_status(g, err));
     ONP_TRY(onp_plan_lower(p, g, options != NULL ? options : &defaults, err));
-    ONP_TRY(onp_plan_place(p, err));
+    ONP_TRY(onp_plan_place(p, options != NULL && options->order, err));
     p->scratch_floats = 16;
     for (int32_t i = 0; i < p->n_calls; i++) {
         int64_t need = (onp_call_scratch_floats(&p->calls[i]) + 15) / 16 * 16;

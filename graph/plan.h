@@ -30,6 +30,9 @@ typedef struct onp_plan onp_plan;
 typedef struct onp_plan_options {
     bool stored;    /* store every tensor */
     bool inference; /* weights keep their values until the plan is made again: packed now, once */
+    /* run calls in an order with a lower peak, where one is found. External tensors that are
+     * written may not lie on others then */
+    bool order;
 } onp_plan_options;
 
 typedef struct onp_plan_info {
@@ -38,6 +41,8 @@ typedef struct onp_plan_info {
     onp_place_rule rule;        /* which heuristic placed them */
     size_t arena_bytes;         /* what the placement needs */
     size_t lower_bound_bytes;   /* most bytes alive at one call */
+    size_t given_bound_bytes;   /* the same in the order of the graph's nodes */
+    bool ordered;               /* calls run in another one */
     size_t naive_bytes;         /* every buffer its own memory, nothing in place */
     size_t scratch_bytes;       /* of all threads */
     size_t packed_bytes;        /* of packed weights */

@@ -3,6 +3,7 @@
 #ifndef ONP_GRAPH_PLAN_INTERNAL_H
 #define ONP_GRAPH_PLAN_INTERNAL_H
 
+#include "graph/order.h"
 #include "graph/plan.h"
 
 /* Memory of one tensor, or of something that only calls know of (coefficients, partial sums). */
@@ -54,6 +55,16 @@ struct onp_plan {
     onp_life *lives;
     size_t lives_cap;
     onp_placer placer;
+    int32_t *orders; /* [4 * n_calls] */
+    size_t orders_cap;
+    int32_t *order;    /* the call to run i-th; calls are sorted by it in the end */
+    int32_t *position; /* of each call in it */
+    int32_t *tried, *best;
+    onp_touch *touches;
+    size_t touches_cap;
+    onp_thing *things;
+    size_t things_cap;
+    onp_orderer orderer;
     int32_t n_calls, n_buffers, n_patches, n_tensors;
     float *arena;
     size_t arena_mapped;
@@ -68,7 +79,8 @@ struct onp_plan {
 /* Fills calls, buffers and patches from the graph. */
 onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
                           onp_error *err) ONP_MUST_USE;
-/* Gives each buffer an offset in the arena; fills the sizes of p->info. */
-onp_status onp_plan_place(onp_plan *p, onp_error *err) ONP_MUST_USE;
+/* Gives each buffer an offset in the arena and, when asked to, calls an order that lowers the peak;
+ * fills the sizes of p->info. */
+onp_status onp_plan_place(onp_plan *p, bool order, onp_error *err) ONP_MUST_USE;
 
 #endif

@@ -108,7 +108,8 @@ onp_status onp_draw_network_make(const onp_context *ctx, const onp_block *blocks
     if (options->run)
         ONP_TRY(add_memory(out, err));
     ONP_TRY(onp_plan_new(ctx, &out->plan, err));
-    return onp_plan_make(out->plan, out->g, NULL, err);
+    const onp_plan_options as_run = {.order = !options->backward};
+    return onp_plan_make(out->plan, out->g, &as_run, err);
 }
 
 void onp_draw_network_reset(onp_draw_network *net)

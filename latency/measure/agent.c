@@ -26,7 +26,8 @@ static onp_status measure_graph(agent *a, onp_graph *g, const onp_stop_rule *rul
         return onp_fail(err, ONP_E_RANGE, "graph: has no nodes");
     float *memory = NULL;
     ONP_TRY(onp_synthetic_fill(a->ctx, g, 1, a->facts.batch, &memory, err));
-    onp_status st = onp_plan_make(a->plan, g, &(onp_plan_options){.inference = true}, err);
+    onp_status st =
+        onp_plan_make(a->plan, g, &(onp_plan_options){.inference = true, .order = true}, err);
     const size_t arena = st == ONP_OK ? onp_plan_get_info(a->plan).arena_bytes : 0;
     if (arena > ONP_SYNTHETIC_MAX_BYTES) /* reserved, not yet touched */
         st = onp_fail(err, ONP_E_RANGE, "graph: needs an arena of %zu MiB, wanted at most %zu",
