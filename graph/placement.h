@@ -9,12 +9,14 @@
  *     ONP_TRY(onp_place(&placer, lives, 2, &result, err));    // lives[i].offset, result.peak
  *     onp_placer_reset(&placer);
  *
- * Three heuristics run and the best is kept; no more are tried once one has met the lower bound:
+ * Four heuristics run and the best is kept; no more are tried once one has met the lower bound:
  *     by size     the largest first, each into the smallest gap over its lifetime (Y. Pisarchyk,
  *                 J. Lee, "Efficient memory management for deep neural net inference", 2020)
+ *     by length   the same, but first what is alive longest; then a few times more, with what ended
+ *                 highest placed before all else
  *     by breadth  the same, but first what is alive at the step with most bytes alive (same paper)
  *     in time     in order of the first step, each into the smallest hole, as a heap would
- * The first two look at every pair, so above ONP_PLACE_MAX_PAIRED lives only the last one runs.
+ * All but the last look at every pair, so above ONP_PLACE_MAX_PAIRED lives it runs alone.
  */
 #ifndef ONP_GRAPH_PLACEMENT_H
 #define ONP_GRAPH_PLACEMENT_H
@@ -35,12 +37,13 @@ typedef struct onp_life {
 
 typedef enum onp_place_rule {
     ONP_PLACE_BY_SIZE,
+    ONP_PLACE_BY_LENGTH,
     ONP_PLACE_BY_BREADTH,
     ONP_PLACE_IN_TIME,
     ONP_PLACE_RULE_COUNT
 } onp_place_rule;
 
-/* "by-size", "by-breadth", "in-time" */
+/* "by-size", "by-length", "by-breadth", "in-time" */
 extern const char *const onp_place_rule_names[ONP_PLACE_RULE_COUNT];
 
 typedef struct onp_placement {

@@ -95,9 +95,9 @@ static void test_random_lifetimes(void **state)
         assert_int_equal(onp_place(&placer, again.lives, s.n, &p, &err), ONP_OK);
         assert_memory_equal(again.lives, s.lives, (size_t)s.n * sizeof *s.lives);
     }
-    print_message("%ld of %d sets at the lower bound; best %ld by size, %ld by breadth, %ld in "
-                  "time\n",
-                  (long)met, N_SETS, (long)won[0], (long)won[1], (long)won[2]);
+    print_message("%ld of %d sets at the lower bound; best %ld by size, %ld by length, %ld by "
+                  "breadth, %ld in time\n",
+                  (long)met, N_SETS, (long)won[0], (long)won[1], (long)won[2], (long)won[3]);
     onp_placer_reset(&placer);
 }
 
