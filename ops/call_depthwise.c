@@ -82,8 +82,8 @@ static cut cut_call(const onp_call *call)
         if (c.to.n * c.parts >= ITEMS && band_floats(call, &c, onp_min64(c.to.h, 8)) <= BAND_FLOATS)
             break;
     int64_t items = onp_ceil_div(ITEMS, c.to.n * c.parts); /* wanted of an image */
-    if (c.to.n * c.parts % 2 != 0)
-        items += items % 2; /* two threads end together */
+    if (c.to.n == 1 && c.parts % 2 != 0)
+        items += items % 2; /* of one image, so that two threads end together */
     c.band = onp_ceil_div(c.to.h, items);
     while (c.band > 1 && band_floats(call, &c, c.band) > BAND_FLOATS)
         c.band--;
