@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Convolutions as matrix products over tiles of rows. Pointwise ones are in call_pointwise.c. The
- * forward k x k one multiplies the taps of a line's output pixels where they lie, in a few padded
- * lines of the input; the gradients gather the taps of a tile's pixels (im2col of one tile, never
- * of a whole tensor). What a tile reads is transformed into scratch that fits the second-level
- * cache, then multiplied.
+ * Convolutions as matrix products over tiles of rows. Pointwise ones are in call_pointwise.c, data
+ * gradients in call_conv_data.c. The forward k x k one multiplies the taps of a line's output
+ * pixels where they lie, in a few padded lines of the input; the weight gradient gathers the taps
+ * of a tile's pixels (im2col of one tile, never of a whole tensor). What a tile reads is
+ * transformed into scratch that fits the second-level cache, then multiplied.
  */
 #include <string.h>
 
@@ -16,16 +16,13 @@ static int64_t taps(const onp_call *call)
     return (int64_t)call->kernel * call->kernel * call->in.c;
 }
 
-/*
- * Pointwise: tiles of rows. k x k: a tile is some output rows of one image; the data gradient
- * scatters, so its tile is a whole image and owns the pixels that it writes.
- */
+/* Pointwise: tiles of rows. k x k: a tile is some lines of one image. */
 onp_tiling onp_conv_tiling(const onp_call *call)
 {
     if (onp_call_is_pointwise(call))
         return onp_pointwise_tiling(call);
     if (call->kind == ONP_CALL_CONV_DATA)
-        return (onp_tiling){call->in.h * call->in.w, call->in.h * call->in.w, call->in.n};
+        return onp_conv_data_tiling(call);
     const int64_t row_floats = call->out.w * (taps(call) + call->out.c);
     int64_t lines = 128 * 1024 / (row_floats > 0 ? row_floats : 1);
     lines = onp_min64(lines > 1 ? lines : 1, onp_ceil_div(call->out.h * call->out.n, 8));
@@ -49,10 +46,8 @@ int64_t onp_conv_scratch(const onp_call *call)
     const onp_tiling t = onp_conv_tiling(call);
     if (onp_call_is_pointwise(call))
         return onp_pointwise_scratch(call);
-    if (call->kind == ONP_CALL_CONV_DATA) {
-        const int64_t pixels = call->out.h * call->out.w;
-        return onp_round_lane(pixels * taps(call)) + onp_round_lane(pixels * call->out.c);
-    }
+    if (call->kind == ONP_CALL_CONV_DATA)
+        return onp_conv_data_scratch(call);
     const int64_t padded = onp_round_lane(padded_lines(call, t) * padded_width(call) * call->in.c);
     if (call->kind == ONP_CALL_CONV)
         return onp_conv_packed_floats(call) + padded;
@@ -169,67 +164,7 @@ void onp_run_conv(onp_call_env *env)
     onp_parallel_for(onp_tiling_count(env->tiling), conv_tile, env);
 }
 
-/* ---- gradients ---- */
-
-/* Puts the residual where the product goes; returns the product's beta. */
-static float begin_rows(const onp_call *call, int64_t row, int64_t rows, int64_t c)
-{
-    if (call->add == NULL)
-        return 0.0F;
-    if (call->add != call->y)
-        memcpy(call->y + row * c, call->add + row * c, (size_t)(rows * c) * sizeof *call->y);
-    return 1.0F;
-}
-
-/* Adds gathered columns back to the pixels they came from. */
-static void scatter(const onp_call *call, const float *cols, float *gx)
-{
-    const int64_t c = call->in.c, pad = call->kernel / 2;
-    for (int64_t i = 0; i < call->out.h; i++)
-        for (int64_t j = 0; j < call->out.w; j++)
-            for (int64_t u = 0; u < call->kernel; u++)
-                for (int64_t v = 0; v < call->kernel; v++, cols += c) {
-                    const int64_t y = i * call->stride + u - pad, x = j * call->stride + v - pad;
-                    if (y < 0 || y >= call->in.h || x < 0 || x >= call->in.w)
-                        continue;
-                    float *p = gx + (y * call->in.w + x) * c;
-                    for (int64_t k = 0; k < c; k++)
-                        p[k] += cols[k];
-                }
-}
-
-static void conv_data_tile(void *arg, int64_t tile, int thread)
-{
-    const onp_call_env *env = arg;
-    const onp_call *call = env->call;
-    const int64_t depth = taps(call), n = call->out.c;
-    float *scratch = onp_env_scratch(env, thread);
-    const int64_t row = onp_tiling_first(env->tiling, tile);
-    const int64_t rows = onp_tiling_rows(env->tiling, tile);
-    if (onp_call_is_pointwise(call)) {
-        const float *g = dense_rows(env, &call->a, row, rows, scratch);
-        onp_sgemm(false, true, rows, depth, n, g, n, call->w, n, begin_rows(call, row, rows, depth),
-                  call->y + row * depth, depth);
-    } else {
-        const int64_t pixels = call->out.h * call->out.w;
-        const float *g = dense_rows(env, &call->a, tile * pixels, pixels,
-                                    scratch + onp_round_lane(pixels * depth));
-        onp_sgemm(false, true, pixels, depth, n, g, n, call->w, n, 0.0F, scratch, depth);
-        if (begin_rows(call, row, rows, call->in.c) == 0)
-            memset(call->y + row * call->in.c, 0, (size_t)(rows * call->in.c) * sizeof *call->y);
-        scatter(call, scratch, call->y + row * call->in.c);
-    }
-    onp_call_epilogue(env, tile, row, rows, call->in.c);
-}
-
-void onp_run_conv_data(onp_call_env *env)
-{
-    if (onp_call_is_pointwise(env->call)) {
-        onp_run_pointwise(env);
-        return;
-    }
-    onp_parallel_for(onp_tiling_count(env->tiling), conv_data_tile, env);
-}
+/* ---- the weight gradient ---- */
 
 /* Weight gradients are summed over runs of tiles into private matrices, merged in order. Fewer
  * where they are large. */

@@ -74,8 +74,10 @@ void onp_pointwise_pack(const onp_kernels *k, const onp_call *call, float *packe
 /* Tilings, per family of drivers. */
 onp_tiling onp_tiling_of_rows(int64_t n_rows, int64_t floats_per_row);
 onp_tiling onp_conv_tiling(const onp_call *call);
+onp_tiling onp_conv_data_tiling(const onp_call *call);
 onp_tiling onp_depthwise_tiling(const onp_call *call);
 int64_t onp_conv_scratch(const onp_call *call);
+int64_t onp_conv_data_scratch(const onp_call *call);
 int64_t onp_depthwise_scratch(const onp_call *call);
 int64_t onp_max_pool_scratch(const onp_call *call);
 int64_t onp_conv_splits(const onp_call *call);

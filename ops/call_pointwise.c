@@ -95,8 +95,9 @@ static void pack(const onp_kernels *k, const onp_call *call, int64_t from, int64
     const int64_t n = call->out.c, parts = n_parts(call);
     for (int64_t p = 0; p < parts; p++) {
         const int64_t j = part_begin(call, p, parts), end = part_begin(call, p + 1, parts);
-        k->gemm_pack(call->w + (forward ? j : j * n), forward ? n : 1, forward ? 1 : n,
-                     depth_of(call), 1, end - j, from, to, dst + part_offset(call, j));
+        k->gemm_pack(call->w + (forward ? j + from * n : j * n + from), forward ? n : 1,
+                     forward ? 1 : n, depth_of(call), 1, end - j, from, to,
+                     dst + part_offset(call, j));
     }
 }
 

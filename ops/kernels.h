@@ -100,8 +100,9 @@ typedef struct onp_kernels {
      * float k of a row is read too and must be 0. */
     void (*gemm_rows)(const onp_gemm_in *in, const float *packed, int64_t n,
                       const onp_gemm_out *out);
-    /* Packs rows [k0, k1) of b, whose entry (i, j) is b[i * ld_k + j * ld_n]; k0 is even, k1 even
-     * or k * segments. In all onp_gemm_packed_floats(k * segments, n). */
+    /* Packs rows [k0, k1) of a matrix of k * segments rows, k0 even: entry (k0 + i, j) is
+     * b[i * ld_k + j * ld_n]. Where k1 is odd and not the end, row k1 is 0. In all
+     * onp_gemm_packed_floats(k * segments, n). */
     void (*gemm_pack)(const float *b, int64_t ld_k, int64_t ld_n, int64_t k, int64_t segments,
                       int64_t n, int64_t k0, int64_t k1, float *packed);
     /* c [m][n] = sum_r a[r][i] b[r][j], or += unless `first`; ahead may be NULL. b and c are read

@@ -17,10 +17,18 @@ typedef struct pointwise_case {
 } pointwise_case;
 
 static const pointwise_case cases[] = {
-    {{1, 1, 1, 1}, 1, 1},     {{1, 7, 7, 24}, 144, 1},  {{1, 5, 7, 144}, 40, 1},
-    {{2, 9, 11, 72}, 24, 1},  {{1, 7, 7, 112}, 130, 1}, {{4, 16, 9, 16}, 96, 1},
-    {{1, 1, 23, 120}, 56, 1}, {{1, 30, 41, 9}, 17, 1},  {{1, 7, 7, 19}, 330, 1},
+    {{1, 1, 1, 1}, 1, 1},
+    {{1, 7, 7, 24}, 144, 1},
+    {{1, 5, 7, 144}, 40, 1},
+    {{2, 9, 11, 72}, 24, 1},
+    {{1, 7, 7, 112}, 130, 1},
+    {{4, 16, 9, 16}, 96, 1},
+    {{1, 1, 23, 120}, 56, 1},
+    {{1, 30, 41, 9}, 17, 1},
+    {{1, 7, 7, 19}, 330, 1},
     {{2, 9, 8, 5}, 6, 3},
+    /* so wide that the data gradient takes columns in parts */
+    {{1, 3, 5, 40}, 501, 3},
 };
 
 typedef enum residual { NOTHING, BESIDE, IN_PLACE } residual;
@@ -164,9 +172,31 @@ static void test_both(void **state)
                 check_backward(onp_kernels_at(k), &cases[i], variant, true);
 }
 
+/* Gradients of VGG-16's layers at 224 x 224 stay in the second-level cache: no tap matrix of an
+ * image, no packed copy of all weights. */
+static void test_scratch(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t size, in, out;
+    } layers[] = {{224, 3, 64},   {224, 64, 64},  {112, 64, 128}, {112, 128, 128}, {56, 128, 256},
+                  {56, 256, 256}, {28, 256, 512}, {28, 512, 512}, {14, 512, 512}};
+    for (size_t i = 0; i < ONP_COUNT(layers); i++) {
+        const int64_t size = layers[i].size;
+        onp_call call = {.kind = ONP_CALL_CONV_DATA,
+                         .kernel = 3,
+                         .stride = 1,
+                         .in = {8, size, size, layers[i].in},
+                         .out = {8, size, size, layers[i].out}};
+        assert_true(onp_call_scratch_floats(&call) < 256 * 1024);
+        call.kind = ONP_CALL_CONV_WEIGHT;
+        assert_true(onp_call_scratch_floats(&call) < 256 * 1024);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_data),
-                                       cmocka_unit_test(test_both)};
+                                       cmocka_unit_test(test_both), cmocka_unit_test(test_scratch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
