@@ -283,6 +283,12 @@ static int64_t place_in_time(work *w)
 
 /* ---- the best of them ---- */
 
+/* A thousandth is not worth the time of another try. */
+static bool is_far(const onp_placement *p)
+{
+    return p->peak - p->lower_bound > p->lower_bound / 1024;
+}
+
 /* What ends highest is placed first the next time. */
 static void move_up(work *w, int64_t peak)
 {
@@ -299,7 +305,7 @@ static void try_rule(work *w, onp_place_rule rule, onp_placement *out)
 {
     const int rounds = rule == ONP_PLACE_BY_LENGTH ? ROUNDS : 1;
     make_keys(w, rule);
-    for (int round = 0; round < rounds && out->peak > out->lower_bound; round++) {
+    for (int round = 0; round < rounds && is_far(out); round++) {
         const int64_t peak = rule == ONP_PLACE_IN_TIME ? place_in_time(w) : place_in_gaps(w);
         if (peak < out->peak) {
             out->peak = peak;
@@ -307,7 +313,7 @@ static void try_rule(work *w, onp_place_rule rule, onp_placement *out)
             for (int32_t i = 0; i < w->n; i++)
                 w->best[i] = w->lives[i].offset;
         }
-        if (round + 1 < rounds && out->peak > out->lower_bound)
+        if (round + 1 < rounds && is_far(out))
             move_up(w, peak);
     }
 }
@@ -318,7 +324,7 @@ static onp_status place(onp_placer *placer, int first, int last, onp_life *lives
     work w;
     ONP_TRY(start(&w, placer, lives, n, err));
     *out = (onp_placement){.peak = INT64_MAX, .lower_bound = sweep(&w)};
-    for (int rule = first; rule <= last && out->peak > out->lower_bound; rule++)
+    for (int rule = first; rule <= last && is_far(out); rule++)
         try_rule(&w, (onp_place_rule)rule, out);
     for (int32_t i = 0; i < n; i++)
         lives[i].offset = w.best[i];

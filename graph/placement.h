@@ -9,7 +9,7 @@
  *     ONP_TRY(onp_place(&placer, lives, 2, &result, err));    // lives[i].offset, result.peak
  *     onp_placer_reset(&placer);
  *
- * Four heuristics run and the best is kept; no more are tried once one has met the lower bound:
+ * Four heuristics run and the best is kept; no more are tried within 1/1024 of the bound:
  *     by size     the largest first, each into the smallest gap over its lifetime (Y. Pisarchyk,
  *                 J. Lee, "Efficient memory management for deep neural net inference", 2020)
  *     by length   the same, but first what is alive longest; then a few times more, with what ended

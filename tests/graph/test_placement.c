@@ -90,7 +90,8 @@ static void test_random_lifetimes(void **state)
             assert_int_equal(
                 onp_place_by(&placer, (onp_place_rule)rule, again.lives, s.n, &p, &err), ONP_OK);
             check(&again, &p);
-            assert_true(p.peak >= best.peak);
+            assert_true(p.peak >= best.peak ||
+                        best.peak <= best.lower_bound + best.lower_bound / 1024);
         }
         assert_int_equal(onp_place(&placer, again.lives, s.n, &p, &err), ONP_OK);
         assert_memory_equal(again.lives, s.lives, (size_t)s.n * sizeof *s.lives);
