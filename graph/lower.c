@@ -258,6 +258,18 @@ static lazy resolve(const lowering *l, onp_tid t)
     }
 }
 
+static void put_operand(lowering *l, int32_t call, size_t at, lazy v);
+
+/* What a depthwise call reads is made of the convolution's own input and weights. */
+static void put_product(lowering *l, int32_t call, size_t at, onp_tid made)
+{
+    const onp_node *conv = producer_of(l, made);
+    if (at != offsetof(onp_call, a)) /* its mask is the same rows */
+        return;
+    put_operand(l, call, offsetof(onp_call, of), resolve(l, conv->in[0]));
+    patch_tensor(l, call, offsetof(onp_call, of_w), conv->in[1]);
+}
+
 /* Writes operand v into the call's field at `at` (offset of an onp_operand). */
 static void put_operand(lowering *l, int32_t call, size_t at, lazy v)
 {
@@ -265,9 +277,13 @@ static void put_operand(lowering *l, int32_t call, size_t at, lazy v)
         return;
     onp_operand *o = (onp_operand *)(void *)((char *)&l->p->calls[call] + at);
     const int64_t c = onp_graph_shape(l->g, v.x).c;
+    const bool backward = l->p->calls[call].kind != ONP_CALL_DEPTHWISE; /* of what is made again */
     *o = (onp_operand){.lo = 0, .hi = v.hi, .clamp = v.hi > 0, .c = c};
-    patch_tensor(l, call, at + offsetof(onp_operand, x), v.x);
-    if (v.q != ONP_NONE)
+    if (backward && state_of(l, v.x)->made != ONP_MADE_NOT)
+        put_product(l, call, at, v.x);
+    else
+        patch_tensor(l, call, at + offsetof(onp_operand, x), v.x);
+    if (v.q != ONP_NONE && state_of(l, v.q)->made == ONP_MADE_NOT)
         patch_tensor(l, call, at + offsetof(onp_operand, q), v.q);
     if (v.coef != ONP_NONE) {
         patch(l, call, at + offsetof(onp_operand, scale), v.coef, 0);
@@ -445,28 +461,12 @@ static void lower_conv(lowering *l, const onp_node *n, onp_call_kind kind)
     write_output(l, call, n->out[0]);
 }
 
-/* The weight gradient of the convolution whose data gradient node `index` is: it stands right
- * behind, or behind the sum that the data gradient goes into. */
-static const onp_node *weight_partner(const lowering *l, int32_t index, onp_op op)
-{
-    const onp_node *data = onp_graph_node(l->g, index);
-    for (int32_t i = index + 1; i <= index + 2 && i < onp_graph_n_nodes(l->g); i++) {
-        const onp_node *n = onp_graph_node(l->g, i);
-        if (n->op == op && n->in[1] == data->in[0] && n->attr.kernel == data->attr.kernel &&
-            n->attr.stride == data->attr.stride &&
-            onp_shape_equal(onp_graph_shape(l->g, n->in[0]), onp_graph_shape(l->g, data->out[0])) &&
-            onp_shape_equal(onp_graph_shape(l->g, n->out[0]), onp_graph_shape(l->g, data->in[1])))
-            return n;
-    }
-    return NULL;
-}
-
 /* One call for both gradients where both are wanted: gy and x are read once. */
 static void lower_conv_data(lowering *l, int32_t index, onp_op weight_op, onp_call_kind alone,
                             onp_call_kind both)
 {
     const onp_node *n = onp_graph_node(l->g, index);
-    const onp_node *weight = weight_partner(l, index, weight_op);
+    const onp_node *weight = onp_plan_weight_partner(l->g, index, weight_op);
     const int32_t call = new_call(l, (onp_call){.kind = weight != NULL ? both : alone,
                                                 .in = onp_graph_shape(l->g, n->out[0]),
                                                 .out = onp_graph_shape(l->g, n->in[0]),
@@ -651,7 +651,9 @@ static void lower_node(lowering *l, int32_t index)
     const onp_node *n = onp_graph_node(l->g, index);
     switch (n->op) {
     case ONP_OP_CONV:
-        lower_conv(l, n, ONP_CALL_CONV);
+        state_of(l, n->out[0])->made = onp_plan_makes_again(l->p, l->g, index);
+        if (state_of(l, n->out[0])->made != ONP_MADE_ALWAYS)
+            lower_conv(l, n, ONP_CALL_CONV);
         break;
     case ONP_OP_DEPTHWISE:
         lower_conv(l, n, ONP_CALL_DEPTHWISE);

@@ -23,6 +23,13 @@ typedef struct onp_patch {
     int64_t extra; /* floats into the buffer */
 } onp_patch;
 
+/* A convolution's output whose readers multiply it out again: see lower_made.c. */
+typedef enum onp_made {
+    ONP_MADE_NOT,
+    ONP_MADE_BACKWARD, /* stored for a forward reader, not for the gradients */
+    ONP_MADE_ALWAYS    /* never stored */
+} onp_made;
+
 /* What lowering knows of a tensor. */
 typedef struct onp_tensor_state {
     int32_t buffer; /* ONP_NONE: not stored */
@@ -30,6 +37,7 @@ typedef struct onp_tensor_state {
     int32_t coef; /* buffer of the coefficients of the batch norm (or its gradient) that made it */
     int32_t n_uses; /* nodes that read it */
     bool unstored;
+    onp_made made;
 } onp_tensor_state;
 
 /* What a call's output may lie on: buffers, or ONP_NONE, and in how many ways the call uses them.
@@ -79,6 +87,11 @@ struct onp_plan {
 /* Fills calls, buffers and patches from the graph. */
 onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
                           onp_error *err) ONP_MUST_USE;
+/* Can the output of a repeated convolution do without memory? */
+onp_made onp_plan_makes_again(const onp_plan *p, const onp_graph *g, int32_t node);
+/* The weight gradient (operation op) of the convolution whose data gradient node `index` is: it
+ * stands right behind, or behind the sum that the data gradient goes into. NULL: none. */
+const onp_node *onp_plan_weight_partner(const onp_graph *g, int32_t index, onp_op op);
 /* Gives each buffer an offset in the arena and, when asked to, calls an order that lowers the peak;
  * fills the sizes of p->info. */
 onp_status onp_plan_place(onp_plan *p, bool order, onp_error *err) ONP_MUST_USE;

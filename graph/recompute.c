@@ -103,13 +103,14 @@ static void mark_raw(onp_graph *g)
     }
 }
 
-/* Keeps every `each`-th of the tensors between groups. */
+/* Keeps every `each`-th of the tensors between groups; what the first group makes, such as a stem,
+ * follows from the input, which is always there. */
 static void keep_between(onp_graph *g, int32_t each)
 {
     int32_t seen = 0;
     for (int32_t i = 0; i < g->n_nodes; i++) {
         onp_tensor *t = &g->tensors[g->nodes[i].out[0]];
-        if (t->recompute == BETWEEN && ++seen % each == 0)
+        if (t->recompute == BETWEEN && g->nodes[i].group != g->nodes[0].group && ++seen % each == 0)
             t->recompute = KEPT;
     }
 }

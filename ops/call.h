@@ -67,6 +67,12 @@ typedef struct onp_call {
      * as y; y itself, or no overlap */
     const float *add;
     const float *w, *bias;
+    /* BACKWARD kinds can do without the raw output of a pointwise convolution: rows of a tile are
+     * multiplied out again. DEPTHWISE_BACKWARD with of.x: what a.x and mask.q would be is rows of
+     * `of` times of_w [of.c][c]. CONV_BACKWARD, pointwise, with b.ga but no b.q: q is the call's
+     * own output, a times w. */
+    onp_operand of;
+    const float *of_w;
     const float *packed; /* CONV, pointwise CONV_DATA: w as onp_call_pack left it, or NULL */
     float *y;
     float *dw;     /* of the BACKWARD kinds: where the weight gradient goes, shaped as w */

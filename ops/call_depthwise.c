@@ -41,6 +41,7 @@ typedef struct job {
     const onp_call_env *env;
     cut c;
     int64_t splits;
+    onp_product raw; /* packed NULL: x is stored; else its rows are made band by band */
 } job;
 
 static int64_t n_taps(const onp_call *call)
@@ -112,6 +113,20 @@ int64_t onp_depthwise_splits(const onp_call *call)
     return n_splits(&c);
 }
 
+/* The call that would store what `of` stands for. */
+static onp_call forward_of(const onp_call *call)
+{
+    const onp_shape from = {call->in.n, call->in.h, call->in.w, call->of.c};
+    return (onp_call){.kind = ONP_CALL_CONV,
+                      .kernel = 1,
+                      .stride = 1,
+                      .in = from,
+                      .out = call->in,
+                      .a = call->of,
+                      .w = call->of_w,
+                      .lo = 1};
+}
+
 /* ---- scratch ---- */
 
 /* Of one thread: the table of lines, taps and their gradient in whole lanes,
@@ -119,6 +134,7 @@ int64_t onp_depthwise_splits(const onp_call *call)
 typedef struct areas {
     const float **lines;
     float *taps, *sums, *ring, *band;
+    float *raw, *of; /* rows that are made again, and what they are made of */
 } areas;
 
 static int64_t table_floats(const onp_call *call, const cut *c)
@@ -129,17 +145,28 @@ static int64_t table_floats(const onp_call *call, const cut *c)
 int64_t onp_depthwise_scratch(const onp_call *call)
 {
     const cut c = cut_call(call);
-    return table_floats(call, &c) + 2 * n_taps(call) * c.lanes + band_floats(call, &c, c.band);
+    const int64_t own =
+        table_floats(call, &c) + 2 * n_taps(call) * c.lanes + band_floats(call, &c, c.band);
+    if (call->of.c == 0)
+        return own;
+    const onp_call forward = forward_of(call);
+    const int64_t rows = c.band * c.to.w;
+    return onp_call_packed_floats(&forward) + own + onp_round_lane(rows * c.to.c) +
+           onp_product_scratch(&forward, rows);
 }
 
 static areas areas_of(const job *j, int thread)
 {
     const onp_call *call = j->env->call;
     float *at = onp_env_scratch(j->env, thread);
+    if (j->raw.packed != NULL)
+        at += onp_call_packed_floats(&j->raw.forward);
     areas a = {.lines = (const float **)(void *)at, .taps = at + table_floats(call, &j->c)};
     a.sums = a.taps + n_taps(call) * j->c.lanes;
     a.ring = a.sums + n_taps(call) * j->c.lanes;
     a.band = a.ring + j->c.ring * j->c.from.w * j->c.pixel;
+    a.raw = a.band + j->c.band * j->c.to.w * j->c.pixel;
+    a.of = a.raw + onp_round_lane(j->c.band * j->c.to.w * j->c.to.c);
     return a;
 }
 
@@ -241,6 +268,10 @@ static void walk(onp_window *w, int64_t pixel)
 static void store_band(const job *j, const piece *p, int64_t tile, int64_t row, int64_t rows,
                        float *y, int64_t ld)
 {
+    onp_operand mask = j->env->call->mask;
+    const bool made = j->raw.packed != NULL;
+    if (made)
+        mask.q = p->at.raw;
     const onp_call_env *env = j->env;
     const onp_call *call = env->call;
     const int64_t c = j->c.to.c, c0 = p->c0, cn = p->cn;
@@ -250,7 +281,8 @@ static void store_band(const job *j, const piece *p, int64_t tile, int64_t row, 
     if (call->sums == ONP_SUMS_MOMENTS)
         env->k->moments(y, rows, cn, ld, partial, partial + c);
     else if (call->sums == ONP_SUMS_GRAD)
-        env->k->grad_sums(y, ld, &call->mask, call->stats, row, rows, c0, cn, partial, partial + c);
+        env->k->grad_sums(y, ld, &mask, call->stats, made ? 0 : row, rows, c0, cn, partial,
+                          partial + c);
     float *to = call->y + row * c + c0;
     for (int64_t r = 0; to != y && r < rows; r++)
         memcpy(to + r * c, y + r * ld, (size_t)cn * sizeof *y);
@@ -274,10 +306,17 @@ static void run_band(const job *j, piece *p, int64_t band, weights w)
     const bool weight = w.gw != NULL;
     onp_window window = make_window(j, p, weight ? &call->b : &call->a, first, lines);
     if (weight) {
-        const float *x = call->a.x + row * c->to.c + p->c0;
+        onp_operand a = call->a;
+        const bool made = j->raw.packed != NULL;
+        if (made) {
+            onp_product_rows(&j->raw, row, rows, p->at.of, p->at.raw);
+            a.x = p->at.raw;
+        }
+        const int64_t from = made ? 0 : row;
+        const float *x = a.x + from * c->to.c + p->c0;
         walk(&window, c->to.c);
-        if (!in_place(c, &call->a)) {
-            env->k->load(&call->a, row, rows, p->c0, p->cn, p->at.band, c->pixel);
+        if (!in_place(c, &a)) {
+            env->k->load(&a, from, rows, p->c0, p->cn, p->at.band, c->pixel);
             x = p->at.band;
             walk(&window, c->pixel);
         }
@@ -348,6 +387,10 @@ static job make_job(const onp_call_env *env)
 {
     job j = {.env = env, .c = cut_call(env->call)};
     j.splits = n_splits(&j.c);
+    if (env->call->of.x != NULL) {
+        const onp_call forward = forward_of(env->call);
+        j.raw = onp_product_begin(env, &forward, env->scratch);
+    }
     return j;
 }
 

@@ -89,6 +89,21 @@ int64_t onp_pointwise_split_floats(const onp_call *call);
 
 void onp_run_pointwise(onp_call_env *env);          /* CONV, CONV_DATA */
 void onp_run_pointwise_backward(onp_call_env *env); /* CONV_WEIGHT, CONV_BACKWARD */
+/*
+ * The rows of a pointwise convolution without bias that no tensor holds, made a few at a time, with
+ * the bits that its call would store. forward: that call, only its y is not used.
+ */
+typedef struct onp_product {
+    const onp_kernels *k;
+    onp_call forward;
+    const float *packed;
+} onp_product;
+/* Packs the weights, one parallel loop. packed: onp_call_packed_floats(&forward). */
+onp_product onp_product_begin(const onp_call_env *env, const onp_call *forward, float *packed);
+/* Rows [row, row + rows) to y [rows][c]; scratch: onp_product_scratch(). */
+int64_t onp_product_scratch(const onp_call *forward, int64_t rows);
+void onp_product_rows(const onp_product *p, int64_t row, int64_t rows, float *scratch, float *y);
+
 void onp_run_conv(onp_call_env *env);
 void onp_run_conv_data(onp_call_env *env);
 void onp_run_conv_weight(onp_call_env *env);

@@ -139,12 +139,12 @@ typedef struct rows_args {
 } rows_args;
 
 /* Rows of an operand with an even row length, `ld` floats apart: in place where that does. */
-static const float *rows_of(const onp_call_env *env, const onp_operand *o, int64_t row,
-                            int64_t rows, float *scratch, int64_t ld)
+static const float *rows_of(const onp_kernels *k, const onp_operand *o, int64_t row, int64_t rows,
+                            float *scratch, int64_t ld)
 {
     if (onp_operand_is_plain(o) && ld == o->c)
         return o->x + row * o->c;
-    env->k->load(o, row, rows, 0, o->c, scratch, ld);
+    k->load(o, row, rows, 0, o->c, scratch, ld);
     if (o->c % 2 != 0)
         for (int64_t r = 0; r < rows; r++)
             scratch[r * ld + o->c] = 0;
@@ -192,7 +192,7 @@ static void rows_tile(void *arg, int64_t item, int thread)
         onp_ahead ahead = {.parts = 0};
         fetch_ahead(&ahead, call->y, next, behind, n);
         fetch_operand(&ahead, &call->a, next, behind);
-        const onp_gemm_in in = {.x = rows_of(env, &call->a, first + r, count, scratch, ld),
+        const onp_gemm_in in = {.x = rows_of(env->k, &call->a, first + r, count, scratch, ld),
                                 .ld = ld,
                                 .rows = count,
                                 .k = k,
@@ -208,6 +208,39 @@ void onp_run_pointwise(onp_call_env *env)
 {
     rows_args args = {.env = env, .packed = packed_weights(env), .parts = n_parts(env->call)};
     onp_parallel_for(onp_tiling_count(env->tiling) * args.parts, rows_tile, &args);
+}
+
+/* ---- rows that no tensor holds ---- */
+
+onp_product onp_product_begin(const onp_call_env *env, const onp_call *forward, float *packed)
+{
+    onp_call_env packing = {.k = env->k, .call = forward, .scratch = packed};
+    onp_parallel_for(onp_ceil_div(depth_of(forward), PACK_ROWS), pack_tile, &packing);
+    return (onp_product){env->k, *forward, packed};
+}
+
+static void multiply(const onp_product *p, const float *x, int64_t ld, int64_t rows, float *y)
+{
+    const onp_call *forward = &p->forward;
+    const int64_t parts = n_parts(forward), n = width_of(forward);
+    const onp_gemm_in in = {.x = x, .ld = ld, .rows = rows, .k = depth_of(forward), .segments = 1};
+    for (int64_t part = 0; part < parts; part++) {
+        const int64_t j0 = part_begin(forward, part, parts);
+        const onp_gemm_out out = {.y = y + j0, .ld = n, .lo = 1};
+        p->k->gemm_rows(&in, p->packed + part_offset(forward, j0),
+                        part_begin(forward, part + 1, parts) - j0, &out);
+    }
+}
+
+int64_t onp_product_scratch(const onp_call *forward, int64_t rows)
+{
+    return onp_round_lane(rows * round_even(depth_of(forward)));
+}
+
+void onp_product_rows(const onp_product *p, int64_t row, int64_t rows, float *scratch, float *y)
+{
+    const int64_t ld = round_even(depth_of(&p->forward));
+    multiply(p, rows_of(p->k, &p->forward.a, row, rows, scratch, ld), ld, rows, y);
 }
 
 /* ---- the weight gradient, alone or with the data gradient ---- */
@@ -270,6 +303,33 @@ int64_t onp_pointwise_split_floats(const onp_call *call)
     return is_direct(call, o) ? 0 : most_splits(call) * o.m * o.ld;
 }
 
+/* The call's own output is made again where b lacks it. */
+static bool lacks_output(const onp_call *call)
+{
+    return call->kind == ONP_CALL_CONV_BACKWARD && call->b.ga != NULL && call->b.q == NULL;
+}
+
+static onp_call forward_call(const onp_call *call)
+{
+    return (onp_call){.kind = ONP_CALL_CONV,
+                      .kernel = 1,
+                      .stride = 1,
+                      .in = call->in,
+                      .out = call->out,
+                      .a = call->a,
+                      .w = call->w,
+                      .lo = 1};
+}
+
+/* Floats of its packed weights. */
+static int64_t output_floats(const onp_call *call)
+{
+    return call->kind == ONP_CALL_CONV_BACKWARD
+               ? onp_pointwise_packed_floats(
+                     &(onp_call){.kind = ONP_CALL_CONV, .in = call->in, .out = call->out})
+               : 0;
+}
+
 static int64_t backward_block_rows(const onp_call *call)
 {
     return call->in.c + call->out.c <= 256 ? 96 : 64;
@@ -278,6 +338,7 @@ static int64_t backward_block_rows(const onp_call *call)
 typedef struct backward_args {
     onp_call_env *env;
     const float *packed; /* NULL: no data gradient */
+    onp_product output;  /* packed NULL: b has its q */
     orientation o;
     int64_t splits;
     float *sums;           /* [splits][m][ld] */
@@ -295,8 +356,15 @@ static void backward_block(const backward_args *args, int64_t row, int64_t rows,
     const int64_t ld_x = o->along_x ? o->ld : round_even(k);
     const int64_t ld_g = o->along_x ? round_even(n) : o->ld;
     float *g_scratch = scratch + onp_round_lane(backward_block_rows(call) * (ld_x));
-    const float *g = rows_of(env, &call->b, row, rows, g_scratch, ld_g);
-    const float *x = rows_of(env, &call->a, row, rows, scratch, ld_x);
+    const float *x = rows_of(env->k, &call->a, row, rows, scratch, ld_x);
+    onp_operand b = call->b;
+    if (args->output.packed != NULL) {
+        float *q = g_scratch + onp_round_lane(backward_block_rows(call) * onp_round_lane(n));
+        multiply(&args->output, x, ld_x, rows, q);
+        b.x += row * n;
+        b.q = q;
+    }
+    const float *g = rows_of(env->k, &b, b.q == call->b.q ? row : 0, rows, g_scratch, ld_g);
     const int64_t next = row + rows, behind = rows_behind(call, next, rows);
     onp_ahead ahead = {.parts = 0};
     fetch_ahead(&ahead, args->packed != NULL ? call->y : NULL, next, behind, k);
@@ -324,7 +392,8 @@ static void backward_split(void *arg, int64_t item, int thread)
     const int64_t tiles = onp_tiling_count(env->tiling), step = backward_block_rows(call);
     const int64_t begin = split * tiles / args->splits, end = (split + 1) * tiles / args->splits;
     float *sums = args->sums + (split * args->o.m + i0) * args->o.ld;
-    float *scratch = onp_env_scratch(env, thread) + onp_pointwise_packed_floats(call);
+    float *scratch =
+        onp_env_scratch(env, thread) + onp_pointwise_packed_floats(call) + output_floats(call);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t first = onp_tiling_first(env->tiling, tile);
         const int64_t rows = onp_tiling_rows(env->tiling, tile);
@@ -374,7 +443,12 @@ void onp_run_pointwise_backward(onp_call_env *env)
     int64_t chunks = 1;
     if (call->kind == ONP_CALL_CONV_BACKWARD)
         args.packed = packed_weights(env);
-    else if (args.splits > 0)
+    if (lacks_output(call)) {
+        const onp_call forward = forward_call(call);
+        args.output =
+            onp_product_begin(env, &forward, env->scratch + onp_pointwise_packed_floats(call));
+    }
+    if (call->kind == ONP_CALL_CONV_WEIGHT && args.splits > 0)
         chunks = onp_ceil_div(8, args.splits);
     args.chunk = onp_ceil_div(onp_ceil_div(args.o.m, chunks), 8) * 8;
     args.chunks = onp_ceil_div(args.o.m, args.chunk);
@@ -390,6 +464,8 @@ int64_t onp_pointwise_scratch(const onp_call *call)
         return onp_pointwise_packed_floats(call) + onp_round_lane(block_rows(k) * round_even(k));
     }
     const int64_t rows = backward_block_rows(call);
-    return onp_pointwise_packed_floats(call) +
-           rows * (onp_round_lane(call->in.c) + onp_round_lane(call->out.c));
+    const int64_t outputs =
+        call->kind == ONP_CALL_CONV_BACKWARD ? 2 : 1; /* its rows, and made again */
+    return onp_pointwise_packed_floats(call) + output_floats(call) +
+           rows * (onp_round_lane(call->in.c) + outputs * onp_round_lane(call->out.c));
 }

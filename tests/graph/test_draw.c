@@ -368,7 +368,7 @@ static void rectangles_are_the_plans(void **state)
             assert_true(r[i].last < r[k].first || r[k].last < r[i].first ||
                         r[i].offset + r[i].bytes <= r[k].offset ||
                         r[k].offset + r[k].bytes <= r[i].offset);
-    onp_assert_contains(s.text, "block2 3x3e6 expand again");
+    onp_assert_contains(s.text, "mix conv again");
     onp_strbuf_reset(&s);
     end(&f);
 }
