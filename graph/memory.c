@@ -38,6 +38,22 @@ static int64_t find_lifetimes(onp_plan *p)
 
 /* ---- in place: ops/call.h says which inputs y may lie on ---- */
 
+/* Fields of a call whose memory its y may take; see ops/call.h. */
+static bool may_lie_on(const onp_call *call, size_t field, int k)
+{
+    const bool a = field == offsetof(onp_call, a.x), b = field == offsetof(onp_call, b.x);
+    switch (call->kind) {
+    case ONP_CALL_STORE:
+        return k == 0 ? a : b;
+    case ONP_CALL_DEPTHWISE_DATA:
+        return k == 0 && a && onp_call_can_overwrite(call);
+    case ONP_CALL_DEPTHWISE_BACKWARD:
+        return k == 0 && b && onp_call_can_overwrite(call);
+    default:
+        return k == 0 && field == offsetof(onp_call, add);
+    }
+}
+
 static void find_takeovers(onp_plan *p)
 {
     for (int32_t i = 0; i < p->n_calls; i++)
@@ -45,14 +61,11 @@ static void find_takeovers(onp_plan *p)
     for (int32_t i = 0; i < p->n_patches; i++) {
         const onp_patch *q = &p->patches[i];
         onp_takeover *t = &p->takeovers[q->call];
-        const bool store = p->calls[q->call].kind == ONP_CALL_STORE;
         if (q->field == offsetof(onp_call, y))
             t->y = q->buffer;
-        else if (q->field == offsetof(onp_call, add) ||
-                 (store && q->field == offsetof(onp_call, a.x)))
-            t->from[0] = q->buffer;
-        else if (store && q->field == offsetof(onp_call, b.x))
-            t->from[1] = q->buffer;
+        for (int k = 0; k < 2; k++)
+            if (may_lie_on(&p->calls[q->call], q->field, k))
+                t->from[k] = q->buffer;
     }
     for (int32_t i = 0; i < p->n_patches; i++) {
         onp_takeover *t = &p->takeovers[p->patches[i].call];
