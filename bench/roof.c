@@ -57,7 +57,7 @@ typedef struct loops {
 LOOPS(portable, , 4)
 #if defined(__x86_64__)
 LOOPS(avx2, __attribute__((target("avx2,fma"))), 8)
-LOOPS(avx512, __attribute__((target("avx512f,prefer-vector-width=512"))), 16)
+LOOPS(avx512, __attribute__((target("avx512f"))), 16)
 static const loops all_loops[] = {{"portable", 4, fma_portable, copy_portable},
                                   {"avx2", 8, fma_avx2, copy_avx2},
                                   {"avx512", 16, fma_avx512, copy_avx512}};
