@@ -4,9 +4,9 @@
  * operands; a store may carry a bias, a clamp and per-tile column sums. The plan fills calls,
  * onp_call_run executes one.
  *
- *     onp_call call = {.kind = ONP_CALL_CONV, .in = {8, 28, 28, 8}, .out = {8, 28, 28, 48}, .kernel
- * = 1, .stride = 1, .a = {.x = x, .c = 8}, .w = w, .y = y, .lo = 1, .hi = 0}; onp_call_run(ctx,
- * &call, scratch, onp_call_scratch_floats(&call));
+ *     onp_call call = {.kind = ONP_CALL_CONV, .in = {8, 28, 28, 8}, .out = {8, 28, 28, 48},
+ *                      .kernel = 1, .stride = 1, .a = {.x = x, .c = 8}, .w = w, .y = y, .lo = 1};
+ *     onp_call_run(ctx, &call, scratch, onp_call_scratch_floats(&call));
  *
  * Tiles and partial sums depend on shapes only: the same bits on any number of threads.
  */

@@ -189,13 +189,10 @@ static void conv_weight_tile(void *arg, int64_t split, int thread)
     for (int64_t tile = first; tile < last; tile++) {
         const int64_t row = onp_tiling_first(env->tiling, tile);
         const int64_t rows = onp_tiling_rows(env->tiling, tile);
-        const float *x = x_scratch;
-        if (onp_call_is_pointwise(call))
-            x = dense_rows(env, &call->a, row, rows, x_scratch);
-        else
-            gather(env, row, rows, x_scratch, padded);
+        gather(env, row, rows, x_scratch, padded);
         const float *g = dense_rows(env, &call->b, row, rows, g_scratch);
-        onp_sgemm(true, false, depth, n, rows, x, depth, g, n, tile == first ? 0.0F : 1.0F, out, n);
+        onp_sgemm(true, false, depth, n, rows, x_scratch, depth, g, n, tile == first ? 0.0F : 1.0F,
+                  out, n);
     }
 }
 

@@ -3,9 +3,10 @@
  * A lazy operand: what a kernel reads, stored once before its normalisation and activation and
  * transformed while it is loaded (DESIGN part 4). One struct serves both directions:
  *
- *     forward    v = clamp(scale * x + shift, lo, hi)                batch norm and ReLU6 of a raw
- * convolution output backward   v = ga * (x where lo < scale * q + shift < hi) + gb * q + gc the
- * gradient behind ReLU6 and batch norm; q is the raw tensor that they were applied to
+ *     forward: batch norm and ReLU6 of a raw convolution output
+ *         v = clamp(scale * x + shift, lo, hi)
+ *     backward: the gradient behind ReLU6 and batch norm; q is the raw tensor they were applied to
+ *         v = ga * (x where lo < scale * q + shift < hi) + gb * q + gc
  *
  * Which parts apply is told by pointers that are NULL and by `clamp`. Rows are pixels of an NHWC
  * tensor. A convolution pads with 0 *after* the transform.
