@@ -10,9 +10,10 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "bench/common.h"
-#include "bench/fold.h"
+#include "bench/season.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
+#include "supernet/fold.h"
 #include "supernet/space.h"
 
 typedef struct bench {
@@ -21,7 +22,7 @@ typedef struct bench {
     int64_t threads, batch;
     double seconds;
     onp_model *model;
-    bench_folded net;
+    onp_folded net;
     onp_plan *plan;
 } bench;
 
@@ -174,7 +175,7 @@ static onp_status run(bench *b, onp_error *err)
     ONP_TRY(onp_kernels_choose(&b->ctx, NULL, err));
     ONP_TRY(onp_parallel_start((int)b->threads, true, err));
     ONP_TRY(open_network(b, err));
-    ONP_TRY(bench_fold(&b->ctx, b->model, b->batch, &b->net, err));
+    ONP_TRY(onp_model_fold(b->model, b->batch, &b->net, err));
     ONP_TRY(read_input(b, err));
     ONP_TRY(onp_plan_new(&b->ctx, &b->plan, err));
     ONP_TRY(onp_plan_make(b->plan, b->net.g, &(onp_plan_options){.inference = true, .order = true},
@@ -222,7 +223,7 @@ int main(int argc, char **argv)
     if (st != ONP_OK)
         (void)fprintf(stderr, "error: %s\n", err.msg);
     onp_plan_free(b.plan);
-    bench_folded_free(&b.ctx, &b.net);
+    onp_folded_free(&b.net);
     onp_model_free(b.model);
     return onp_status_exit_code(st);
 }
