@@ -102,6 +102,7 @@ static const onp_yaml_field config_fields[] = {
     {INT("seed", seed, 0, NO_MAX), .def = "1"},
     {MAP("data", data_fields)},
     {KEY("space", ONP_YAML_PATH, space_path)},
+    {INT("resolution", resolution, 1, ONP_DATA_MAX_SIDE), .def = "0"},
     {KEY("recompute", ONP_YAML_CHOICE, recompute), .def = "cheap", .choices = onp_config_recompute},
     {INT("memory_limit_mib", memory_limit_mib, 0, MAX_MIB), .def = "0"},
     {KEY("weights", ONP_YAML_CHOICE, weights), .def = "memory", .choices = homes},
@@ -235,6 +236,21 @@ static void check_train(reader *r)
 
 /* ---- loading ---- */
 
+static onp_status set_resolution(reader *r)
+{
+    const onp_config *c = r->cfg;
+    const int64_t side = c->resolution;
+    onp_error e = {0};
+    if (side < 1 || side > ONP_DATA_MAX_SIDE) /* absent, or said to be wrong */
+        return ONP_OK;
+    onp_status st = onp_space_set_input(c->space, side, side, c->space->spec.in_c, &e);
+    if (st == ONP_E_RANGE)
+        problem(r, "resolution", "%s", e.msg);
+    else if (st != ONP_OK)
+        return onp_fail(r->err, st, "%s", e.msg);
+    return ONP_OK;
+}
+
 static onp_status load_space(reader *r)
 {
     onp_config *c = r->cfg;
@@ -248,7 +264,7 @@ static onp_status load_space(reader *r)
     }
     onp_status st = onp_space_load(c->ctx, c->space_path, r->problems, &c->space, &e);
     if (st == ONP_OK)
-        return ONP_OK;
+        return set_resolution(r);
     if (st != ONP_E_CONFIG)
         return onp_fail(r->err, st, "%s", e.msg);
     if (r->problems->length == before) {

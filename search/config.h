@@ -54,6 +54,7 @@ typedef struct onp_config {
         } augment;
     } data;
     char *space_path;
+    int64_t resolution; /* side of the square input that the space gets; 0: its own input */
     /* How steps are run; no result depends on it. */
     int recompute;             /* index into onp_config_recompute */
     int64_t memory_limit_mib;  /* of a step's arena; with `auto`, which chooses by it */
@@ -89,7 +90,7 @@ typedef struct onp_config {
         int64_t serial_batch; /* frozen: so many samples of a batch at a time; 0: all */
     } train;
 
-    onp_space *space; /* loaded from space_path; owned */
+    onp_space *space; /* loaded from space_path, with the input that resolution asks for; owned */
     char path[1024];  /* of the file */
     const onp_context *ctx;
 } onp_config;

@@ -40,17 +40,39 @@ static onp_status open_data(onp_feed *f, const onp_config *cfg, onp_error *err)
     return onp_dataset_open(f->ctx, &source, &f->test, err);
 }
 
+/* What the space's file says of channels and classes stands for any data. */
+static onp_status fit_space(const onp_feed *f, const onp_config *cfg, onp_error *err)
+{
+    onp_space *space = cfg->space;
+    const onp_space_spec *spec = &space->spec;
+    const onp_dataset *ds = &f->train;
+    onp_status st = ONP_OK;
+    if (ds->c != spec->in_c) {
+        onp_log(f->ctx, ONP_LOG_INFO,
+                "the images are %s: the stem of %s takes %d channel%s, not %d",
+                ds->c == 1 ? "grey" : "in colour", spec->name, ds->c, ds->c == 1 ? "" : "s",
+                (int)spec->in_c);
+        st = onp_space_set_input(space, spec->in_h, spec->in_w, ds->c, err);
+    }
+    if (st == ONP_OK && ds->n_classes != spec->classes) {
+        onp_log(f->ctx, ONP_LOG_INFO, "the images have %d classes: so has the head of %s, not %d",
+                ds->n_classes, spec->name, (int)spec->classes);
+        st = onp_space_set_classes(space, ds->n_classes, err);
+    }
+    return st == ONP_E_RANGE ? onp_fail_prefix(err, ONP_E_CONFIG, "%s: ", cfg->path) : st;
+}
+
 static onp_status check_fit(const onp_feed *f, const onp_config *cfg, onp_error *err)
 {
     const onp_space_spec *spec = &cfg->space->spec;
     const onp_dataset *sets[2] = {&f->train, &f->test};
     for (int i = 0; i < 2; i++) {
         const onp_dataset *ds = sets[i];
-        if (ds->h != spec->in_h || ds->w != spec->in_w || ds->c != spec->in_c)
+        if (ds->h != spec->in_h || ds->w != spec->in_w || ds->c != f->train.c)
             return onp_fail(err, ONP_E_CONFIG,
                             "%s: images are %dx%dx%d, the space %s takes %dx%dx%d", cfg->path,
                             ds->h, ds->w, ds->c, spec->name, (int)spec->in_h, (int)spec->in_w,
-                            (int)spec->in_c);
+                            f->train.c);
     }
     if (f->test.n_classes != f->train.n_classes)
         return onp_fail(err, ONP_E_CONFIG, "%s: %d classes to train on, %d to test", cfg->path,
@@ -59,9 +81,6 @@ static onp_status check_fit(const onp_feed *f, const onp_config *cfg, onp_error 
         if (strcmp(f->train.class_names[k], f->test.class_names[k]) != 0)
             return onp_fail(err, ONP_E_CONFIG, "%s: class %d is \"%s\" in train and \"%s\" in test",
                             cfg->path, k, f->train.class_names[k], f->test.class_names[k]);
-    if (f->train.n_classes != spec->classes)
-        return onp_fail(err, ONP_E_CONFIG, "%s: the images have %d classes, the space %s has %d",
-                        cfg->path, f->train.n_classes, spec->name, (int)spec->classes);
     if (f->split.n_train < cfg->search.batch)
         return onp_fail(err, ONP_E_CONFIG,
                         "%s: %lld training images are left, fewer than search.batch %lld",
@@ -109,6 +128,7 @@ static onp_status open_all(onp_feed *f, const onp_config *cfg, onp_error *err)
     memcpy(f->all + f->split.n_train, f->split.validation,
            (size_t)f->split.n_validation * sizeof *f->all);
     ONP_TRY(check_fit(f, cfg, err));
+    ONP_TRY(fit_space(f, cfg, err));
     ONP_TRY(onp_channel_stats_measure(f->ctx, &f->train, f->split.train, f->split.n_train,
                                       &f->stats, err));
     return make_streams(f, cfg, err);

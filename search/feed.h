@@ -42,10 +42,10 @@ typedef struct onp_feed {
 } onp_feed;
 
 /*
- * Opens both data sets, splits, measures the channels. cfg: borrowed for the call. On failure *out
- * is all zero. Errors: those of data/, ONP_E_CONFIG when size, channels or classes do not fit the
- * space, train and test have other classes, a split is smaller than its batch, or there is no
- * folder for the cache.
+ * Opens both data sets, splits, measures the channels. cfg: borrowed for the call; its space gets
+ * the channels and classes of the data, with a message when it had others. On failure *out is all
+ * zero. Errors: those of data/, ONP_E_CONFIG when the size does not fit the space, train and test
+ * have other classes, a split is smaller than its batch, or there is no folder for the cache.
  */
 onp_status onp_feed_open(const onp_context *ctx, const onp_config *cfg, onp_feed *out,
                          onp_error *err) ONP_MUST_USE;

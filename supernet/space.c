@@ -121,7 +121,7 @@ static const onp_yaml_field space_fields[] = {
 /* ---- checks that the table cannot make ---- */
 
 typedef struct reader {
-    const onp_yaml_doc *doc;
+    const onp_yaml_doc *doc; /* NULL: no file, err gets the first problem */
     const char *name;
     onp_strbuf *problems;
     onp_error *err;
@@ -139,7 +139,10 @@ static void problem(reader *r, const char *key, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    onp_yaml_problem(r->doc, key, text, &e);
+    if (r->doc == NULL)
+        (void)onp_fail(&e, ONP_E_RANGE, "space %s: %s: %s", r->name, key, text);
+    else
+        onp_yaml_problem(r->doc, key, text, &e);
     if (r->n_problems++ == 0 && r->err != NULL)
         *r->err = e;
     if (r->problems != NULL)
@@ -378,7 +381,29 @@ void onp_space_free(onp_space *s)
     onp_free(s->ctx, s);
 }
 
-/* ---- what a space tells ---- */
+/* ---- what the data decides ---- */
+
+onp_status onp_space_set_input(onp_space *s, int64_t h, int64_t w, int64_t c, onp_error *err)
+{
+    const int64_t sizes[] = {h, w, c};
+    for (size_t i = 0; i < ONP_COUNT(sizes); i++)
+        if (sizes[i] < 1 || sizes[i] > MAX_SIZE)
+            return onp_fail(err, ONP_E_RANGE, "space %s: input %lldx%lldx%lld, wanted 1..%d each",
+                            s->spec.name, (long long)h, (long long)w, (long long)c, MAX_SIZE);
+    onp_space next = *s;
+    next.spec.in_h = h;
+    next.spec.in_w = w;
+    next.spec.in_c = c;
+    next.n_positions = next.n_choices = 0;
+    reader r = {.name = s->spec.name, .err = err, .s = &next};
+    ONP_TRY(allocate(&r)); /* positions only: the lists of the spec stay */
+    add_positions(&r);
+    onp_free(s->ctx, r.n_problems == 0 ? s->positions : next.positions);
+    if (r.n_problems > 0)
+        return ONP_E_RANGE;
+    *s = next;
+    return ONP_OK;
+}
 
 onp_status onp_space_set_classes(onp_space *s, int64_t n_classes, onp_error *err)
 {
@@ -389,6 +414,8 @@ onp_status onp_space_set_classes(onp_space *s, int64_t n_classes, onp_error *err
     s->positions[s->n_positions - 1].candidate[0].out_c = (int32_t)n_classes;
     return ONP_OK;
 }
+
+/* ---- what a space tells ---- */
 
 double onp_space_n_vectors(const onp_space *s, uint64_t *exact)
 {

@@ -73,6 +73,14 @@ onp_status onp_space_from_doc(const onp_context *ctx, const onp_yaml_doc *doc, c
                               onp_strbuf *problems, onp_space **out, onp_error *err) ONP_MUST_USE;
 void onp_space_free(onp_space *s);
 
+/*
+ * Gives the space another input; all maps follow, and zero stays where the shape allows it. Errors:
+ * ONP_E_RANGE naming what a map is too small for ("stages.3: stride 2 on a map of 1x1 leaves
+ * nothing to shrink"), ONP_E_NOMEM; s is then unchanged.
+ */
+onp_status onp_space_set_input(onp_space *s, int64_t h, int64_t w, int64_t c,
+                               onp_error *err) ONP_MUST_USE;
+
 /* Gives the head as many classes as the data has. Errors: ONP_E_RANGE outside 2..65536; s is then
  * unchanged. */
 onp_status onp_space_set_classes(onp_space *s, int64_t n_classes, onp_error *err) ONP_MUST_USE;

@@ -393,6 +393,28 @@ static void missing_files(void **state)
     free(long_path);
 }
 
+static void resolution(void **state)
+{
+    fixture *f = *state;
+    static const char strided[] = "name: strided\n"
+                                  "input: {height: 8, width: 8, channels: 1}\n"
+                                  "stem: {kernel: 3, channels: 4}\n"
+                                  "candidates: [{op: mbconv, kernel: 3, expand: 1}]\n"
+                                  "stages: [{channels: 8, blocks: 1, stride: 2}]\n"
+                                  "mix: {channels: 8}\n"
+                                  "classes: 10\n";
+    onp_test_write(f->space, strided, sizeof strided - 1);
+    write_config(f->path, 10, "space: space.yaml\nresolution: 24");
+    assert_int_equal(load(f, NULL, 0), ONP_OK);
+    assert_int_equal(f->cfg.space->spec.in_h, 24);
+    assert_int_equal(f->cfg.space->positions[1].candidate[0].out_w, 12);
+    onp_config_free(&f->cfg);
+    write_config(f->path, 10, "space: space.yaml\nresolution: 1");
+    assert_int_equal(load(f, NULL, 0), ONP_E_CONFIG);
+    assert_problems(f, "11:1: error: resolution: space strided: stages.0: stride 2 on a map of 1x1 "
+                       "leaves nothing to shrink\n");
+}
+
 /* Those of the table, of keys together and of the space file, in one go. */
 static void all_problems_at_once(void **state)
 {
@@ -507,6 +529,7 @@ int main(void)
         TEST(one_epoch_cannot_skip_its_first),
         TEST(overrides),
         TEST(missing_files),
+        TEST(resolution),
         TEST(all_problems_at_once),
         TEST(what_is_written_reads_back),
         TEST(shipped_configurations),

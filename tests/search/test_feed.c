@@ -213,14 +213,20 @@ static void test_space_that_does_not_fit(void **state)
     spec->in_w = 32;
     assert_int_equal(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), ONP_E_CONFIG);
     onp_assert_contains(f->err.msg, "images are 28x28x1, the space tiny takes 28x32x1");
-    spec->in_w = 28;
-    spec->in_c = 3;
-    assert_int_equal(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), ONP_E_CONFIG);
-    onp_assert_contains(f->err.msg, "28x28x3");
-    spec->in_c = 1;
-    spec->classes = 12;
-    assert_int_equal(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), ONP_E_CONFIG);
-    onp_assert_contains(f->err.msg, "the images have 10 classes, the space tiny has 12");
+}
+
+static void test_space_follows_the_data(void **state)
+{
+    fixture *f = *state;
+    onp_space *space = f->cfg.space;
+    onp_feed feed;
+    assert_int_equal(onp_space_set_input(space, 28, 28, 3, NULL), ONP_OK);
+    assert_int_equal(onp_space_set_classes(space, 12, NULL), ONP_OK);
+    assert_int_equal(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), ONP_OK);
+    assert_int_equal(space->spec.in_c, 1);
+    assert_int_equal(space->positions[0].candidate[0].in_c, 1);
+    assert_int_equal(space->positions[space->n_positions - 1].candidate[0].out_c, 10);
+    onp_feed_close(&feed);
 }
 
 static void test_no_cache_folder(void **state)
@@ -265,6 +271,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_range, setup, teardown),
         cmocka_unit_test_setup_teardown(test_config_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_space_that_does_not_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_space_follows_the_data, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_cache_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_allocation_fails, setup, teardown),
     };

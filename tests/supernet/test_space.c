@@ -224,6 +224,33 @@ static void test_small_space(void **state)
     assert_int_equal(f->s->n_choices, 0);
 }
 
+/* The space of another input, which is what its file would give with that input. */
+static void test_set_input(void **state)
+{
+    fixture *f = *state;
+    load(f, "mbconv-cifar");
+    onp_space *s = f->s;
+    const int32_t n_positions = s->n_positions, n_choices = s->n_choices;
+    check_key(f, 0, 0, "stem in=32x32x3 out=32x32x32 k=3 s=1");
+    assert_int_equal(onp_space_set_input(s, 96, 96, 1, &f->err), ONP_OK);
+    check_key(f, 0, 0, "stem in=96x96x1 out=96x96x32 k=3 s=1");
+    check_key(f, s->n_positions - 1, 0, "head in=12x12x640 out=10");
+    assert_int_equal(s->n_positions, n_positions);
+    assert_int_equal(s->n_choices, n_choices);
+    assert_int_equal(s->spec.in_h, 96);
+    check_chain(s);
+
+    /* three strides of 2: a side of 3 becomes 2, then 1 */
+    assert_int_equal(onp_space_set_input(s, 3, 3, 3, &f->err), ONP_E_RANGE);
+    onp_assert_contains(f->err.msg, "leaves nothing to shrink");
+    onp_assert_contains(f->err.msg, "space mbconv-cifar: stages.4");
+    assert_int_equal(onp_space_set_input(s, 96, 0, 1, &f->err), ONP_E_RANGE);
+    check_key(f, 0, 0, "stem in=96x96x1 out=96x96x32 k=3 s=1");
+    assert_int_equal(onp_space_set_classes(s, 3, NULL), ONP_OK);
+    assert_int_equal(onp_space_set_input(s, 32, 32, 3, NULL), ONP_OK);
+    check_key(f, s->n_positions - 1, 0, "head in=4x4x640 out=3"); /* classes stay */
+}
+
 static void test_set_classes(void **state)
 {
     fixture *f = *state;
@@ -430,6 +457,7 @@ int main(void)
         TEST(test_width),
         TEST(test_cifar_and_28),
         TEST(test_small_space),
+        TEST(test_set_input),
         TEST(test_set_classes),
         TEST(test_too_many_vectors_for_an_integer),
         TEST(test_problems),
