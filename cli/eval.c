@@ -7,6 +7,7 @@
 #include "cli/run_options.h"
 #include "cli/verb.h"
 #include "search/feed.h"
+#include "search/tally.h"
 #include "supernet/model.h"
 
 typedef struct eval_args {
@@ -25,27 +26,6 @@ static const onp_option options[] = {
 
 #define BATCH 64
 
-/* Counts per class. */
-typedef struct tally {
-    int64_t *images, *hits;
-    int64_t n, n_hits;
-} tally;
-
-static void count(const float *logits, const int32_t *labels, int64_t n, int n_classes, tally *t)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = logits + i * n_classes;
-        int best = 0;
-        for (int k = 1; k < n_classes; k++)
-            best = row[k] > row[best] ? k : best;
-        const bool hit = best == labels[i];
-        t->images[labels[i]]++;
-        t->hits[labels[i]] += hit ? 1 : 0;
-        t->n_hits += hit ? 1 : 0;
-    }
-    t->n += n;
-}
-
 /* The test set is normalised as the model asks, not as the configuration's training images would.
  */
 static void use_input_of(const onp_model *m, onp_feed *feed)
@@ -58,7 +38,7 @@ static void use_input_of(const onp_model *m, onp_feed *feed)
     feed->eval = onp_transform_eval(&stats);
 }
 
-static onp_status evaluate(onp_app *app, const onp_model *m, onp_feed *feed, tally *t,
+static onp_status evaluate(onp_app *app, const onp_model *m, onp_feed *feed, onp_tally *t,
                            onp_error *err)
 {
     onp_step *step = NULL;
@@ -76,7 +56,7 @@ static onp_status evaluate(onp_app *app, const onp_model *m, onp_feed *feed, tal
                        onp_step_labels(step));
         st = onp_step_infer(step, n, m->path, m->stats, logits, &r, err);
         if (st == ONP_OK)
-            count(logits, onp_step_labels(step), n, m->input.n_classes, t);
+            onp_tally_add(t, logits, onp_step_labels(step), first, n);
         onp_progress_step(app->progress, first + n, "%s", "");
     }
     onp_progress_end(app->progress);
@@ -90,32 +70,32 @@ static const char *class_name(const onp_model *m, const onp_feed *feed, int k)
     return m->input.class_names != NULL ? m->input.class_names[k] : feed->test.class_names[k];
 }
 
-static onp_status show(onp_app *app, const onp_model *m, const onp_feed *feed, const tally *t,
+static onp_status show(onp_app *app, const onp_model *m, const onp_feed *feed, const onp_tally *t,
                        onp_error *err)
 {
-    const double accuracy = (double)t->n_hits / (double)t->n;
+    const double accuracy = (double)t->hits / (double)t->n;
     if (app->args->json) {
         json_t *classes = json_array();
         for (int k = 0; k < m->input.n_classes; k++)
             if (json_array_append_new(classes,
                                       json_pack("{s:s, s:I, s:I}", "name", class_name(m, feed, k),
                                                 "images", (json_int_t)t->images[k], "hits",
-                                                (json_int_t)t->hits[k])) != 0) {
+                                                (json_int_t)t->right[k])) != 0) {
                 json_decref(classes);
                 classes = NULL;
                 break;
             }
         return onp_app_print(app,
                              json_pack("{s:f, s:I, s:I, s:o}", "test_accuracy", accuracy,
-                                       "test_images", (json_int_t)t->n, "hits",
-                                       (json_int_t)t->n_hits, "classes", classes),
+                                       "test_images", (json_int_t)t->n, "hits", (json_int_t)t->hits,
+                                       "classes", classes),
                              err);
     }
     (void)printf("test accuracy: %.2f %% of %lld images\n", 100 * accuracy, (long long)t->n);
     for (int k = 0; k < m->input.n_classes; k++)
         if (t->images[k] > 0)
             (void)printf("%20s  %6.2f %% of %lld\n", class_name(m, feed, k),
-                         100.0 * (double)t->hits[k] / (double)t->images[k],
+                         100.0 * (double)t->right[k] / (double)t->images[k],
                          (long long)t->images[k]);
     return ONP_OK;
 }
@@ -144,20 +124,17 @@ static onp_status eval_model(onp_app *app, const onp_model *m, const onp_config 
 {
     onp_feed feed;
     ONP_TRY(onp_feed_open(&app->ctx, cfg, &feed, err));
-    const size_t n = (size_t)m->input.n_classes;
-    tally t = {.images = onp_alloc(&app->ctx, n, sizeof *t.images),
-               .hits = onp_alloc(&app->ctx, n, sizeof *t.hits)};
-    onp_status st = t.images != NULL && t.hits != NULL
-                        ? check_fit(m, &feed.test, err)
-                        : onp_fail(err, ONP_E_NOMEM, "eval: out of memory");
+    onp_tally t = {0};
+    onp_status st = check_fit(m, &feed.test, err);
+    if (st == ONP_OK)
+        st = onp_tally_init(&app->ctx, m->input.n_classes, &t, err);
     if (st == ONP_OK) {
         use_input_of(m, &feed);
         st = evaluate(app, m, &feed, &t, err);
     }
     if (st == ONP_OK)
         st = show(app, m, &feed, &t, err);
-    onp_free(&app->ctx, t.images);
-    onp_free(&app->ctx, t.hits);
+    onp_tally_reset(&t);
     onp_feed_close(&feed);
     return st;
 }

@@ -5,13 +5,14 @@
  *
  *     float *stats = onp_alloc(ctx, onp_step_n_stats(step, path), sizeof *stats);
  *     ONP_TRY(onp_recalibrate(step, feed, list, n, 64, path, stats, err));
- *     ONP_TRY(onp_evaluate(step, feed, &feed->test, NULL, feed->test.n, 64, path, stats, &score,
- * err));
+ *     ONP_TRY(onp_evaluate(step, feed, &feed->test, NULL, feed->test.n, 64, path, stats, &tally,
+ *                          &score, err));
  */
 #ifndef ONP_SEARCH_EVALUATE_H
 #define ONP_SEARCH_EVALUATE_H
 
 #include "search/feed.h"
+#include "search/tally.h"
 #include "supernet/step.h"
 
 #ifdef __cplusplus
@@ -33,10 +34,12 @@ onp_status onp_recalibrate(onp_step *step, const onp_feed *feed, const int64_t *
                            int64_t batch, const int32_t *path, float *stats,
                            onp_error *err) ONP_MUST_USE;
 
-/* Score on n images of ds: those of the list, or the first n when it is NULL. */
+/* Score on n images of ds: those of the list, or the first n when it is NULL. tally (may be NULL)
+ * gets the answers too; it numbers images by their place in the list, or in ds. */
 onp_status onp_evaluate(onp_step *step, const onp_feed *feed, const onp_dataset *ds,
                         const int64_t *list, int64_t n, int64_t batch, const int32_t *path,
-                        float *stats, onp_score *out, onp_error *err) ONP_MUST_USE;
+                        float *stats, onp_tally *tally, onp_score *out,
+                        onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -349,7 +349,7 @@ static onp_status test_and_save(pipeline *p, onp_error *err)
         ONP_TRY(onp_recalibrate(p->step, &p->feed, p->feed.all, p->feed.n_all, batch, m->path,
                                 m->stats, err));
     ONP_TRY(onp_evaluate(p->step, &p->feed, &p->feed.test, NULL, p->feed.test.n, batch, m->path,
-                         m->stats, &score, err));
+                         m->stats, NULL, &score, err));
     for (int c = 0; c < p->feed.train.c; c++) {
         m->input.mean[c] = p->feed.stats.mean[c];
         m->input.deviation[c] = p->feed.stats.deviation[c];

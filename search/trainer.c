@@ -133,7 +133,7 @@ static onp_status validate(onp_trainer *t, onp_score *score, onp_error *err)
         onp_recalibrate(t->step, t->feed, split->train, split->n_train, batch, path, stats, err);
     if (st == ONP_OK)
         st = onp_evaluate(t->step, t->feed, &t->feed->train, split->validation, split->n_validation,
-                          batch, path, stats, score, err);
+                          batch, path, stats, NULL, score, err);
     onp_free(t->ctx, stats);
     return st;
 }

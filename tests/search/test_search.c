@@ -114,7 +114,7 @@ static void test_the_saved_model_is_the_tested_one(void **state)
     onp_score score;
     expect_ok(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), f);
     expect_ok(onp_step_new(&f->ctx, m->net, 64, &step, &f->err), f);
-    expect_ok(onp_evaluate(step, &feed, &feed.test, NULL, feed.test.n, 64, m->path, m->stats,
+    expect_ok(onp_evaluate(step, &feed, &feed.test, NULL, feed.test.n, 64, m->path, m->stats, NULL,
                            &score, &f->err),
               f);
     assert_true((double)score.hits / (double)score.n == f->result.test_accuracy);
