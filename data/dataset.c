@@ -13,6 +13,8 @@ const char *const onp_dataset_formats[] = {
 #undef ONP_X
         NULL};
 
+const char *const onp_fit_names[] = {"crop", "stretch", NULL};
+
 static const onp_format *const formats[] = {
 #define ONP_X(id, name) &onp_format_##id,
     ONP_FORMAT_LIST(ONP_X)

@@ -37,6 +37,10 @@ extern "C" {
 /* The names, ended by NULL: what a config may choose from. */
 extern const char *const onp_dataset_formats[];
 
+/* How an image becomes a square: its middle is cut out, or it is stretched. */
+typedef enum onp_fit { ONP_FIT_CROP, ONP_FIT_STRETCH } onp_fit;
+extern const char *const onp_fit_names[]; /* "crop", "stretch", NULL */
+
 typedef enum onp_part { ONP_PART_TRAIN, ONP_PART_TEST } onp_part;
 
 /*

@@ -38,6 +38,14 @@ const char *const onp_config_recompute[ONP_RECOMPUTE_COUNT + 2] = {"none", "chea
 static const onp_yaml_field augment_fields[] = {
     {INT("pad", data.augment.pad, 0, ONP_DATA_MAX_SIDE), .def = "0"},
     {KEY("flip", ONP_YAML_BOOL, data.augment.flip), .def = "false"},
+    {REAL("crop_scale", data.augment.crop_scale, 0, 1), .def = "0"},
+    {REAL("brightness", data.augment.brightness, 0, 1), .def = "0"},
+    {REAL("saturation", data.augment.saturation, 0, 1), .def = "0"},
+    {INT("cutout", data.augment.cutout, 0, ONP_DATA_MAX_SIDE), .def = "0"},
+    END};
+static const onp_yaml_field resize_fields[] = {
+    {INT("side", data.resize.side, 1, ONP_DATA_MAX_SIDE)},
+    {KEY("fit", ONP_YAML_CHOICE, data.resize.fit), .def = "crop", .choices = onp_fit_names},
     END};
 static const onp_yaml_field data_fields[] = {
     {KEY("format", ONP_YAML_CHOICE, data.format), .choices = onp_dataset_formats},
@@ -46,6 +54,9 @@ static const onp_yaml_field data_fields[] = {
     {KEY("cache", ONP_YAML_PATH, data.cache), .optional = true},
     {INT("validation", data.validation, 1, ONP_DATA_MAX_IMAGES)},
     {INT("limit", data.limit, 0, ONP_DATA_MAX_IMAGES), .def = "0"},
+    {INT("holdout", data.holdout, 0, ONP_DATA_MAX_IMAGES), .def = "0"},
+    {KEY("skip_bad", ONP_YAML_BOOL, data.skip_bad), .def = "false"},
+    {MAP("resize", resize_fields), .optional = true},
     {MAP("augment", augment_fields), .optional = true},
     END};
 static const onp_yaml_field target_fields[] = {
@@ -154,14 +165,45 @@ static void check_path(reader *r, const char *key, const char *path, bool wanted
         problem(r, key, "format %s reads no files", format);
 }
 
+/* A folder of images may be its own test set; only there do files have sizes of their own. */
+static void check_folder(reader *r, bool is_folder)
+{
+    const onp_config *c = r->cfg;
+    const char *format = onp_dataset_formats[c->data.format];
+    if (is_folder && (c->data.test == NULL) == (c->data.holdout == 0))
+        problem(r, "data.test",
+                "wanted either this or data.holdout, the number of images of "
+                "data.train to test on");
+    if (!is_folder && c->data.holdout > 0)
+        problem(r, "data.holdout", "%lld, but format %s has a test set", (long long)c->data.holdout,
+                format);
+    if (!is_folder && c->data.resize.side > 0)
+        problem(r, "data.resize", "images of format %s have one size, wanted image-folder", format);
+    if (!is_folder && c->data.skip_bad)
+        problem(r, "data.skip_bad", "format %s has no files to skip, wanted image-folder", format);
+}
+
+static void check_augment(reader *r)
+{
+    const onp_config *c = r->cfg;
+    if (c->data.augment.crop_scale > 0 && c->data.augment.pad > 0)
+        problem(r, "data.augment.pad", "%lld, but crop_scale is %g: wanted 0 for one of them",
+                (long long)c->data.augment.pad, c->data.augment.crop_scale);
+}
+
 static void check_data(reader *r)
 {
     const onp_config *c = r->cfg;
     if (c->data.format >= 0) {
-        const bool files = strcmp(onp_dataset_formats[c->data.format], "generated") != 0;
+        const char *format = onp_dataset_formats[c->data.format];
+        const bool files = strcmp(format, "generated") != 0;
+        const bool is_folder = strcmp(format, "image-folder") == 0;
         check_path(r, "data.train", c->data.train, files);
-        check_path(r, "data.test", c->data.test, files);
+        if (!is_folder)
+            check_path(r, "data.test", c->data.test, files);
+        check_folder(r, is_folder);
     }
+    check_augment(r);
     if (c->data.limit > 0 && c->data.validation >= c->data.limit)
         problem(r, "data.validation", "%lld, wanted less than data.limit %lld",
                 (long long)c->data.validation, (long long)c->data.limit);

@@ -44,13 +44,22 @@ typedef struct onp_config {
     int64_t seed;
     struct {
         int format;         /* index into onp_dataset_formats */
-        char *train, *test; /* NULL for format generated */
+        char *train, *test; /* NULL for format generated; test also with holdout */
         char *cache; /* folder of pack files; NULL: $XDG_CACHE_HOME/onepath or ~/.cache/onepath */
         int64_t validation; /* images in all */
         int64_t limit;      /* 0: all training images */
+        int64_t holdout;    /* so many images of `train` are the test set; 0: `test` is */
+        bool skip_bad;      /* image files that cannot be read are left out and listed */
+        struct {
+            int64_t side; /* 0: images as they are, all of one size */
+            int fit;      /* onp_fit */
+        } resize;
         struct {
             int64_t pad;
             bool flip;
+            double crop_scale; /* 0: no random resized crop */
+            double brightness, saturation;
+            int64_t cutout;
         } augment;
     } data;
     char *space_path;

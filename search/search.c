@@ -355,6 +355,11 @@ static onp_status test_and_save(pipeline *p, onp_error *err)
         m->input.deviation[c] = p->feed.stats.deviation[c];
     }
     m->input.class_names = p->feed.train.class_names;
+    m->input.image_h = p->feed.train.h;
+    m->input.image_w = p->feed.train.w;
+    m->input.resize_side = (int32_t)p->cfg->data.resize.side;
+    if (m->input.resize_side > 0)
+        m->input.fit = onp_fit_names[p->cfg->data.resize.fit];
     ONP_TRY(onp_model_save(m, p->options->run_dir, err));
     p->result->test_accuracy = (double)score.hits / (double)score.n;
     p->result->test_images = score.n;

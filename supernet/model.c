@@ -11,6 +11,7 @@
 
 #define FORMAT      "onepath-model-1"
 #define MAX_CLASSES 65536
+#define MAX_SIDE    4096
 
 static onp_status attach_net(onp_model *m, uint64_t seed, onp_error *err)
 {
@@ -39,6 +40,10 @@ static onp_status attach_net(onp_model *m, uint64_t seed, onp_error *err)
     }
     m->stats = onp_alloc(m->ctx, (size_t)m->n_stats, sizeof *m->stats);
     m->input.n_classes = arch->blocks[n - 1].out_c;
+    m->input.image_h = arch->in_h;
+    m->input.image_w = arch->in_w;
+    m->input.fit = "none";
+    m->input.color_order = arch->in_c == 1 ? "gray" : "RGB";
     for (int c = 0; c < ONP_MODEL_MAX_CHANNELS; c++)
         m->input.deviation[c] = 1;
     return m->stats != NULL ? ONP_OK : onp_fail(err, ONP_E_NOMEM, "model: out of memory");
@@ -185,7 +190,7 @@ static onp_status names_meta(const onp_model *m, onp_st_writer *w, onp_error *er
 /* Metadata that has one right value for an architecture: written, and compared when read. */
 typedef struct fixed_meta {
     char hash[ONP_SHA256_HEX], input[48], bn_eps[32];
-    const char *pairs[7][2]; /* key, value */
+    const char *pairs[5][2]; /* key, value */
 } fixed_meta;
 
 static onp_status fixed_of(const onp_model *m, const char *path, fixed_meta *out, onp_error *err)
@@ -201,11 +206,22 @@ static onp_status fixed_of(const onp_model *m, const char *path, fixed_meta *out
     const char *const pairs[][2] = {
         {"format", FORMAT},      {"arch_hash", out->hash},
         {"input", out->input},   {"color_order", a->in_c == 1 ? "gray" : "RGB"},
-        {"resize", "none"},      {"crop", "none"},
         {"bn_eps", out->bn_eps},
     };
     memcpy(out->pairs, pairs, sizeof pairs);
     return ONP_OK;
+}
+
+static onp_status size_meta(const onp_model *m, onp_st_writer *w, onp_error *err)
+{
+    const onp_model_input *in = &m->input;
+    char image[48], resize[16] = "none";
+    (void)snprintf(image, sizeof image, "%dx%d", (int)in->image_h, (int)in->image_w);
+    if (in->resize_side > 0)
+        (void)snprintf(resize, sizeof resize, "%d", (int)in->resize_side);
+    ONP_TRY(onp_st_writer_meta(w, "image", image, err));
+    ONP_TRY(onp_st_writer_meta(w, "resize", resize, err));
+    return onp_st_writer_meta(w, "fit", in->resize_side > 0 ? in->fit : "none", err);
 }
 
 static onp_status write_meta(const onp_model *m, const char *path, onp_st_writer *w, onp_error *err)
@@ -217,6 +233,7 @@ static onp_status write_meta(const onp_model *m, const char *path, onp_st_writer
         ONP_TRY(onp_st_writer_meta(w, fixed.pairs[i][0], fixed.pairs[i][1], err));
     ONP_TRY(reals_meta(w, "mean", m->input.mean, c, err));
     ONP_TRY(reals_meta(w, "deviation", m->input.deviation, c, err));
+    ONP_TRY(size_meta(m, w, err));
     return names_meta(m, w, err);
 }
 
@@ -245,6 +262,56 @@ static onp_status read_reals(const onp_st_file *f, const char *path, const char 
         at = end + 1;
     }
     return ONP_OK;
+}
+
+/* "none" or a side; *out is 0 for none. */
+static onp_status read_side(const onp_st_file *f, const char *path, int32_t *out, onp_error *err)
+{
+    const char *text = NULL;
+    char *end = NULL;
+    *out = 0;
+    ONP_TRY(read_text(f, path, "resize", &text, err));
+    if (strcmp(text, "none") == 0)
+        return ONP_OK;
+    const long side = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || side < 1 || side > MAX_SIDE)
+        return onp_fail(err, ONP_E_FORMAT,
+                        "%s: metadata \"resize\" is \"%.60s\", wanted none or 1..%d", path, text,
+                        MAX_SIDE);
+    *out = (int32_t)side;
+    return ONP_OK;
+}
+
+/* Files of before there was resizing have neither "image" nor "fit": their images were as large as
+ * the input. */
+static onp_status read_size(onp_model *m, const onp_st_file *f, const char *path, onp_error *err)
+{
+    static const char *const fits[] = {"crop", "stretch"};
+    onp_model_input *in = &m->input;
+    const char *image = onp_st_meta(f, "image"), *fit = onp_st_meta(f, "fit");
+    int h = in->image_h, w = in->image_w, length = 0;
+    ONP_TRY(read_side(f, path, &in->resize_side, err));
+    if (image != NULL &&
+        (sscanf(image, "%5dx%5d%n", &h, &w, &length) != 2 || image[length] != '\0' ||
+         h < m->arch->in_h || w < m->arch->in_w || h > MAX_SIDE || w > MAX_SIDE))
+        return onp_fail(err, ONP_E_FORMAT,
+                        "%s: metadata \"image\" is \"%.60s\", wanted HxW of %dx%d..%dx%d", path,
+                        image, (int)m->arch->in_h, (int)m->arch->in_w, MAX_SIDE, MAX_SIDE);
+    if (in->resize_side > 0 && (h != in->resize_side || w != in->resize_side))
+        return onp_fail(err, ONP_E_FORMAT,
+                        "%s: metadata \"resize\" is %d, but images are %dx%d pixels", path,
+                        (int)in->resize_side, h, w);
+    in->image_h = h;
+    in->image_w = w;
+    if (in->resize_side == 0)
+        return ONP_OK;
+    for (size_t i = 0; i < ONP_COUNT(fits); i++)
+        if (fit != NULL && strcmp(fit, fits[i]) == 0) {
+            in->fit = fits[i];
+            return ONP_OK;
+        }
+    return onp_fail(err, ONP_E_FORMAT, "%s: metadata \"fit\" is \"%.60s\", wanted crop or stretch",
+                    path, fit != NULL ? fit : "");
 }
 
 static onp_status read_names(onp_model *m, const onp_st_file *f, const char *path, onp_error *err)
@@ -289,6 +356,7 @@ static onp_status read_meta(onp_model *m, const onp_st_file *f, const char *path
                             "\"%s\"",
                             path, fixed.pairs[i][0], text, fixed.pairs[i][1]);
     }
+    ONP_TRY(read_size(m, f, path, err));
     ONP_TRY(read_reals(f, path, "mean", c, m->input.mean, err));
     ONP_TRY(read_reals(f, path, "deviation", c, m->input.deviation, err));
     for (int i = 0; i < c; i++)

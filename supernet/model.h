@@ -13,8 +13,9 @@
  *
  * Tensors of model.safetensors: "blocks.I.NAME", I counting the blocks of arch.json from the stem,
  * NAME as onp_block_params(b, ONP_MODE_EVAL) has it; weights [k][k][in][out], vectors [c],
- * statistics [2][c]. Metadata: what onp_model_input holds, batch-norm eps and the architecture
- * hash.
+ * statistics [2][c]. Metadata: "input" (network input, HxWxC), what onp_model_input holds ("mean",
+ * "deviation", "class_names", "image", "resize", "fit", "color_order"), batch-norm eps ("bn_eps")
+ * and the architecture hash ("arch_hash").
  */
 #ifndef ONP_SUPERNET_MODEL_H
 #define ONP_SUPERNET_MODEL_H
@@ -28,12 +29,21 @@ extern "C" {
 
 #define ONP_MODEL_MAX_CHANNELS 4
 
-/* How an image becomes the network's input: x = (byte / 255 - mean) / deviation per channel. Class
- * names are borrowed when a model is made and owned by a model that was loaded. */
+/*
+ * How an image becomes the network's input: brought to image_h x image_w pixels (data/prepare.h),
+ * of which the network takes the centre, from row (image_h - in_h) / 2 and column
+ * (image_w - in_w) / 2, both rounded down; then x = (byte / 255 - mean) / deviation per channel.
+ * Names and texts are borrowed when a model is made; those of a model that was loaded live as long
+ * as it does.
+ */
 typedef struct onp_model_input {
     double mean[ONP_MODEL_MAX_CHANNELS], deviation[ONP_MODEL_MAX_CHANNELS];
     int32_t n_classes;
     const char *const *class_names; /* [n_classes]; NULL: unnamed */
+    int32_t image_h, image_w; /* of the images it was trained on; at least the network's input */
+    int32_t resize_side;      /* they were resized to this square; 0: not, they all had this size */
+    const char *fit;          /* "crop" or "stretch" when they were resized, else "none" */
+    const char *color_order;  /* "gray" (one channel) or "RGB" */
 } onp_model_input;
 
 typedef struct onp_model {

@@ -176,6 +176,9 @@ static void defaults(void **state)
     assert_int_equal(c->weights_limit_mib, 0);
     assert_true(c->data.train == NULL && c->data.test == NULL && c->data.limit == 0);
     assert_true(c->data.augment.pad == 0 && !c->data.augment.flip);
+    assert_true(c->data.augment.crop_scale == 0 && c->data.augment.cutout == 0);
+    assert_true(c->data.augment.brightness == 0 && c->data.augment.saturation == 0);
+    assert_true(c->data.holdout == 0 && c->data.resize.side == 0 && !c->data.skip_bad);
     assert_string_equal(c->target.device, "this-machine");
     assert_true(c->target.latency.ns == 3000000 && c->target.threads == 1);
     assert_int_equal(c->search.gradient, ONP_GRADIENT_ALL_PATHS);
@@ -238,6 +241,26 @@ static const struct {
      "5:3: error: data.train: format generated reads no files\n"
      "6:3: error: data.test: format generated reads no files\n"},
     {8, "  limit: 1000", "7:3: error: data.validation: 1000, wanted less than data.limit 1000\n"},
+    {8, "  holdout: 8", "8:3: error: data.holdout: 8, but format idx has a test set\n"},
+    {8, "  skip_bad: true",
+     "8:3: error: data.skip_bad: format idx has no files to skip, wanted image-folder\n"},
+    {8, "  resize: {side: 32}",
+     "8:3: error: data.resize: images of format idx have one size, wanted image-folder\n"},
+    {8, "  resize: {fit: crop}",
+     "8:3: error: missing key \"side\" in data.resize, wanted an integer\n"},
+    {8, "  resize: {side: 4097}",
+     "8:18: error: data.resize.side is the number 4097, wanted 1..4096\n"
+     "8:3: error: data.resize: images of format idx have one size, wanted image-folder\n"},
+    {8, "  resize: {side: 32, fit: box}",
+     "8:27: error: data.resize.fit is the text \"box\", wanted one of crop, stretch\n"
+     "8:3: error: data.resize: images of format idx have one size, wanted image-folder\n"},
+    {4, "  format: image-folder\n  holdout: 9",
+     "7:3: error: data.test: wanted either this or data.holdout, the number of images of "
+     "data.train to test on\n"},
+    {9, "  augment: {pad: 2, crop_scale: 0.5}",
+     "9:13: error: data.augment.pad: 2, but crop_scale is 0.5: wanted 0 for one of them\n"},
+    {9, "  augment: {crop_scale: 1.5}",
+     "9:25: error: data.augment.crop_scale is the number 1.5, wanted 0..1\n"},
     {19, "  batch: 2000", "7:3: error: data.validation: 1000, wanted at least search.batch 2000\n"},
     {2, "recompute: auto",
      "2:1: error: recompute: auto chooses by memory_limit_mib, wanted 1 or more\n"},
@@ -479,6 +502,42 @@ static void what_is_written_reads_back(void **state)
     onp_strbuf_reset(&again);
 }
 
+/* Photographs of any size, some of them the test set. */
+static void a_folder_of_photographs(void **state)
+{
+    fixture *f = *state;
+    onp_strbuf text;
+    onp_strbuf_init(&text, &f->ctx);
+    static const char folder[] =
+        "data:\n"
+        "  format: image-folder\n"
+        "  train: photographs\n"
+        "  holdout: 100\n"
+        "  validation: 200\n"
+        "  skip_bad: true\n"
+        "  resize: {side: 64, fit: stretch}\n"
+        "  augment: {flip: true, crop_scale: 0.25, brightness: 0.4, saturation: 0.5, cutout: 8}\n"
+        "space: space.yaml\n"
+        "target: {latency: 3ms}\n"
+        "search: {warmup_epochs: 0, epochs: 1}\n"
+        "train: {epochs: 1}\n";
+    onp_test_write(f->path, folder, sizeof folder - 1);
+    for (int turn = 0; turn < 2; turn++) { /* as given, and as written */
+        const onp_config *c = &f->cfg;
+        assert_int_equal(load(f, NULL, 0), ONP_OK);
+        assert_null(c->data.test);
+        assert_true(c->data.holdout == 100 && c->data.validation == 200 && c->data.skip_bad);
+        assert_true(c->data.resize.side == 64 && c->data.resize.fit == ONP_FIT_STRETCH);
+        assert_true(c->data.augment.pad == 0 && c->data.augment.flip);
+        assert_true(c->data.augment.crop_scale == 0.25 && c->data.augment.brightness == 0.4);
+        assert_true(c->data.augment.saturation == 0.5 && c->data.augment.cutout == 8);
+        onp_strbuf_reset(&text);
+        assert_int_equal(onp_config_emit(c, &text, &f->err), ONP_OK);
+        onp_test_write(f->path, text.text, text.length);
+    }
+    onp_strbuf_reset(&text);
+}
+
 /* Those of configs/searches. */
 static void shipped_configurations(void **state)
 {
@@ -532,6 +591,7 @@ int main(void)
         TEST(resolution),
         TEST(all_problems_at_once),
         TEST(what_is_written_reads_back),
+        TEST(a_folder_of_photographs),
         TEST(shipped_configurations),
         TEST(no_memory),
     };

@@ -92,6 +92,11 @@ static void test_bits_come_back(void **state)
     assert_memory_equal(m->stats, f->m->stats, (size_t)m->n_stats * sizeof(float));
     assert_memory_equal(m->input.mean, f->m->input.mean, 3 * sizeof(double));
     assert_memory_equal(m->input.deviation, f->m->input.deviation, 3 * sizeof(double));
+    assert_int_equal(m->input.image_h, 9);
+    assert_int_equal(m->input.image_w, 8);
+    assert_int_equal(m->input.resize_side, 0);
+    assert_string_equal(m->input.fit, "none");
+    assert_string_equal(m->input.color_order, "RGB");
     assert_true(m->arch->bn_eps == TINY_EPS);
     assert_int_equal(m->input.n_classes, TINY_CLASSES);
     for (int k = 0; k < TINY_CLASSES; k++)
@@ -121,6 +126,24 @@ static void test_same_bytes_when_saved_again(void **state)
     onp_free(&f->ctx, before);
     onp_free(&f->ctx, after);
     onp_model_free(m);
+}
+
+static void test_resized_images(void **state)
+{
+    fixture *f = *state;
+    static const char *const fits[] = {"crop", "stretch"};
+    for (size_t i = 0; i < ONP_COUNT(fits); i++) {
+        f->m->input.image_h = f->m->input.image_w = f->m->input.resize_side = 12;
+        f->m->input.fit = fits[i];
+        assert_int_equal(onp_model_save(f->m, f->dir, &f->err), ONP_OK);
+        onp_model *m = load(f);
+        assert_int_equal(m->input.image_h, 12);
+        assert_int_equal(m->input.image_w, 12);
+        assert_int_equal(m->input.resize_side, 12);
+        assert_string_equal(m->input.fit, fits[i]);
+        assert_string_equal(m->input.color_order, "RGB");
+        onp_model_free(m);
+    }
 }
 
 static void test_unnamed_classes(void **state)
@@ -178,6 +201,33 @@ static void with_meta(const fixture *f, const char *key, const char *value)
     onp_free(&f->ctx, data);
 }
 
+/* Files of before images were resized say neither their size nor a fit. */
+static void test_older_files(void **state)
+{
+    fixture *f = *state;
+    with_meta(f, "image", NULL);
+    with_meta(f, "fit", NULL);
+    onp_model *m = load(f);
+    assert_int_equal(m->input.image_h, 9);
+    assert_int_equal(m->input.image_w, 8);
+    assert_int_equal(m->input.resize_side, 0);
+    assert_string_equal(m->input.fit, "none");
+    onp_model_free(m);
+}
+
+static void test_resized_without_fit(void **state)
+{
+    fixture *f = *state;
+    static const char *const bad[] = {NULL, "none", "letterbox"};
+    f->m->input.image_h = f->m->input.image_w = f->m->input.resize_side = 12;
+    f->m->input.fit = "crop";
+    for (size_t i = 0; i < ONP_COUNT(bad); i++) {
+        assert_int_equal(onp_model_save(f->m, f->dir, &f->err), ONP_OK);
+        with_meta(f, "fit", bad[i]);
+        refuses(f, "\"fit\" is \"");
+    }
+}
+
 static void test_metadata_faults(void **state)
 {
     fixture *f = *state;
@@ -191,8 +241,15 @@ static void test_metadata_faults(void **state)
         {"input", NULL, "\"input\" is missing"},
         {"input", "9x9x3", "\"9x8x3\""},
         {"color_order", "BGR", "\"RGB\""},
-        {"resize", "256", "\"resize\" is \"256\""},
-        {"crop", "224", "\"crop\" is \"224\""},
+        {"resize", NULL, "\"resize\" is missing"},
+        {"resize", "9", "\"resize\" is 9, but images are 9x8 pixels"},
+        {"resize", "0", "\"resize\" is \"0\""},
+        {"resize", "4097", "\"resize\" is \"4097\""},
+        {"resize", "9 ", "\"resize\" is \"9 \""},
+        {"image", "8x8", "\"image\" is \"8x8\""},
+        {"image", "9x4097", "\"image\" is \"9x4097\""},
+        {"image", "9x8x3", "\"image\" is \"9x8x3\""},
+        {"image", "-9x-8", "\"image\" is \"-9x-8\""},
         {"bn_eps", "1e-5", "\"bn_eps\" is \"1e-5\""},
         {"mean", NULL, "\"mean\" is missing"},
         {"mean", "1,2", "wanted 3 numbers"},
@@ -312,6 +369,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bits_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_same_bytes_when_saved_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unnamed_classes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resized_images, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resized_without_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_metadata_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_files, setup, teardown),
