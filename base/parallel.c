@@ -11,7 +11,7 @@
 #endif
 
 /* The state of the process's threads, as OpenMP's own is: one per process, written by
- * onp_parallel_start only. */
+ * onp_parallel_start and onp_parallel_embed only. */
 static int thread_count; /* 0: not started */
 static cpu_set_t began_with;
 static bool bound;
@@ -25,15 +25,38 @@ int onp_parallel_processors(void)
     return n > 0 ? n : 1;
 }
 
-/* Denormals cost a hundred cycles an operation and carry nothing a network needs. */
-static void flush_denormals(void)
+static uint64_t get_modes(void)
 {
 #if defined(__x86_64__)
-    _mm_setcsr(_mm_getcsr() | 0x8040U); /* flush-to-zero, denormals-are-zero */
+    return _mm_getcsr();
 #elif defined(__aarch64__)
     uint64_t fpcr;
     __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr | (UINT64_C(1) << 24)));
+    return fpcr;
+#else
+    return 0;
+#endif
+}
+
+static void set_modes(uint64_t modes)
+{
+#if defined(__x86_64__)
+    _mm_setcsr((unsigned)modes);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(modes));
+#else
+    (void)modes;
+#endif
+}
+
+/* Denormals cost a hundred cycles an operation and carry nothing a network needs. All else is as a
+ * process begins: rounding to nearest, no traps. */
+static void flush_denormals(void)
+{
+#if defined(__x86_64__)
+    set_modes(0x1f80U | 0x8040U); /* flush-to-zero, denormals-are-zero */
+#else
+    set_modes(UINT64_C(1) << 24); /* FPCR.FZ */
 #endif
 }
 
@@ -51,27 +74,38 @@ static void bind_to_processor(const cpu_set_t *allowed, int index)
     }
 }
 
-onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
+/* The number that is meant, or an error. */
+static onp_status count_threads(int threads, int *out, onp_error *err)
 {
     if (threads < 0 || threads > ONP_MAX_THREADS)
         return onp_fail(err, ONP_E_RANGE, "threads: %d is not in 0..%d", threads, ONP_MAX_THREADS);
+    const int processors = onp_parallel_processors();
+    const int most = processors < ONP_MAX_THREADS ? processors : ONP_MAX_THREADS;
+    *out = threads != 0 ? threads : most;
+    return ONP_OK;
+}
+
+static onp_status already_started(int started, int wanted, onp_error *err)
+{
+    if (started == wanted)
+        return ONP_OK;
+    return onp_fail(err, ONP_E_FAIL, "threads: already started with %d, cannot change to %d",
+                    started, wanted);
+}
+
+onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
+{
+    ONP_TRY(count_threads(threads, &threads, err));
+    if (thread_count != 0)
+        return already_started(thread_count, threads, err);
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
-    bool known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-    int processors = onp_parallel_processors();
-    if (threads == 0)
-        threads = processors < ONP_MAX_THREADS ? processors : ONP_MAX_THREADS;
-    if (thread_count != 0) {
-        if (thread_count == threads)
-            return ONP_OK;
-        return onp_fail(err, ONP_E_FAIL, "threads: already started with %d, cannot change to %d",
-                        thread_count, threads);
-    }
+    const bool known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
 #ifdef _OPENMP
     omp_set_num_threads(threads);
     thread_count = threads;
     began_with = allowed;
-    bound = bind && known && threads <= processors;
+    bound = bind && known && threads <= onp_parallel_processors();
 #    pragma omp parallel
     {
         flush_denormals();
@@ -84,6 +118,42 @@ onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
     (void)bind, (void)known;
 #endif
     return ONP_OK;
+}
+
+onp_status onp_parallel_embed(int threads, onp_error *err)
+{
+    const bool any = threads == 0;
+    int started = 0;
+    ONP_TRY(count_threads(threads, &threads, err));
+#ifndef _OPENMP
+    threads = 1;
+#endif
+    if (__atomic_compare_exchange_n(&thread_count, &started, threads, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST) ||
+        any)
+        return ONP_OK;
+    return already_started(started, threads, err);
+}
+
+/* The team is readied each time: OpenMP may have made another one since. */
+onp_parallel_host onp_parallel_enter(void)
+{
+    onp_parallel_host host = {.threads = 1, .modes = get_modes()};
+#ifdef _OPENMP
+    host.threads = omp_get_max_threads();
+    omp_set_num_threads(thread_count);
+#    pragma omp parallel
+#endif
+    flush_denormals();
+    return host;
+}
+
+void onp_parallel_leave(onp_parallel_host host)
+{
+    set_modes(host.modes);
+#ifdef _OPENMP
+    omp_set_num_threads(host.threads);
+#endif
 }
 
 void onp_parallel_unbind(void)

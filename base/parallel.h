@@ -33,6 +33,21 @@ typedef void (*onp_tile_fn)(void *arg, int64_t tile, int thread);
 #define ONP_MAX_THREADS 256
 onp_status onp_parallel_start(int threads, bool bind, onp_error *err) ONP_MUST_USE;
 
+/*
+ * For a library inside a program that is not ours: embed stands in for start and leaves the calling
+ * thread as it is. Any thread then computes between enter and leave, several at the same time too,
+ * each with a team of its own that has the number of threads of the process and flush-to-zero, so
+ * that bits are equal. leave puts back what the thread had. threads as above; 0 also takes the
+ * number that is set already. Any thread may embed at any time. Errors as above.
+ */
+typedef struct onp_parallel_host {
+    int threads;    /* of the caller's own OpenMP regions */
+    uint64_t modes; /* of its floating point: rounding, traps, denormals */
+} onp_parallel_host;
+onp_status onp_parallel_embed(int threads, onp_error *err) ONP_MUST_USE;
+onp_parallel_host onp_parallel_enter(void);
+void onp_parallel_leave(onp_parallel_host host);
+
 /* Number of threads that loops use, at least 1. */
 int onp_parallel_threads(void);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread count is set once per process, so each count runs in a child of its own and sends back
  * what its tiles wrote. */
+#include <fenv.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +65,55 @@ static void run_with(int threads, tiles *out)
     assert_int_equal(status, 0);
 }
 
+/* A thread of another program: its rounding is its own before and after, not between. */
+static void *visit(void *arg)
+{
+    tiles *t = arg;
+    (void)fesetround(FE_UPWARD);
+    onp_parallel_host host = onp_parallel_enter();
+    t->n_threads = onp_parallel_threads();
+    onp_parallel_for(TILES, work, t);
+    onp_parallel_leave(host);
+    return fegetround() == FE_UPWARD ? t : NULL;
+}
+
+static bool visits_agree(int threads)
+{
+    static tiles t[3], start;
+    pthread_t id[3];
+    bool right = onp_parallel_embed(threads, NULL) == ONP_OK &&
+                 onp_parallel_embed(0, NULL) == ONP_OK &&
+                 onp_parallel_embed(threads + 1, NULL) == ONP_E_FAIL;
+    for (int i = 0; i < 3; i++)
+        if (pthread_create(&id[i], NULL, visit, &t[i]) != 0)
+            return false;
+    for (int i = 0; i < 3; i++) {
+        void *back = NULL;
+        right = pthread_join(id[i], &back) == 0 && back == &t[i] && right;
+    }
+    start.n_threads = threads;
+    onp_parallel_host host = onp_parallel_enter();
+    onp_parallel_for(TILES, work, &start);
+    onp_parallel_leave(host);
+    for (int i = 0; i < 3; i++)
+        right = memcmp(&t[i], &start, sizeof start) == 0 && right;
+    return right;
+}
+
+static void visitors_compute_side_by_side(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(visits_agree(threads) ? 0 : 1);
+        int status = -1;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
 static void tiles_do_not_depend_on_threads(void **state)
 {
     (void)state;
@@ -121,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unbinding),
+        cmocka_unit_test(visitors_compute_side_by_side),
         cmocka_unit_test(tiles_do_not_depend_on_threads),
         cmocka_unit_test(start_checks_its_count),
     };
