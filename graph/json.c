@@ -42,6 +42,16 @@ static int set_real(json_t *object, const char *key, double value)
     return fabs(value) > 0.0 ? json_object_set_new(object, key, json_real(value)) : 0;
 }
 
+/* The key of a dropout, with its rate. */
+static int set_key(json_t *object, const onp_attr *attr)
+{
+    if (!(attr->rate > 0))
+        return 0;
+    return json_object_set_new(
+        object, "key",
+        json_pack("[I,I]", (json_int_t)attr->key.key[0], (json_int_t)attr->key.key[1]));
+}
+
 static json_t *tensor_json(const onp_tensor *t)
 {
     json_t *object = json_object();
@@ -63,8 +73,12 @@ static json_t *node_json(const onp_node *node)
     failed |= json_object_set_new(object, "out", tids_json(node->out, node->n_out));
     failed |= set_int(object, "kernel", node->attr.kernel, 0);
     failed |= set_int(object, "stride", node->attr.stride, 0);
+    failed |= set_int(object, "dilation", node->attr.dilation, 0);
+    failed |= set_int(object, "groups", node->attr.groups, 0);
     failed |= set_real(object, "eps", node->attr.eps);
     failed |= set_real(object, "smoothing", node->attr.smoothing);
+    failed |= set_real(object, "rate", node->attr.rate);
+    failed |= set_key(object, &node->attr);
     failed |= set_int(object, "group", node->group, ONP_NONE);
     if (failed == 0)
         return object;
@@ -256,6 +270,18 @@ static onp_status get_op(const json_t *object, onp_op *out, const char *where, o
     return ONP_OK;
 }
 
+static onp_status get_key(const json_t *object, onp_rng *out, const char *where, onp_error *err)
+{
+    int64_t words[2] = {0, 0};
+    int count = 2;
+    if (json_object_get(object, "key") != NULL)
+        ONP_TRY(get_ints(object, "key", 0, UINT32_MAX, words, 2, &count, where, err));
+    if (count != 2)
+        return onp_fail(err, ONP_E_FORMAT, "%s: key has %d words, wanted 2", where, count);
+    *out = (onp_rng){{(uint32_t)words[0], (uint32_t)words[1]}};
+    return ONP_OK;
+}
+
 static onp_status get_attr(const json_t *object, onp_attr *out, int32_t *group, const char *where,
                            onp_error *err)
 {
@@ -263,8 +289,12 @@ static onp_status get_attr(const json_t *object, onp_attr *out, int32_t *group, 
     *group = ONP_NONE;
     ONP_TRY(get_small(object, "kernel", 31, &out->kernel, where, err));
     ONP_TRY(get_small(object, "stride", 4, &out->stride, where, err));
+    ONP_TRY(get_small(object, "dilation", ONP_DILATION_MAX, &out->dilation, where, err));
+    ONP_TRY(get_small(object, "groups", INT32_MAX, &out->groups, where, err));
     ONP_TRY(get_fraction(object, "eps", &out->eps, where, err));
     ONP_TRY(get_fraction(object, "smoothing", &out->smoothing, where, err));
+    ONP_TRY(get_fraction(object, "rate", &out->rate, where, err));
+    ONP_TRY(get_key(object, &out->key, where, err));
     return get_small(object, "group", INT32_MAX, group, where, err);
 }
 
@@ -281,8 +311,8 @@ static onp_status check_labels(const reader *r, onp_op op, const onp_tid *in, in
 
 static onp_status read_node(reader *r, size_t index, onp_error *err)
 {
-    static const char *const keys[] = {"op",     "in",  "out",       "kernel",
-                                       "stride", "eps", "smoothing", "group"};
+    static const char *const keys[] = {"op",     "in",  "out",       "kernel", "stride", "dilation",
+                                       "groups", "eps", "smoothing", "rate",   "key",    "group"};
     const json_t *object = json_array_get(r->nodes, index);
     (void)snprintf(r->where, sizeof r->where, "node %zu", index);
     ONP_TRY(known_keys(object, keys, ONP_COUNT(keys), r->where, err));

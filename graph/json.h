@@ -16,8 +16,9 @@
  *
  * Tensors are numbered by their place in the list, in the order in which the graph made them; a
  * node's outputs follow everything made before it. "external", "labels" and "keep" are written when
- * true, the attributes "kernel", "stride", "eps" and "smoothing" when not 0, "group" when the node
- * has one. Data, gradients and taps are not part of it.
+ * true, the attributes "kernel", "stride", "dilation", "groups", "eps", "smoothing" and "rate" when
+ * not 0, with a rate "key": [word, word], "group" when the node has one. Data, gradients and taps
+ * are not part of it.
  */
 #ifndef ONP_GRAPH_JSON_H
 #define ONP_GRAPH_JSON_H

@@ -725,9 +725,13 @@ static void lower_node(lowering *l, int32_t index)
     case ONP_OP_GATE:
         lower_gate(l, n);
         break;
-    case ONP_OP_COUNT:
+    default:
+        l->st =
+            onp_fail(l->err, ONP_E_RANGE, "plan: %s has no float kernel", onp_op_get(n->op)->name);
         break;
     }
+    if (l->st == ONP_OK && (onp_attr_dilation(&n->attr) > 1 || onp_attr_groups(&n->attr) > 1))
+        l->st = onp_fail(l->err, ONP_E_RANGE, "plan: no float kernel for dilation and groups");
 }
 
 onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_options *options,

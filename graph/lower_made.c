@@ -22,6 +22,8 @@ const onp_node *onp_plan_weight_partner(const onp_graph *g, int32_t index, onp_o
         const onp_node *n = onp_graph_node(g, i);
         if (n->op == op && n->in[1] == data->in[0] && n->attr.kernel == data->attr.kernel &&
             n->attr.stride == data->attr.stride &&
+            onp_attr_dilation(&n->attr) == onp_attr_dilation(&data->attr) &&
+            onp_attr_groups(&n->attr) == onp_attr_groups(&data->attr) &&
             onp_shape_equal(onp_graph_shape(g, n->in[0]), onp_graph_shape(g, data->out[0])) &&
             onp_shape_equal(onp_graph_shape(g, n->out[0]), onp_graph_shape(g, data->in[1])))
             return n;

@@ -23,7 +23,11 @@ static bool can_repeat(onp_op op)
     case ONP_OP_RELU6:
     case ONP_OP_RELU:
     case ONP_OP_MAX_POOL:
+    case ONP_OP_AVG_POOL:
     case ONP_OP_ADD:
+    case ONP_OP_HSWISH:
+    case ONP_OP_CHANNEL_SCALE:
+    case ONP_OP_DROPOUT:
         return true;
     default:
         return false;
@@ -34,6 +38,12 @@ static bool can_repeat(onp_op op)
 static bool is_lazy(onp_op op)
 {
     return op == ONP_OP_BN_APPLY || op == ONP_OP_RELU6 || op == ONP_OP_RELU;
+}
+
+/* Stored, but one pass over memory that is kept, or that is made again for others as well. */
+static bool is_elementwise(onp_op op)
+{
+    return op == ONP_OP_HSWISH || op == ONP_OP_CHANNEL_SCALE || op == ONP_OP_DROPOUT;
 }
 
 static bool widens(const onp_graph *g, const onp_node *n)
@@ -64,7 +74,7 @@ static void mark_cheap(onp_graph *g)
 {
     for (int32_t i = 0; i < g->n_nodes; i++) {
         const onp_node *n = &g->nodes[i];
-        if (may_drop(g, n) && widens(g, n))
+        if (may_drop(g, n) && (widens(g, n) || is_elementwise(n->op)))
             g->tensors[n->out[0]].recompute = INSIDE;
     }
     mark_readers(g);

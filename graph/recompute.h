@@ -20,7 +20,7 @@ extern "C" {
 
 typedef enum onp_recompute {
     ONP_RECOMPUTE_NONE,   /* everything is kept */
-    ONP_RECOMPUTE_CHEAP,  /* but what a pointwise convolution widens */
+    ONP_RECOMPUTE_CHEAP,  /* but what a pointwise convolution widens, and elementwise results */
     ONP_RECOMPUTE_BLOCKS, /* only what lies between groups is kept */
     ONP_RECOMPUTE_SQRT,   /* and of n of those only about sqrt(n) */
     ONP_RECOMPUTE_COUNT

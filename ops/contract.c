@@ -46,6 +46,26 @@ static onp_status check_window(const char *name, const onp_attr *attr, onp_error
     if (attr->stride < 1 || attr->stride > ONP_STRIDE_MAX)
         return onp_fail(err, ONP_E_RANGE, "%s: stride is %d, expected 1 to %d", name, attr->stride,
                         ONP_STRIDE_MAX);
+    if (attr->dilation < 0 || attr->dilation > ONP_DILATION_MAX)
+        return onp_fail(err, ONP_E_RANGE, "%s: dilation is %d, expected 1 to %d", name,
+                        attr->dilation, ONP_DILATION_MAX);
+    return ONP_OK;
+}
+
+onp_status onp_contract_pool(onp_op op, const onp_shape *in, int n_in, const onp_attr *attr,
+                             onp_shape *out, onp_error *err)
+{
+    ONP_TRY(onp_contract_inputs(op, in, n_in, err));
+    const char *name = onp_op_get(op)->name;
+    const int64_t s = attr->stride;
+    /* a window starts at most its padding before its place and so always meets the map */
+    if (attr->kernel < 1)
+        return onp_fail(err, ONP_E_RANGE, "%s: kernel is %d, expected at least 1", name,
+                        attr->kernel);
+    if (s < 1 || s > ONP_STRIDE_MAX)
+        return onp_fail(err, ONP_E_RANGE, "%s: stride is %d, expected 1 to %d", name, attr->stride,
+                        ONP_STRIDE_MAX);
+    *out = (onp_shape){in[0].n, (in[0].h + s - 1) / s, (in[0].w + s - 1) / s, in[0].c};
     return ONP_OK;
 }
 

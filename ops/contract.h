@@ -27,6 +27,10 @@ onp_status onp_contract_equal(onp_op op, const char *what, onp_shape seen, onp_s
 onp_status onp_contract_convolution(onp_op op, const onp_shape *in, int n_in, const onp_attr *attr,
                                     onp_shape want_w, onp_shape *out, onp_error *err);
 
+/* The output of a pool with the kernel and stride of attr. Errors: ONP_E_SHAPE, ONP_E_RANGE. */
+onp_status onp_contract_pool(onp_op op, const onp_shape *in, int n_in, const onp_attr *attr,
+                             onp_shape *out, onp_error *err);
+
 #define ONP_CONTRACT_INFER(name)                                                                   \
     onp_status onp_##name##_infer(const onp_shape *in, int n_in, const onp_attr *attr,             \
                                   onp_shape *out, onp_error *err)
@@ -39,8 +43,13 @@ ONP_CONTRACT_INFER(relu6);
 ONP_CONTRACT_INFER(relu);
 ONP_CONTRACT_INFER(global_avg_pool);
 ONP_CONTRACT_INFER(max_pool);
+ONP_CONTRACT_INFER(avg_pool);
 ONP_CONTRACT_INFER(flatten);
 ONP_CONTRACT_INFER(add);
+ONP_CONTRACT_INFER(hswish);
+ONP_CONTRACT_INFER(hsigmoid);
+ONP_CONTRACT_INFER(channel_scale);
+ONP_CONTRACT_INFER(dropout);
 ONP_CONTRACT_INFER(softmax_ce);
 
 int64_t onp_conv_macs(const onp_shape *in, const onp_shape *out, const onp_attr *attr);
@@ -53,7 +62,12 @@ extern const onp_grad_rule onp_relu6_rules[1];
 extern const onp_grad_rule onp_relu_rules[1];
 extern const onp_grad_rule onp_global_avg_pool_rules[1];
 extern const onp_grad_rule onp_max_pool_rules[1];
+extern const onp_grad_rule onp_avg_pool_rules[1];
 extern const onp_grad_rule onp_flatten_rules[1];
+extern const onp_grad_rule onp_hswish_rules[1];
+extern const onp_grad_rule onp_hsigmoid_rules[1];
+extern const onp_grad_rule onp_channel_scale_rules[2];
+extern const onp_grad_rule onp_dropout_rules[1];
 extern const onp_grad_rule onp_softmax_ce_rules[1];
 
 #endif

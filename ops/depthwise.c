@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* y[n][i][j][c] = bias[c] + sum_{u,v} x[n][i*s+u-p][j*s+v-p][c] * w[u][v][0][c],
+/* y[n][i][j][c] = bias[c] + sum_{u,v} x[n][i*s+d*(u-p)][j*s+d*(v-p)][c] * w[u][v][0][c],
  * zero outside of the map */
 #include "ops/contract.h"
 

@@ -24,9 +24,14 @@ static const onp_op_def table[ONP_OP_COUNT] = {
     INFER(RELU6, relu6) RULES(RELU6, relu6)
     INFER(RELU, relu) RULES(RELU, relu)
     INFER(MAX_POOL, max_pool) RULES(MAX_POOL, max_pool)
+    INFER(AVG_POOL, avg_pool) RULES(AVG_POOL, avg_pool)
     INFER(FLATTEN, flatten) RULES(FLATTEN, flatten)
     INFER(GLOBAL_AVG_POOL, global_avg_pool) RULES(GLOBAL_AVG_POOL, global_avg_pool)
     INFER(ADD, add) [ONP_OP_ADD].pass_gradient = true,
+    INFER(HSWISH, hswish) RULES(HSWISH, hswish)
+    INFER(HSIGMOID, hsigmoid) RULES(HSIGMOID, hsigmoid)
+    INFER(CHANNEL_SCALE, channel_scale) RULES(CHANNEL_SCALE, channel_scale)
+    INFER(DROPOUT, dropout) RULES(DROPOUT, dropout)
     INFER(SOFTMAX_CE, softmax_ce) RULES(SOFTMAX_CE, softmax_ce)
 };
 /* clang-format on */

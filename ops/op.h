@@ -10,13 +10,16 @@
  *
  * Activations are NHWC. Weights are [kernel rows][kernel columns][input channels][output channels]
  * (a depthwise convolution has one input channel per group, so [k][k][1][c]). Vectors are {1, 1, 1,
- * c}. A linear layer is a 1x1 convolution with a bias on a 1x1 map. Padding is kernel / 2 on every
- * side, so an output map is ceil(map / stride).
+ * c}. A linear layer is a 1x1 convolution with a bias on a 1x1 map. Taps are `dilation` pixels
+ * apart; padding is kernel / 2 of them on every side, so an output map is ceil(map / stride). With
+ * `groups`, output channels [i * cout / groups, (i + 1) * cout / groups) of a CONV see only the
+ * input channels of the same share, and its weight is [k][k][cin / groups][cout].
  */
 #ifndef ONP_OPS_OP_H
 #define ONP_OPS_OP_H
 
 #include "base/context.h"
+#include "base/philox.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +32,7 @@ typedef struct onp_shape {
 /* Elements of one tensor at most: products of two counts (multiply-accumulates) fit int64_t. */
 #define ONP_SHAPE_MAX_COUNT ((int64_t)1 << 31)
 #define ONP_STRIDE_MAX      4
+#define ONP_DILATION_MAX    32
 
 int64_t onp_shape_count(onp_shape s); /* elements */
 bool onp_shape_equal(onp_shape a, onp_shape b);
@@ -47,9 +51,16 @@ bool onp_shape_equal(onp_shape a, onp_shape b);
  * {n, 1, 1, classes}, labels {1, 1, 1, n}. Its backward is the gradient of the mean loss itself.
  * MAX_POOL pads with (kernel - 1) / 2 before the map, and taps outside of it do not count: 3 by 3
  * at stride 2 centres its windows, 2 by 2 at stride 2 does not pad; the output map is ceil(map /
- * stride). FLATTEN is the same memory in another shape.
+ * stride). AVG_POOL has the same windows and divides by the taps within the map. FLATTEN is the
+ * same memory in another shape.
+ * HSIGMOID is relu6(x + 3) / 6 and HSWISH x times that (A. Howard et al., "Searching for
+ * MobileNetV3", 2019). CHANNEL_SCALE is x[n][i][j][c] * s[n][0][0][c]: squeeze and excite is
+ * GLOBAL_AVG_POOL, CONV, RELU, CONV, HSIGMOID, CHANNEL_SCALE.
+ * DROPOUT keeps an element with probability 1 - rate and divides it by that; it belongs into
+ * training graphs only. Its mask is a function of the key, the sample's number and the element's
+ * place in it (ops/dropout.h), and so the operation is its own gradient.
  * GATE is sum_c (gamma dgamma + beta dbeta) = <dL/dy, o> for a candidate o that ends in a batch
- * norm.
+ * norm; DOT is sum a b, the same for any other candidate.
  */
 #define ONP_OP_LIST(X)                                                                             \
     X(CONV, "conv", 2, 3, 1)                       /* x, w[, bias] -> y */                         \
@@ -60,8 +71,13 @@ bool onp_shape_equal(onp_shape a, onp_shape b);
     X(RELU, "relu", 1, 1, 1)                       /* x -> y */                                    \
     X(GLOBAL_AVG_POOL, "global-avg-pool", 1, 1, 1) /* x -> {n, 1, 1, c} */                         \
     X(MAX_POOL, "max-pool", 1, 1, 1)               /* x -> y */                                    \
+    X(AVG_POOL, "avg-pool", 1, 1, 1)               /* x -> y */                                    \
     X(FLATTEN, "flatten", 1, 1, 1)                 /* x -> {n, 1, 1, h w c} */                     \
     X(ADD, "add", 2, 2, 1)                         /* a, b -> y */                                 \
+    X(HSWISH, "hswish", 1, 1, 1)                   /* x -> y */                                    \
+    X(HSIGMOID, "hsigmoid", 1, 1, 1)               /* x -> y */                                    \
+    X(CHANNEL_SCALE, "channel-scale", 2, 2, 1)     /* x, s {n, 1, 1, c} -> y */                    \
+    X(DROPOUT, "dropout", 1, 1, 1)                 /* x -> y */                                    \
     X(SOFTMAX_CE, "softmax-ce", 2, 2, 1)           /* logits, labels (int32) -> {loss, hits} */    \
     X(CONV_BWD_DATA, "conv-bwd-data", 2, 2, 1)     /* gy, w -> gx */                               \
     X(CONV_BWD_WEIGHT, "conv-bwd-weight", 2, 2, 1) /* x, gy -> gw */                               \
@@ -74,9 +90,14 @@ bool onp_shape_equal(onp_shape a, onp_shape b);
     X(RELU_BWD, "relu-bwd", 2, 2, 1)         /* gy, x -> gx */                                     \
     X(GLOBAL_AVG_POOL_BWD, "global-avg-pool-bwd", 1, 1, 1)                                         \
     X(MAX_POOL_BWD, "max-pool-bwd", 2, 2, 1) /* gy, x -> gx, to the first largest */               \
+    X(AVG_POOL_BWD, "avg-pool-bwd", 1, 1, 1) /* gy -> gx */                                        \
     X(FLATTEN_BWD, "flatten-bwd", 1, 1, 1)                                                         \
-    X(SOFTMAX_CE_BWD, "softmax-ce-bwd", 2, 2, 1) /* logits, labels -> glogits */                   \
-    X(GATE, "gate", 4, 4, 1)                     /* gamma, dgamma, beta, dbeta -> scalar */
+    X(HSWISH_BWD, "hswish-bwd", 2, 2, 1)                           /* gy, x -> gx */               \
+    X(HSIGMOID_BWD, "hsigmoid-bwd", 2, 2, 1)                       /* gy, x -> gx */               \
+    X(CHANNEL_SCALE_BWD_SCALE, "channel-scale-bwd-scale", 2, 2, 1) /* gy, x -> gs */               \
+    X(SOFTMAX_CE_BWD, "softmax-ce-bwd", 2, 2, 1)                   /* logits, labels -> glogits */ \
+    X(GATE, "gate", 4, 4, 1) /* gamma, dgamma, beta, dbeta -> scalar */                            \
+    X(DOT, "dot", 2, 2, 1)   /* a, b -> scalar */
 
 typedef enum onp_op {
 #define ONP_X(id, name, lo, hi, out) ONP_OP_##id,
@@ -87,11 +108,25 @@ typedef enum onp_op {
 
 /* What a node needs to know beside its inputs; unused fields are 0. */
 typedef struct onp_attr {
-    int32_t kernel, stride; /* convolutions: odd; 1..ONP_STRIDE_MAX; MAX_POOL: any */
+    int32_t kernel, stride; /* convolutions: odd; 1..ONP_STRIDE_MAX; pools: any kernel */
+    int32_t dilation;       /* convolutions: up to ONP_DILATION_MAX; 0 means 1 */
+    int32_t groups;         /* CONV: divides both channel counts; 0 means 1 */
     double eps;             /* BN_APPLY, BN_BWD_SUMS, BN_BWD_APPLY */
     bool frozen;            /* BN_BWD_APPLY: the statistics are constants, not those of x */
     double smoothing;       /* SOFTMAX_CE and its backward */
+    double rate;            /* DROPOUT: 0 to below 1 */
+    onp_rng key;            /* DROPOUT: of the step and the node */
 } onp_attr;
+
+static inline int32_t onp_attr_dilation(const onp_attr *attr)
+{
+    return attr->dilation > 0 ? attr->dilation : 1;
+}
+
+static inline int32_t onp_attr_groups(const onp_attr *attr)
+{
+    return attr->groups > 0 ? attr->groups : 1;
+}
 
 /*
  * Backward rules: the operations that give an operation's input gradients, in order. An input code

@@ -60,6 +60,10 @@ static void assert_same_node(const onp_node *a, const onp_node *b)
     assert_memory_equal(a->out, b->out, (size_t)a->n_out * sizeof *a->out);
     assert_int_equal(a->attr.kernel, b->attr.kernel);
     assert_int_equal(a->attr.stride, b->attr.stride);
+    assert_int_equal(a->attr.dilation, b->attr.dilation);
+    assert_int_equal(a->attr.groups, b->attr.groups);
+    assert_memory_equal(&a->attr.rate, &b->attr.rate, sizeof a->attr.rate);
+    assert_memory_equal(&a->attr.key, &b->attr.key, sizeof a->attr.key);
     assert_memory_equal(&a->attr.eps, &b->attr.eps, sizeof a->attr.eps);
     assert_memory_equal(&a->attr.smoothing, &b->attr.smoothing, sizeof a->attr.smoothing);
 }
@@ -99,6 +103,34 @@ static void a_network_comes_back_the_same(void **state)
     onp_strbuf_reset(&again);
     onp_graph_free(copy);
     small_net_free(&net);
+}
+
+/* Every attribute that a forward operation has. */
+static void attributes_come_back_the_same(void **state)
+{
+    (void)state;
+    onp_context ctx;
+    onp_context_init(&ctx);
+    onp_error err = {0};
+    onp_graph *g = onp_graph_new(&ctx, &err), *copy = NULL;
+    assert_non_null(g);
+    onp_tid x = onp_graph_external(g, (onp_shape){2, 9, 9, 6}, NULL);
+    const onp_tid w = onp_graph_external(g, (onp_shape){5, 5, 2, 9}, NULL);
+    x = onp_graph_add(g, ONP_OP_CONV, (const onp_tid[]){x, w}, 2,
+                      &(onp_attr){.kernel = 5, .stride = 2, .dilation = 3, .groups = 3});
+    x = onp_graph_add(g, ONP_OP_AVG_POOL, &x, 1, &(onp_attr){.kernel = 2, .stride = 2});
+    x = onp_graph_add(g, ONP_OP_HSWISH, &x, 1, NULL);
+    x = onp_graph_add(g, ONP_OP_DROPOUT, &x, 1, &(onp_attr){.rate = 0.3, .key = {{UINT32_MAX, 7}}});
+    const onp_tid s = onp_graph_add(g, ONP_OP_GLOBAL_AVG_POOL, &x, 1, NULL);
+    const onp_tid scale = onp_graph_add(g, ONP_OP_HSIGMOID, &s, 1, NULL);
+    (void)onp_graph_add(g, ONP_OP_CHANNEL_SCALE, (const onp_tid[]){x, scale}, 2, NULL);
+    onp_strbuf text = to_text(&ctx, g);
+    if (from_text(&ctx, text.text, &copy, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    assert_same_graph(g, copy);
+    onp_strbuf_reset(&text);
+    onp_graph_free(copy);
+    onp_graph_free(g);
 }
 
 /* Bound to the same memory, the copy computes the same loss. */
@@ -272,6 +304,11 @@ static const struct {
     {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"eps\": -1"), "key \"eps\" is -1"},
     {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"eps\": \"x\""), "key \"eps\" is a string"},
     {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"smoothing\": 1.5"), "key \"smoothing\" is 1.5"},
+    {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"dilation\": 33"), "dilation"},
+    {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"groups\": 2"), "2 groups"},
+    {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"rate\": -1"), "key \"rate\" is -1"},
+    {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"key\": [1]"), "key has 1 words, wanted 2"},
+    {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"key\": [1, 4294967296]"), "key"},
     {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"group\": -2"), "key \"group\" is -2"},
     {CONV_WITH(", \"kernel\": 3, \"stride\": 1, \"group\": 99999999999"), "key \"group\" is 99999999999"},
     /* labels where floats are read, floats where labels are read */
@@ -396,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_comes_back_the_same),
+        cmocka_unit_test(attributes_come_back_the_same),
         cmocka_unit_test(the_copy_runs),
         cmocka_unit_test(the_format_is_as_documented),
         cmocka_unit_test(an_empty_graph_is_a_graph),

@@ -38,12 +38,20 @@ double op_norm_of_difference(const double *a, const double *b, int64_t count)
     return sqrt(sum);
 }
 
-static void spread_around_kinks(double *x, int64_t count)
+/* Around two kinks that are 6 apart, the first of them here: */
+static bool has_kinks(onp_op op, double *first)
+{
+    *first = op == ONP_OP_HSWISH || op == ONP_OP_HSIGMOID ? -3 : 0;
+    return op == ONP_OP_RELU6 || op == ONP_OP_RELU || *first < 0;
+}
+
+static void spread_around_kinks(double *x, int64_t count, double first)
 {
     for (int64_t i = 0; i < count; i++) {
         x[i] = 3 + 4 * x[i];
         if (fabs(x[i]) < 0.01 || fabs(x[i] - 6) < 0.01)
             x[i] += 0.05;
+        x[i] += first;
     }
 }
 
@@ -75,8 +83,9 @@ void op_case_init(op_case *k, onp_op op, onp_attr attr, const onp_shape *in, int
         if (op == ONP_OP_BN_APPLY && i == 1) /* frozen ones */
             for (int64_t e = in[i].c; e < count; e++)
                 k->x[i][e] = 0.1 + k->x[i][e] * k->x[i][e];
-        if (op == ONP_OP_RELU6 || op == ONP_OP_RELU)
-            spread_around_kinks(k->x[i], count);
+        double kink;
+        if (has_kinks(op, &kink))
+            spread_around_kinks(k->x[i], count, kink);
     }
     k->y = op_zeros(onp_shape_count(k->out));
 }

@@ -26,8 +26,8 @@ typedef struct op_case {
     int32_t *labels;
 } op_case;
 
-/* Infers the output and fills inputs: standard normal, labels uniform; those of RELU6 and
- * RELU spread over their parts and stay 0.01 away from the kinks. */
+/* Infers the output and fills inputs: standard normal, labels uniform; those of piecewise
+ * operations spread over their parts and stay 0.01 away from the kinks. */
 void op_case_init(op_case *k, onp_op op, onp_attr attr, const onp_shape *in, int n_in,
                   uint64_t seed);
 /* Fills y. The statistics of BN_APPLY (input 1) are computed from input 0 first, unless they are

@@ -100,6 +100,38 @@ static void test_depthwise(void **state)
     convolutions(ONP_OP_DEPTHWISE, 0);
 }
 
+static void test_dilation(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < ONP_COUNT(maps); m++)
+        for (int kernel = 1; kernel <= 5; kernel += 2)
+            for (int stride = 1; stride <= 3; stride++)
+                for (int dilation = 2; dilation <= 4; dilation++) {
+                    const onp_shape x = maps[m];
+                    const onp_attr attr = {
+                        .kernel = kernel, .stride = stride, .dilation = dilation};
+                    check(ONP_OP_CONV, attr, (const onp_shape[]){x, {kernel, kernel, x.c, 2}}, 2,
+                          3);
+                    check(ONP_OP_DEPTHWISE, attr, (const onp_shape[]){x, {kernel, kernel, 1, x.c}},
+                          2, 3);
+                }
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    const onp_shape x = {2, 4, 5, 6};
+    for (int groups = 1; groups <= 6; groups++)
+        for (int kernel = 1; 6 % groups == 0 && kernel <= 3; kernel += 2)
+            for (int dilation = 1; dilation <= 2; dilation++) {
+                const onp_shape in[] = {
+                    x, {kernel, kernel, 6 / groups, 2 * groups}, {1, 1, 1, 2 * groups}};
+                const onp_attr attr = {
+                    .kernel = kernel, .stride = 2, .dilation = dilation, .groups = groups};
+                check(ONP_OP_CONV, attr, in, 3, 7);
+            }
+}
+
 static void test_batch_norm(void **state)
 {
     (void)state;
@@ -124,8 +156,15 @@ static void test_elementwise_and_pool(void **state)
         check(ONP_OP_GLOBAL_AVG_POOL, (onp_attr){0}, in, 1, 1);
         for (int kernel = 1; kernel <= 5; kernel++)
             for (int stride = 1; stride <= 3; stride++)
-                check(ONP_OP_MAX_POOL, (onp_attr){.kernel = kernel, .stride = stride}, in, 1, 1);
+                for (int average = 0; average < 2; average++)
+                    check(average ? ONP_OP_AVG_POOL : ONP_OP_MAX_POOL,
+                          (onp_attr){.kernel = kernel, .stride = stride}, in, 1, 1);
         check(ONP_OP_ADD, (onp_attr){0}, in, 2, 3);
+        check(ONP_OP_HSWISH, (onp_attr){0}, in, 1, 1);
+        check(ONP_OP_HSIGMOID, (onp_attr){0}, in, 1, 1);
+        check(ONP_OP_DROPOUT, (onp_attr){.rate = 0.4, .key = {{1, 2}}}, in, 1, 1);
+        const onp_shape scaled[] = {maps[m], {maps[m].n, 1, 1, maps[m].c}};
+        check(ONP_OP_CHANNEL_SCALE, (onp_attr){0}, scaled, 2, 3);
     }
 }
 
@@ -144,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv),       cmocka_unit_test(test_depthwise),
+        cmocka_unit_test(test_dilation),   cmocka_unit_test(test_groups),
         cmocka_unit_test(test_batch_norm), cmocka_unit_test(test_elementwise_and_pool),
         cmocka_unit_test(test_softmax_ce),
     };

@@ -40,7 +40,15 @@ static void test_adjoint(void **state)
             check_adjoint(ONP_OP_CONV, attr, (const onp_shape[]){x, {kernel, kernel, 5, 4}}, 2);
             check_adjoint(ONP_OP_DEPTHWISE, attr, (const onp_shape[]){x, {kernel, kernel, 1, 5}},
                           2);
+            const onp_attr spread = {
+                .kernel = kernel, .stride = stride, .dilation = 3, .groups = 5};
+            check_adjoint(ONP_OP_CONV, spread, (const onp_shape[]){x, {kernel, kernel, 1, 10}}, 2);
+            check_adjoint(ONP_OP_DEPTHWISE, spread, (const onp_shape[]){x, {kernel, kernel, 1, 5}},
+                          2);
+            check_adjoint(ONP_OP_AVG_POOL, attr, &x, 1);
         }
+    check_adjoint(ONP_OP_CHANNEL_SCALE, (onp_attr){0}, (const onp_shape[]){x, {2, 1, 1, 5}}, 2);
+    check_adjoint(ONP_OP_DROPOUT, (onp_attr){.rate = 0.3}, &x, 1);
     check_adjoint(ONP_OP_GLOBAL_AVG_POOL, (onp_attr){0}, &x, 1);
     check_adjoint(ONP_OP_ADD, (onp_attr){0}, (const onp_shape[]){x, x}, 2);
 }

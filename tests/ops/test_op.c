@@ -28,7 +28,8 @@ static void check_rule(const onp_op_def *def, int r)
     const onp_grad_rule *rule = &def->rules[r];
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a table that counts r has rules */
     const onp_op_def *backward = onp_op_get(rule->op);
-    assert_null(backward->infer);
+    const bool linear = rule->op == ONP_OP_CHANNEL_SCALE || rule->op == ONP_OP_DROPOUT;
+    assert_true((backward->infer == NULL) != linear); /* those two are their own gradients */
     assert_true(rule->n_in >= backward->min_in && rule->n_in <= backward->max_in);
     assert_int_equal(rule->n_out, backward->n_out);
     assert_true(rule->optional_input == 0 || rule->optional_input >= def->min_in);
@@ -78,6 +79,21 @@ static void test_shapes(void **state)
                 SHAPES({1, 224, 225, 3}, {7, 7, 3, 8}, {1, 1, 1, 8}), 3, (onp_shape){1, 56, 57, 8});
     check_shape(ONP_OP_DEPTHWISE, k3s2, SHAPES({2, 6, 1, 5}, {3, 3, 1, 5}, {1, 1, 1, 5}), 3,
                 (onp_shape){2, 3, 1, 5});
+    /* the padding grows with the dilation, so the map does not shrink */
+    check_shape(ONP_OP_CONV, (onp_attr){.kernel = 5, .stride = 2, .dilation = 4},
+                SHAPES({4, 5, 7, 3}, {5, 5, 3, 8}), 2, (onp_shape){4, 3, 4, 8});
+    check_shape(ONP_OP_DEPTHWISE, (onp_attr){.kernel = 3, .stride = 1, .dilation = 2},
+                SHAPES({4, 5, 7, 3}, {3, 3, 1, 3}), 2, (onp_shape){4, 5, 7, 3});
+    check_shape(ONP_OP_CONV, (onp_attr){.kernel = 3, .stride = 1, .groups = 3},
+                SHAPES({4, 5, 7, 6}, {3, 3, 2, 9}), 2, (onp_shape){4, 5, 7, 9});
+    check_shape(ONP_OP_MAX_POOL, k3s2, SHAPES({2, 6, 1, 5}), 1, (onp_shape){2, 3, 1, 5});
+    check_shape(ONP_OP_AVG_POOL, k3s2, SHAPES({2, 7, 1, 5}), 1, (onp_shape){2, 4, 1, 5});
+    check_shape(ONP_OP_HSWISH, k3s1, SHAPES({2, 6, 1, 5}), 1, (onp_shape){2, 6, 1, 5});
+    check_shape(ONP_OP_HSIGMOID, k3s1, SHAPES({2, 6, 1, 5}), 1, (onp_shape){2, 6, 1, 5});
+    check_shape(ONP_OP_CHANNEL_SCALE, k3s1, SHAPES({2, 6, 4, 5}, {2, 1, 1, 5}), 2,
+                (onp_shape){2, 6, 4, 5});
+    check_shape(ONP_OP_DROPOUT, (onp_attr){.rate = 0.5}, SHAPES({2, 6, 1, 5}), 1,
+                (onp_shape){2, 6, 1, 5});
     check_shape(ONP_OP_BN_STATS, k3s2, SHAPES({2, 6, 1, 5}), 1, (onp_shape){1, 1, 2, 5});
     check_shape(ONP_OP_BN_APPLY, (onp_attr){.eps = 1e-5},
                 SHAPES({2, 6, 1, 5}, {1, 1, 2, 5}, {1, 1, 1, 5}, {1, 1, 1, 5}), 4,
@@ -108,6 +124,10 @@ static void test_macs(void **state)
     assert_int_equal(macs(ONP_OP_CONV, (onp_attr){.kernel = 1, .stride = 1},
                           SHAPES({1, 1, 1, 1280}, {1, 1, 1280, 1000})),
                      1280000);
+    /* 4 * 5 * 7 * 9 * 9 * 2, with two of six channels for each output */
+    assert_int_equal(macs(ONP_OP_CONV, (onp_attr){.kernel = 3, .stride = 1, .groups = 3},
+                          SHAPES({4, 5, 7, 6}, {3, 3, 2, 9})),
+                     22680);
     assert_null(onp_op_get(ONP_OP_RELU6)->macs);
     /* the largest that the bounds on shapes allow fits */
     assert_true(macs(ONP_OP_CONV, (onp_attr){.kernel = 1, .stride = 1},
@@ -160,6 +180,29 @@ static void test_convolution_errors(void **state)
                 ONP_E_SHAPE, "depthwise: bias is 1x1x3x1, expected 1x1x1x3");
 }
 
+static void test_dilation_and_group_errors(void **state)
+{
+    (void)state;
+    check_error(ONP_OP_CONV, (onp_attr){.kernel = 3, .stride = 1, .dilation = 33},
+                SHAPES({1, 8, 8, 3}, {3, 3, 3, 4}), 2, ONP_E_RANGE,
+                "conv: dilation is 33, expected 1 to 32");
+    check_error(ONP_OP_DEPTHWISE, (onp_attr){.kernel = 3, .stride = 1, .dilation = -1},
+                SHAPES({1, 8, 8, 3}, {3, 3, 1, 3}), 2, ONP_E_RANGE,
+                "depthwise: dilation is -1, expected 1 to 32");
+    check_error(ONP_OP_CONV, (onp_attr){.kernel = 3, .stride = 1, .groups = 2},
+                SHAPES({1, 8, 8, 3}, {3, 3, 3, 4}), 2, ONP_E_RANGE,
+                "conv: 2 groups of 3 channels to 4, expected a divisor of both");
+    check_error(ONP_OP_CONV, (onp_attr){.kernel = 3, .stride = 1, .groups = 2},
+                SHAPES({1, 8, 8, 4}, {3, 3, 2, 3}), 2, ONP_E_RANGE,
+                "conv: 2 groups of 4 channels to 3, expected a divisor of both");
+    check_error(ONP_OP_CONV, (onp_attr){.kernel = 3, .stride = 1, .groups = -2},
+                SHAPES({1, 8, 8, 4}, {3, 3, 2, 4}), 2, ONP_E_RANGE,
+                "conv: -2 groups of 4 channels to 4, expected a divisor of both");
+    check_error(ONP_OP_CONV, (onp_attr){.kernel = 3, .stride = 1, .groups = 2},
+                SHAPES({1, 8, 8, 4}, {3, 3, 4, 4}), 2, ONP_E_SHAPE,
+                "conv: x has 4 channels, kernel expects 8");
+}
+
 static void test_batch_norm_errors(void **state)
 {
     (void)state;
@@ -184,6 +227,22 @@ static void test_other_errors(void **state)
     const onp_attr none = {0};
     check_error(ONP_OP_ADD, none, SHAPES({1, 5, 7, 3}, {1, 5, 7, 4}), 2, ONP_E_SHAPE,
                 "add: b is 1x5x7x4, expected 1x5x7x3");
+    const onp_op pools[] = {ONP_OP_MAX_POOL, ONP_OP_AVG_POOL};
+    for (size_t p = 0; p < ONP_COUNT(pools); p++) {
+        const char *name = onp_op_get(pools[p])->name;
+        char text[64];
+        (void)snprintf(text, sizeof text, "%s: kernel is 0, expected at least 1", name);
+        check_error(pools[p], (onp_attr){.stride = 1}, SHAPES({1, 5, 7, 3}), 1, ONP_E_RANGE, text);
+        (void)snprintf(text, sizeof text, "%s: stride is 5, expected 1 to 4", name);
+        check_error(pools[p], (onp_attr){.kernel = 2, .stride = 5}, SHAPES({1, 5, 7, 3}), 1,
+                    ONP_E_RANGE, text);
+    }
+    check_error(ONP_OP_CHANNEL_SCALE, none, SHAPES({2, 5, 7, 3}, {1, 1, 1, 3}), 2, ONP_E_SHAPE,
+                "channel-scale: scale is 1x1x1x3, expected 2x1x1x3");
+    check_error(ONP_OP_DROPOUT, (onp_attr){.rate = 1}, SHAPES({1, 5, 7, 3}), 1, ONP_E_RANGE,
+                "dropout: rate is 1, expected 0 to below 1");
+    check_error(ONP_OP_DROPOUT, (onp_attr){.rate = -0.5}, SHAPES({1, 5, 7, 3}), 1, ONP_E_RANGE,
+                "dropout: rate is -0.5, expected 0 to below 1");
     check_error(ONP_OP_SOFTMAX_CE, none, SHAPES({4, 2, 1, 5}, {1, 1, 1, 4}), 2, ONP_E_SHAPE,
                 "softmax-ce: logits is 4x2x1x5, expected 4x1x1x5");
     check_error(ONP_OP_SOFTMAX_CE, none, SHAPES({4, 1, 1, 5}, {4, 1, 1, 1}), 2, ONP_E_SHAPE,
@@ -233,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_macs),
         cmocka_unit_test(test_convolution_errors),
+        cmocka_unit_test(test_dilation_and_group_errors),
         cmocka_unit_test(test_batch_norm_errors),
         cmocka_unit_test(test_other_errors),
         cmocka_unit_test(test_input_errors),

@@ -95,6 +95,81 @@ static void test_max_pool(void **state)
     assert_near(y, ((double[]){1, 2, 0, 3, 4, 0, 0, 0, 0}), 9);
 }
 
+/* Divided by the taps within the map: 4 at a corner of 3 by 3, 1, 2 and 4 where 2 by 2 is cut. */
+static void test_avg_pool(void **state)
+{
+    (void)state;
+    double y[9];
+    run1(ONP_OP_AVG_POOL, (onp_attr){.kernel = 2, .stride = 2}, one_to_nine, map3, y, map2);
+    assert_near(y, ((double[]){3, 4.5, 7.5, 9}), 4);
+    run1(ONP_OP_AVG_POOL, (onp_attr){.kernel = 3, .stride = 1}, one_to_nine, map3, y, map3);
+    assert_near(y, ((double[]){3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7}), 9);
+    run1(ONP_OP_AVG_POOL_BWD, (onp_attr){.kernel = 2, .stride = 2}, (double[]){4, 2, 6, 1}, map2, y,
+         map3);
+    assert_near(y, ((double[]){1, 1, 1, 1, 1, 1, 3, 3, 1}), 9);
+}
+
+static void test_hard_activations(void **state)
+{
+    (void)state;
+    const double x[] = {-4, -3, -1.5, 0, 1, 3, 5}, gy[] = {6, 6, 6, 6, 6, 6, 6};
+    const onp_shape s = {1, 1, 7, 1};
+    double y[7];
+    run1(ONP_OP_HSIGMOID, (onp_attr){0}, x, s, y, s);
+    assert_near(y, ((double[]){0, 0, 0.25, 0.5, 2. / 3, 1, 1}), 7);
+    run2(ONP_OP_HSIGMOID_BWD, (onp_attr){0}, gy, s, x, s, y, s);
+    assert_near(y, ((double[]){0, 0, 1, 1, 1, 0, 0}), 7);
+    run1(ONP_OP_HSWISH, (onp_attr){0}, x, s, y, s);
+    assert_near(y, ((double[]){0, 0, -0.375, 0, 2. / 3, 3, 5}), 7);
+    run2(ONP_OP_HSWISH_BWD, (onp_attr){0}, gy, s, x, s, y, s); /* 2 x + 3 between the kinks */
+    assert_near(y, ((double[]){0, 0, 0, 3, 5, 6, 6}), 7);
+}
+
+static void test_channel_scale(void **state)
+{
+    (void)state;
+    /* two images of 1x2 pixels and 2 channels */
+    const double x[] = {1, 10, 3, 30, 5, 50, 9, 90}, s[] = {2, 3, 4, 5};
+    const double gy[] = {1, 1, 1, 0, 1, 0, 2, 0};
+    const onp_shape xs = {2, 1, 2, 2}, ss = {2, 1, 1, 2};
+    double y[8];
+    run2(ONP_OP_CHANNEL_SCALE, (onp_attr){0}, x, xs, s, ss, y, xs);
+    assert_near(y, ((double[]){2, 30, 6, 90, 20, 250, 36, 450}), 8);
+    run2(ONP_OP_CHANNEL_SCALE_BWD_SCALE, (onp_attr){0}, gy, xs, x, xs, y, ss);
+    assert_near(y, ((double[]){4, 10, 23, 0}), 4);
+    run2(ONP_OP_DOT, (onp_attr){0}, gy, xs, x, xs, y, (onp_shape){1, 1, 1, 1});
+    assert_near(y, ((double[]){1 + 10 + 3 + 5 + 18}), 1);
+}
+
+/* The mask is that of the words it is documented by, keeps its share, and is the same for a sample
+ * wherever in a batch it stands. */
+static void test_dropout(void **state)
+{
+    (void)state;
+    enum { N = 3, SAMPLE = 4001 };
+    const onp_rng key = onp_rng_make(5, ONP_RNG_DROPOUT);
+    const onp_attr attr = {.rate = 0.3, .key = key};
+    const onp_shape s = {N, 1, 1, SAMPLE};
+    double *ones = op_zeros(N * SAMPLE), *y = op_zeros(N * SAMPLE);
+    int64_t kept = 0;
+    for (int i = 0; i < N * SAMPLE; i++)
+        ones[i] = 1;
+    run1(ONP_OP_DROPOUT, attr, ones, s, y, s);
+    for (int i = 0; i < N * SAMPLE; i++) {
+        uint32_t words[4];
+        onp_rng_block(key, (uint64_t)(i % SAMPLE / 4), (uint32_t)(i / SAMPLE), 0, words);
+        const double want = words[i % SAMPLE % 4] * 0x1p-32 < 0.3 ? 0 : 1 / 0.7;
+        if (!(fabs(y[i] - want) < 1e-15))
+            fail_msg("element %d is %g, expected %g", i, y[i], want);
+        kept += y[i] > 0;
+    }
+    assert_true(fabs((double)kept / (N * SAMPLE) - 0.7) < 0.02); /* 5 deviations */
+    run1(ONP_OP_DROPOUT, (onp_attr){.key = key}, ones, s, y, s);
+    assert_near(y, ones, N * SAMPLE);
+    free(ones);
+    free(y);
+}
+
 static void test_linear_layer(void **state)
 {
     (void)state;
@@ -116,19 +191,26 @@ static void convolution_matrix(const op_case *k, double *a)
         const int64_t y = e / n_x, x = e % n_x;
         const int64_t o = y % ys.c, j = y / ys.c % ys.w, i = y / ys.c / ys.w % ys.h;
         const int64_t c = x % xs.c, s = x / xs.c % xs.w, r = x / xs.c / xs.w % xs.h;
-        const int64_t u = r - i * k->attr.stride + k->attr.kernel / 2;
-        const int64_t v = s - j * k->attr.stride + k->attr.kernel / 2;
-        const bool tap = u >= 0 && u < ws.n && v >= 0 && v < ws.h;
+        const int64_t d = onp_attr_dilation(&k->attr), groups = onp_attr_groups(&k->attr);
+        const int64_t u = r - i * k->attr.stride + k->attr.kernel / 2 * d;
+        const int64_t v = s - j * k->attr.stride + k->attr.kernel / 2 * d;
+        const bool tap =
+            u >= 0 && u % d == 0 && u / d < ws.n && v >= 0 && v % d == 0 && v / d < ws.h;
         const bool same_image = y / (ys.h * ys.w * ys.c) == x / (xs.h * xs.w * xs.c);
-        a[e] = tap && same_image ? k->x[1][((u * ws.h + v) * ws.w + c) * ws.c + o] : 0;
+        const bool same_group = c / (xs.c / groups) == o / (ys.c / groups);
+        a[e] = tap && same_image && same_group
+                   ? k->x[1][((u / d * ws.h + v / d) * ws.w + c % ws.w) * ws.c + o]
+                   : 0;
     }
 }
 
-static void compare_with_matrix(int64_t h, int64_t w, int kernel, int stride)
+static void compare_with_matrix(int64_t h, int64_t w, int64_t channels, onp_attr attr)
 {
-    const onp_shape in[] = {{2, h, w, 3}, {kernel, kernel, 3, 2}};
+    const int groups = onp_attr_groups(&attr);
+    const onp_shape in[] = {{2, h, w, channels},
+                            {attr.kernel, attr.kernel, channels / groups, 2 * groups}};
     op_case k;
-    op_case_init(&k, ONP_OP_CONV, (onp_attr){.kernel = kernel, .stride = stride}, in, 2, 3);
+    op_case_init(&k, ONP_OP_CONV, attr, in, 2, 3);
     const int64_t n_x = onp_shape_count(k.in[0]), n_y = onp_shape_count(k.out);
     double *a = op_zeros(n_x * n_y), *y = op_zeros(n_y), *gx = op_zeros(n_x);
     double *gy = op_random(n_y, 4);
@@ -154,17 +236,32 @@ static void test_conv_is_a_matrix(void **state)
     (void)state;
     for (int kernel = 1; kernel <= 7; kernel += 2)
         for (int stride = 1; stride <= ONP_STRIDE_MAX; stride++) {
-            compare_with_matrix(5, 7, kernel, stride);
-            compare_with_matrix(6, 4, kernel, stride);
-            compare_with_matrix(1, 2, kernel, stride);
+            const onp_attr attr = {.kernel = kernel, .stride = stride};
+            compare_with_matrix(5, 7, 3, attr);
+            compare_with_matrix(6, 4, 3, attr);
+            compare_with_matrix(1, 2, 3, attr);
         }
 }
 
+static void test_dilation_and_groups_are_matrices(void **state)
+{
+    (void)state;
+    for (int kernel = 1; kernel <= 5; kernel += 2)
+        for (int stride = 1; stride <= 3; stride++)
+            for (int dilation = 1; dilation <= 4; dilation++)
+                for (int groups = 1; groups <= 3; groups++) {
+                    const onp_attr attr = {
+                        .kernel = kernel, .stride = stride, .dilation = dilation, .groups = groups};
+                    compare_with_matrix(5, 7, 2 * groups, attr);
+                    compare_with_matrix(1, 3, groups, attr);
+                }
+}
+
 /* w[u][v][c][o] of the dense convolution is the depthwise kernel where o == c, else 0. */
-static void compare_with_dense(int kernel, int stride)
+static void compare_with_dense(int kernel, int stride, int dilation)
 {
     const int64_t c = 3;
-    const onp_attr attr = {.kernel = kernel, .stride = stride};
+    const onp_attr attr = {.kernel = kernel, .stride = stride, .dilation = dilation};
     op_case deep, dense;
     op_case_init(&deep, ONP_OP_DEPTHWISE, attr,
                  (const onp_shape[]){{2, 5, 7, c}, {kernel, kernel, 1, c}, {1, 1, 1, c}}, 3, 5);
@@ -192,7 +289,8 @@ static void test_depthwise_is_block_diagonal(void **state)
     (void)state;
     for (int kernel = 1; kernel <= 7; kernel += 2)
         for (int stride = 1; stride <= ONP_STRIDE_MAX; stride++)
-            compare_with_dense(kernel, stride);
+            for (int dilation = 1; dilation <= 3; dilation++)
+                compare_with_dense(kernel, stride, dilation);
 }
 
 static void test_batch_norm(void **state)
@@ -316,8 +414,13 @@ int main(void)
         cmocka_unit_test(test_one_tap_shifts),
         cmocka_unit_test(test_impulse_response),
         cmocka_unit_test(test_max_pool),
+        cmocka_unit_test(test_avg_pool),
+        cmocka_unit_test(test_hard_activations),
+        cmocka_unit_test(test_channel_scale),
+        cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_linear_layer),
         cmocka_unit_test(test_conv_is_a_matrix),
+        cmocka_unit_test(test_dilation_and_groups_are_matrices),
         cmocka_unit_test(test_depthwise_is_block_diagonal),
         cmocka_unit_test(test_batch_norm),
         cmocka_unit_test(test_elementwise),

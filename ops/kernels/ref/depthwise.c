@@ -5,7 +5,7 @@
 
 #include "ops/kernels/ref/window.h"
 
-/* y[n][i][j][c] = bias[c] + sum_{u,v} x[n][i*s+u-p][j*s+v-p][c] * w[u][v][0][c] */
+/* y[n][i][j][c] = bias[c] + sum_{u,v} x[n][i*s+d*(u-p)][j*s+d*(v-p)][c] * w[u][v][0][c] */
 void onp_ref_depthwise_f64(const onp_ref_args *a)
 {
     const onp_shape xs = a->in_shape[0], ys = a->out_shape[0];
@@ -25,11 +25,12 @@ void onp_ref_depthwise_f64(const onp_ref_args *a)
                     for (int64_t v = col.from; v < col.to; v++)
                         for (int64_t c = 0; c < ys.c; c++)
                             y[n][i][j][c] +=
-                                x[n][row.origin + u][col.origin + v][c] * w[u][v][0][c];
+                                x[n][onp_ref_tap(row, u)][onp_ref_tap(col, v)][c] * w[u][v][0][c];
             }
 }
 
-/* in the forward pass this was: y[n][i][j][c] += x[n][i*s+u-p][j*s+v-p][c] * w[u][v][0][c] */
+/* in the forward pass this was: y[n][i][j][c] += x[n][i*s+d*(u-p)][j*s+d*(v-p)][c] * w[u][v][0][c]
+ */
 void onp_ref_depthwise_bwd_data_f64(const onp_ref_args *a)
 {
     const onp_shape ys = a->in_shape[0], xs = a->out_shape[0];
@@ -46,12 +47,13 @@ void onp_ref_depthwise_bwd_data_f64(const onp_ref_args *a)
                 for (int64_t u = row.from; u < row.to; u++)
                     for (int64_t v = col.from; v < col.to; v++)
                         for (int64_t c = 0; c < ys.c; c++)
-                            gx[n][row.origin + u][col.origin + v][c] +=
+                            gx[n][onp_ref_tap(row, u)][onp_ref_tap(col, v)][c] +=
                                 gy[n][i][j][c] * w[u][v][0][c];
             }
 }
 
-/* in the forward pass this was: y[n][i][j][c] += x[n][i*s+u-p][j*s+v-p][c] * w[u][v][0][c] */
+/* in the forward pass this was: y[n][i][j][c] += x[n][i*s+d*(u-p)][j*s+d*(v-p)][c] * w[u][v][0][c]
+ */
 void onp_ref_depthwise_bwd_weight_f64(const onp_ref_args *a)
 {
     const onp_shape xs = a->in_shape[0], ys = a->in_shape[1];
@@ -69,6 +71,6 @@ void onp_ref_depthwise_bwd_weight_f64(const onp_ref_args *a)
                     for (int64_t v = col.from; v < col.to; v++)
                         for (int64_t c = 0; c < ys.c; c++)
                             gw[u][v][0][c] +=
-                                gy[n][i][j][c] * x[n][row.origin + u][col.origin + v][c];
+                                gy[n][i][j][c] * x[n][onp_ref_tap(row, u)][onp_ref_tap(col, v)][c];
             }
 }

@@ -18,7 +18,7 @@ static place largest(const onp_attr *attr, const double *x, onp_shape s, int64_t
     double most = 0;
     for (int64_t a = u.from; a < u.to; a++)
         for (int64_t b = v.from; b < v.to; b++) {
-            const place p = {u.origin + a, v.origin + b};
+            const place p = {onp_ref_tap(u, a), onp_ref_tap(v, b)};
             const double value = x[((n * s.h + p.i) * s.w + p.j) * s.c + c];
             if (best.i < 0 || value > most || value != value) {
                 best = p;

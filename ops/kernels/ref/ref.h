@@ -38,8 +38,13 @@ typedef struct onp_ref_args {
     X(RELU, relu)                                                                                  \
     X(GLOBAL_AVG_POOL, global_avg_pool)                                                            \
     X(MAX_POOL, max_pool)                                                                          \
+    X(AVG_POOL, avg_pool)                                                                          \
     X(FLATTEN, flatten)                                                                            \
     X(ADD, add)                                                                                    \
+    X(HSWISH, hswish)                                                                              \
+    X(HSIGMOID, hsigmoid)                                                                          \
+    X(CHANNEL_SCALE, channel_scale)                                                                \
+    X(DROPOUT, dropout)                                                                            \
     X(SOFTMAX_CE, softmax_ce)                                                                      \
     X(CONV_BWD_DATA, conv_bwd_data)                                                                \
     X(CONV_BWD_WEIGHT, conv_bwd_weight)                                                            \
@@ -52,9 +57,14 @@ typedef struct onp_ref_args {
     X(RELU_BWD, relu_bwd)                                                                          \
     X(GLOBAL_AVG_POOL_BWD, global_avg_pool_bwd)                                                    \
     X(MAX_POOL_BWD, max_pool_bwd)                                                                  \
+    X(AVG_POOL_BWD, avg_pool_bwd)                                                                  \
     X(FLATTEN_BWD, flatten_bwd)                                                                    \
+    X(HSWISH_BWD, hswish_bwd)                                                                      \
+    X(HSIGMOID_BWD, hsigmoid_bwd)                                                                  \
+    X(CHANNEL_SCALE_BWD_SCALE, channel_scale_bwd_scale)                                            \
     X(SOFTMAX_CE_BWD, softmax_ce_bwd)                                                              \
-    X(GATE, gate)
+    X(GATE, gate)                                                                                  \
+    X(DOT, dot)
 
 #define ONP_X(id, name) void onp_ref_##name##_f64(const onp_ref_args *a);
 ONP_REF_KERNELS(ONP_X)
