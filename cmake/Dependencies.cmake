@@ -10,6 +10,12 @@ pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
 pkg_check_modules(MD REQUIRED IMPORTED_TARGET libmd)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+find_program(ONEPATH_PROTOC_C protoc-c REQUIRED)
+find_path(ONEPATH_ONNX_PROTO_DIR onnx.proto PATH_SUFFIXES onnx)
+if(NOT ONEPATH_ONNX_PROTO_DIR)
+  message(FATAL_ERROR "onnx.proto not found: install libonnx-dev")
+endif()
 
 # OpenBLAS in its OpenMP flavour. Debian's pthread flavour has the same SONAME and wins the alternatives when both are
 # installed, so the folder goes into the RUNPATH of every program.
