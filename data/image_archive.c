@@ -126,27 +126,41 @@ static onp_status map_spool(unpacker *u, onp_error *err)
 
 /* ---- names ---- */
 
+static const char *skip_top(const char *name)
+{
+    while (name[0] == '/' || (name[0] == '.' && name[1] == '/'))
+        name++;
+    return name;
+}
+
 /* What of an entry's name lies below the folder of classes; NULL when it is elsewhere. */
 static const char *name_below(const char *name, const char *inner)
 {
     const size_t length = strlen(inner);
-    while (name[0] == '/' || (name[0] == '.' && name[1] == '/'))
-        name++;
+    name = skip_top(name);
     if (length == 0)
         return name;
     return strncmp(name, inner, length) == 0 && name[length] == '/' ? name + length + 1 : NULL;
 }
 
+static onp_status name_of(const unpacker *u, struct archive_entry *entry, const char **out,
+                          onp_error *err)
+{
+    *out = archive_entry_pathname(entry);
+    if (*out == NULL) /* no such characters in this locale */
+        *out = archive_entry_pathname_utf8(entry);
+    if (*out == NULL)
+        return onp_fail(err, ONP_E_FORMAT, "%s: has an entry without a name", u->tree->file);
+    return ONP_OK;
+}
+
 static onp_status take_entry(unpacker *u, struct archive_entry *entry, onp_error *err)
 {
-    const char *whole = archive_entry_pathname(entry);
-    if (whole == NULL) /* no such characters in this locale */
-        whole = archive_entry_pathname_utf8(entry);
-    if (whole == NULL)
-        return onp_fail(err, ONP_E_FORMAT, "%s: has an entry without a name", u->tree->file);
+    const char *whole;
+    ONP_TRY(name_of(u, entry, &whole, err));
     const char *name = name_below(whole, u->tree->inner);
     const char *slash = name != NULL ? strchr(name, '/') : NULL;
-    if (slash == NULL || name[0] == '.' || slash[1] == '.')
+    if (slash == NULL || onp_image_tree_passes_over(name) || onp_image_tree_passes_over(slash + 1))
         return ONP_OK;
     const size_t class_length = (size_t)(slash - name);
     const char *file_name = slash + 1;
@@ -166,34 +180,87 @@ static onp_status take_entry(unpacker *u, struct archive_entry *entry, onp_error
     return ONP_OK;
 }
 
+/* *out: NULL at the end. */
+static onp_status next_entry(unpacker *u, struct archive_entry **out, onp_error *err)
+{
+    const int code = archive_read_next_header(u->tar, out);
+    if (code == ARCHIVE_EOF)
+        *out = NULL;
+    else if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
+        /* a warning is about a name that this locale cannot write */
+        return fail_archive(u, err);
+    return ONP_OK;
+}
+
 static onp_status unpack(unpacker *u, const char *spool_dir, onp_error *err)
 {
     struct archive_entry *entry;
-    int code;
     ONP_TRY(open_archive(u, err));
     ONP_TRY(open_spool(u, spool_dir, err));
-    /* A warning is about a name that this locale cannot write. */
-    while ((code = archive_read_next_header(u->tar, &entry)) == ARCHIVE_OK || code == ARCHIVE_WARN)
+    ONP_TRY(next_entry(u, &entry, err));
+    while (entry != NULL) {
         ONP_TRY(take_entry(u, entry, err));
-    if (code != ARCHIVE_EOF)
-        return fail_archive(u, err);
+        ONP_TRY(next_entry(u, &entry, err));
+    }
     ONP_TRY(read_rest(u, err));
     return map_spool(u, err);
 }
 
-onp_status onp_image_archive_list(onp_image_tree *tree, const char *spool_dir, onp_error *err)
+static onp_status visit_names(unpacker *u, onp_image_archive_visit visit, void *user,
+                              onp_error *err)
+{
+    struct archive_entry *entry;
+    const char *name;
+    ONP_TRY(open_archive(u, err));
+    ONP_TRY(next_entry(u, &entry, err));
+    while (entry != NULL) {
+        ONP_TRY(name_of(u, entry, &name, err));
+        ONP_TRY(visit(user, skip_top(name), archive_entry_filetype(entry) == AE_IFDIR, err));
+        ONP_TRY(next_entry(u, &entry, err));
+    }
+    return ONP_OK;
+}
+
+static unpacker *new_unpacker(onp_image_tree *tree, onp_error *err)
 {
     unpacker *u = onp_alloc(tree->ctx, 1, sizeof *u);
     if (u == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "%s: no memory to read it", tree->file);
-    u->tree = tree;
-    const onp_status st = unpack(u, spool_dir, err);
+        (void)onp_fail(err, ONP_E_NOMEM, "%s: no memory to read it", tree->file);
+    else
+        u->tree = tree;
+    return u;
+}
+
+static void free_unpacker(unpacker *u)
+{
     if (u->tar != NULL)
         (void)archive_read_free(u->tar);
     if (u->gz != NULL)
         (void)gzclose(u->gz);
     if (u->spool != NULL)
         (void)fclose(u->spool);
-    onp_free(tree->ctx, u);
+    onp_free(u->tree->ctx, u);
+}
+
+onp_status onp_image_archive_list(onp_image_tree *tree, const char *spool_dir, onp_error *err)
+{
+    unpacker *u = new_unpacker(tree, err);
+    if (u == NULL)
+        return ONP_E_NOMEM;
+    const onp_status st = unpack(u, spool_dir, err);
+    free_unpacker(u);
+    return st;
+}
+
+onp_status onp_image_archive_names(const onp_context *ctx, const char *file,
+                                   onp_image_archive_visit visit, void *user, onp_error *err)
+{
+    onp_image_tree tree = {.ctx = ctx};
+    ONP_TRY(onp_path_join(tree.file, sizeof tree.file, "", file, err));
+    unpacker *u = new_unpacker(&tree, err);
+    if (u == NULL)
+        return ONP_E_NOMEM;
+    const onp_status st = visit_names(u, visit, user, err);
+    free_unpacker(u);
     return st;
 }

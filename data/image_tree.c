@@ -6,7 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
+
+bool onp_image_tree_passes_over(const char *name)
+{
+    static const char *const left_behind[] = {"Thumbs.db", "ehthumbs.db", "desktop.ini", "__MACOSX",
+                                              "@eaDir"};
+    const size_t length = strcspn(name, "/");
+    for (size_t i = 0; i < ONP_COUNT(left_behind); i++)
+        if (strlen(left_behind[i]) == length && strncasecmp(name, left_behind[i], length) == 0)
+            return true;
+    return name[0] == '.';
+}
 
 static void trim_slashes(char *path)
 {
@@ -84,7 +96,7 @@ onp_status onp_image_tree_add(onp_image_tree *tree, const char *class_name, size
 
 /* ---- folders ---- */
 
-/* Calls visit for each name in dir that does not begin with a dot. */
+/* Calls visit for each name in dir that is not passed over. */
 typedef onp_status (*visitor)(onp_image_tree *tree, const char *class_name, const char *name,
                               onp_error *err);
 static onp_status visit_folder(onp_image_tree *tree, const char *path, const char *class_name,
@@ -96,7 +108,7 @@ static onp_status visit_folder(onp_image_tree *tree, const char *path, const cha
         return onp_fail(err, ONP_E_IO, "%s: %s", path, strerror(errno));
     errno = 0;
     for (const struct dirent *e; st == ONP_OK && (e = readdir(dir)) != NULL; errno = 0)
-        if (e->d_name[0] != '.')
+        if (!onp_image_tree_passes_over(e->d_name))
             st = visit(tree, class_name, e->d_name, err);
     if (st == ONP_OK && errno != 0)
         st = onp_fail(err, ONP_E_IO, "%s: %s", path, strerror(errno));

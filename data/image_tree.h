@@ -9,8 +9,8 @@
  *   done:
  *     onp_image_tree_free(&tree);
  *
- * Names that begin with a dot, and files beside the class folders, are passed over. Anything else
- * in a class folder must be a file.
+ * Hidden names, what file managers leave behind, and files beside the class folders are passed
+ * over. Anything else in a class folder must be a file.
  */
 #ifndef ONP_DATA_IMAGE_TREE_H
 #define ONP_DATA_IMAGE_TREE_H
@@ -64,6 +64,10 @@ onp_status onp_image_tree_open(const onp_image_tree *tree, size_t i, char name[P
 
 /* ---- for what lists ---- */
 
+/* Whether this is the name of no image and no class: it begins with a dot, or is what a file
+ * manager made (Thumbs.db, desktop.ini, __MACOSX, @eaDir). It ends at a '/' or NUL. */
+bool onp_image_tree_passes_over(const char *name);
+
 /* No image of the largest size has a larger file: 16 bits a channel. */
 #define ONP_IMAGE_MAX_FILE ((int64_t)2 * ONP_DATA_MAX_SIDE * ONP_DATA_MAX_SIDE * 4)
 
@@ -71,6 +75,14 @@ onp_status onp_image_tree_open(const onp_image_tree *tree, size_t i, char name[P
 onp_status onp_image_tree_add(onp_image_tree *tree, const char *class_name, size_t class_length,
                               const char *file_name, size_t offset, size_t size,
                               onp_error *err) ONP_MUST_USE;
+
+/* Calls visit for each entry of an archive, with its whole name and no "./" before it. Errors:
+ * ONP_E_FORMAT (damaged), ONP_E_NOMEM, those of visit. */
+typedef onp_status (*onp_image_archive_visit)(void *user, const char *name, bool is_folder,
+                                              onp_error *err);
+onp_status onp_image_archive_names(const onp_context *ctx, const char *file,
+                                   onp_image_archive_visit visit, void *user,
+                                   onp_error *err) ONP_MUST_USE;
 
 /* onp_image_tree_list for an archive, unsorted. */
 onp_status onp_image_archive_list(onp_image_tree *tree, const char *spool_dir,

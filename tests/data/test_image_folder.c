@@ -38,6 +38,8 @@ static const item items[] = {{.name = "b/2.png", .colour = {50, 51, 52}, .kind =
                              {.name = "a/9.png", .colour = {90, 90, 90}, .kind = 'g'},
                              {.name = "b/1.png", .colour = {40, 41, 42}, .kind = 'p'},
                              {.name = "b/.hidden", .kind = 't', .text = "passed over"},
+                             {.name = "b/Thumbs.db", .kind = 't', .text = "too"},
+                             {.name = "__MACOSX/b/x.png", .kind = 't', .text = "and this"},
                              {.name = "B/7.png", .colour = {70, 71, 72}, .kind = 'p'}};
 enum { N_ITEMS = sizeof items / sizeof items[0], N_IMAGES = 6 };
 
