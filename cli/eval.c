@@ -48,11 +48,11 @@ static onp_status evaluate(onp_app *app, const onp_model *m, onp_feed *feed, onp
         return onp_fail(err, ONP_E_NOMEM, "eval: out of memory");
     const int64_t batch = feed->max_batch < BATCH ? feed->max_batch : BATCH;
     onp_status st = onp_step_new(&app->ctx, m->net, batch, &step, err);
-    onp_progress_begin(app->progress, "eval", feed->test.n);
-    for (int64_t first = 0; first < feed->test.n && st == ONP_OK; first += batch) {
-        const int64_t n = feed->test.n - first < batch ? feed->test.n - first : batch;
+    onp_progress_begin(app->progress, "eval", feed->n_test);
+    for (int64_t first = 0; first < feed->n_test && st == ONP_OK; first += batch) {
+        const int64_t n = feed->n_test - first < batch ? feed->n_test - first : batch;
         onp_step_result r;
-        onp_feed_range(feed, &feed->test, NULL, first, n, onp_step_images(step),
+        onp_feed_range(feed, &feed->test, feed->test_list, first, n, onp_step_images(step),
                        onp_step_labels(step));
         st = onp_step_infer(step, n, m->path, m->stats, logits, &r, err);
         if (st == ONP_OK)

@@ -5,8 +5,8 @@
  *
  *     float *stats = onp_alloc(ctx, onp_step_n_stats(step, path), sizeof *stats);
  *     ONP_TRY(onp_recalibrate(step, feed, list, n, 64, path, stats, err));
- *     ONP_TRY(onp_evaluate(step, feed, &feed->test, NULL, feed->test.n, 64, path, stats, &tally,
- *                          &score, err));
+ *     ONP_TRY(onp_evaluate(step, feed, &feed->test, feed->test_list, feed->n_test, 64, path, stats,
+ *                          &tally, &score, err));
  */
 #ifndef ONP_SEARCH_EVALUATE_H
 #define ONP_SEARCH_EVALUATE_H

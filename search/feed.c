@@ -34,6 +34,10 @@ static onp_status open_data(onp_feed *f, const onp_config *cfg, onp_error *err)
                          .cache_dir = cache,
                          .seed = (uint64_t)cfg->seed};
     ONP_TRY(onp_dataset_open(f->ctx, &source, &f->train, err));
+    if (cfg->data.holdout > 0) {
+        f->test = f->train;
+        return ONP_OK;
+    }
     source.part = ONP_PART_TEST;
     source.path = cfg->data.test;
     source.n_classes = f->train.n_classes;
@@ -117,9 +121,13 @@ static onp_status make_streams(onp_feed *f, const onp_config *cfg, onp_error *er
 static onp_status open_all(onp_feed *f, const onp_config *cfg, onp_error *err)
 {
     ONP_TRY(open_data(f, cfg, err));
-    const onp_split_options options = {
-        .seed = (uint64_t)cfg->seed, .limit = cfg->data.limit, .validation = cfg->data.validation};
+    const onp_split_options options = {.seed = (uint64_t)cfg->seed,
+                                       .holdout = cfg->data.holdout,
+                                       .limit = cfg->data.limit,
+                                       .validation = cfg->data.validation};
     ONP_TRY(onp_split_make(f->ctx, &f->train, &options, &f->split, err));
+    f->test_list = cfg->data.holdout > 0 ? f->split.holdout : NULL;
+    f->n_test = cfg->data.holdout > 0 ? f->split.n_holdout : f->test.n;
     f->n_all = f->split.n_train + f->split.n_validation;
     f->all = onp_alloc(f->ctx, (size_t)f->n_all, sizeof *f->all);
     if (f->all == NULL)
@@ -153,8 +161,9 @@ void onp_feed_close(onp_feed *f)
     onp_free(f->ctx, f->indices);
     onp_free(f->ctx, f->all);
     onp_split_free(&f->split);
+    if (f->test.file.data != f->train.file.data)
+        onp_dataset_close(&f->test);
     onp_dataset_close(&f->train);
-    onp_dataset_close(&f->test);
     *f = (onp_feed){0};
 }
 

@@ -29,7 +29,10 @@ typedef enum onp_stream {
 
 typedef struct onp_feed {
     const onp_context *ctx;
-    onp_dataset train, test;
+    onp_dataset train;
+    onp_dataset test;         /* with data.holdout: borrows what train has */
+    const int64_t *test_list; /* which images of `test` to test on; NULL: the first n_test */
+    int64_t n_test;
     onp_split split;
     int64_t *all; /* training and validation images, for retraining */
     int64_t n_all;

@@ -348,8 +348,8 @@ static onp_status test_and_save(pipeline *p, onp_error *err)
     if (!keeps_statistics(p))
         ONP_TRY(onp_recalibrate(p->step, &p->feed, p->feed.all, p->feed.n_all, batch, m->path,
                                 m->stats, err));
-    ONP_TRY(onp_evaluate(p->step, &p->feed, &p->feed.test, NULL, p->feed.test.n, batch, m->path,
-                         m->stats, NULL, &score, err));
+    ONP_TRY(onp_evaluate(p->step, &p->feed, &p->feed.test, p->feed.test_list, p->feed.n_test, batch,
+                         m->path, m->stats, NULL, &score, err));
     for (int c = 0; c < p->feed.train.c; c++) {
         m->input.mean[c] = p->feed.stats.mean[c];
         m->input.deviation[c] = p->feed.stats.deviation[c];

@@ -118,6 +118,43 @@ static void test_limit_is_independent_of_validation(void **state)
     onp_split_free(&b);
 }
 
+/* Images to test on: balanced, in no other list, the same whatever the rest is split into. */
+static void test_holdout(void **state)
+{
+    (void)state;
+    static const int counts[3] = {100, 10, 120};
+    static const onp_split_options cases[] = {
+        {.seed = 4, .holdout = 24},
+        {.seed = 4, .holdout = 24, .validation = 1},
+        {.seed = 4, .holdout = 24, .limit = 206, .validation = 4},
+        {.seed = 4, .holdout = 24, .limit = 50, .validation = 4},
+    };
+    static const int held[3] = {8, 8, 8};
+    onp_context ctx;
+    labelled l;
+    int64_t first[24];
+    onp_context_init(&ctx);
+    make(&l, counts, 3);
+    for (size_t i = 0; i < ONP_COUNT(cases); i++) {
+        onp_split s;
+        char seen[MAX_N] = {0};
+        int found[4];
+        assert_int_equal(onp_split_make(&ctx, &l.ds, &cases[i], &s, NULL), ONP_OK);
+        assert_int_equal(s.n_holdout, 24);
+        assert_int_equal(s.n_validation, cases[i].validation);
+        assert_int_equal(s.n_train + s.n_validation, cases[i].limit > 0 ? cases[i].limit : 206);
+        mark(&l, s.train, s.n_train, seen);
+        mark(&l, s.validation, s.n_validation, seen);
+        mark(&l, s.holdout, s.n_holdout, seen);
+        count(&l, s.holdout, s.n_holdout, found);
+        assert_memory_equal(found, held, sizeof held);
+        if (i == 0)
+            memcpy(first, s.holdout, sizeof first);
+        assert_memory_equal(s.holdout, first, sizeof first);
+        onp_split_free(&s);
+    }
+}
+
 static void test_seed_decides(void **state)
 {
     (void)state;
@@ -167,6 +204,15 @@ static void test_errors(void **state)
                    "class 2 (\"c\") keeps no training image");
     expect_failure(&l, (onp_split_options){.validation = 12}, ONP_E_CONFIG,
                    "class 1 (\"b\") keeps no training image");
+    expect_failure(&l, (onp_split_options){.holdout = 42}, ONP_E_CONFIG,
+                   "holdout: 42 images, wanted 0..41 of 42");
+    expect_failure(&l, (onp_split_options){.holdout = -1}, ONP_E_CONFIG, "holdout: -1");
+    expect_failure(&l, (onp_split_options){.holdout = 3, .limit = 40}, ONP_E_CONFIG,
+                   "limit: 40 images, wanted 0..39");
+    expect_failure(&l, (onp_split_options){.holdout = 6}, ONP_E_CONFIG,
+                   "class 1 (\"b\") keeps no training image: of its 2, 2 are held out");
+    expect_failure(&l, (onp_split_options){.holdout = 3, .validation = 3}, ONP_E_CONFIG,
+                   "1 are held out, 1 of the others used, 1 of these go to validation");
     make(&l, empty, 3);
     expect_failure(&l, (onp_split_options){0}, ONP_E_FORMAT, "class 1 (\"b\") has no image");
 }
@@ -174,7 +220,7 @@ static void test_errors(void **state)
 static onp_status make_all(const onp_context *ctx, void *arg)
 {
     const labelled *l = arg;
-    const onp_split_options o = {.validation = 10};
+    const onp_split_options o = {.validation = 10, .holdout = 10};
     onp_split s;
     onp_sampler order;
     onp_status st = onp_split_make(ctx, &l->ds, &o, &s, NULL);
@@ -275,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_disjoint_and_balanced),
         cmocka_unit_test(test_limit_is_independent_of_validation),
+        cmocka_unit_test(test_holdout),
         cmocka_unit_test(test_seed_decides),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_failing_allocations),

@@ -175,6 +175,30 @@ static void test_range(void **state)
     free(images);
 }
 
+/* Without a test set, images of the training set that no stream sees. */
+static void test_holdout(void **state)
+{
+    fixture *f = *state;
+    onp_feed feed;
+    f->cfg.data.holdout = 50;
+    assert_int_equal(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), ONP_OK);
+    assert_int_equal(feed.n_test, 50);
+    assert_ptr_equal(feed.test.images, feed.train.images);
+    int *seen = calloc((size_t)feed.train.n, sizeof *seen);
+    mark(feed.all, feed.n_all, 1, seen);
+    mark(feed.test_list, feed.n_test, 1, seen);
+    int n_seen = 0;
+    for (int64_t i = 0; i < feed.train.n; i++) {
+        assert_true(seen[i] <= 1);
+        n_seen += seen[i];
+    }
+    assert_int_equal(n_seen, 320 + 50);
+    free(seen);
+    onp_feed_close(&feed);
+    f->cfg.data.limit = (int64_t)20000 - 49;
+    assert_int_equal(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), ONP_E_CONFIG);
+}
+
 /* ---- what does not fit ---- */
 
 /* Loading a configuration finds some of these before; a caller may fill one by hand. */
@@ -269,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_batches_have_no_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_training_is_augmented, setup, teardown),
         cmocka_unit_test_setup_teardown(test_range, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_holdout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_config_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_space_that_does_not_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_space_follows_the_data, setup, teardown),
