@@ -3,7 +3,7 @@
 # Sets up and runs the tests; stops at the first stage that fails.
 #
 #     bash test.sh           format, Release (GCC) and Clang with warnings as errors, ASan and UBSan
-#     bash test.sh --full    also clang-tidy, ThreadSanitizer, every kernel set, the long searches
+#     bash test.sh --full    also clang-tidy, ThreadSanitizer, every kernel set, NEON under qemu-user, the long searches
 #
 # The last line is "N passed, N failed, N skipped", summed over all runs of ctest. A part of a test that says
 # "SKIPPED: ..." counts as one skipped beside the test that passed; a stage without tests that fails counts as one failed.
@@ -87,7 +87,7 @@ runs_kernels() {
     case $1 in
     avx2) grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo ;;
     avx512) grep -qw avx512f /proc/cpuinfo ;;
-    neon) [ "$(uname -m)" = aarch64 ] ;;
+    neon) [ "$(uname -m)" = aarch64 ] ;; # elsewhere: the preset arm64
     esac
 }
 
@@ -143,6 +143,15 @@ if [ "$full" = yes ]; then
             skip "kernel set $set: not for this processor"
         fi
     done
+
+    stage "build: AArch64, NEON kernels"
+    if bash scripts/install.sh arm64; then
+        build arm64 build-arm64
+        stage "test: AArch64 under qemu-user"
+        run_tests build-arm64 --preset arm64
+    else
+        skip "AArch64: its packages could not be installed"
+    fi
 
     stage "test: long searches"
     run_tests build --test-dir build --output-on-failure --no-tests=error -L '^long$'

@@ -43,4 +43,7 @@ function(onepath_test name kind source)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS "${kind}" TIMEOUT 600
     ENVIRONMENT "ONEPATH_SOURCE=${PROJECT_SOURCE_DIR};ONEPATH_BINARY=${CMAKE_BINARY_DIR}")
+  if(CMAKE_CROSSCOMPILING_EMULATOR)
+    set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "ONEPATH_EMULATOR=${CMAKE_CROSSCOMPILING_EMULATOR}")
+  endif()
 endfunction()

@@ -33,6 +33,8 @@ static const struct {
 #if defined(__x86_64__)
     {&onp_kernels_avx512, has_avx512},
     {&onp_kernels_avx2, has_avx2},
+#elif defined(__aarch64__)
+    {&onp_kernels_neon, always},
 #endif
     {&onp_kernels_generic, always},
 };

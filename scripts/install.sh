@@ -5,6 +5,7 @@
 #     bash scripts/install.sh build    to build and run onepath (quickstart.sh)
 #     bash scripts/install.sh test     and to run its tests (test.sh)
 #     bash scripts/install.sh full     and those of test.sh --full
+#     bash scripts/install.sh arm64    to build for AArch64 and run its tests (test.sh --full)
 #
 # As root, or with a sudo that asks for no password; else it names what is missing and exits 1.
 set -euo pipefail
@@ -17,6 +18,10 @@ build_packages=(
 )
 test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3)
 full_packages=(clang-tidy-14 libclang-rt-14-dev)
+arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
+for package in "${build_packages[@]}" libcmocka-dev; do
+    case $package in lib*-dev | zlib1g-dev) arm64_packages+=("$package:arm64") ;; esac
+done
 # Images for the quickstart; without them it draws its own.
 optional_packages=(dataset-fashion-mnist)
 
@@ -24,8 +29,9 @@ case ${1:-} in
 build) wanted=("${build_packages[@]}") ;;
 test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
 full) wanted=("${build_packages[@]}" "${test_packages[@]}" "${full_packages[@]}") ;;
+arm64) wanted=("${build_packages[@]}" "${arm64_packages[@]}") ;;
 *)
-    echo "usage: install.sh build|test|full" >&2
+    echo "usage: install.sh build|test|full|arm64" >&2
     exit 2
     ;;
 esac
@@ -39,8 +45,8 @@ without() {
 
 # missing PACKAGE...: those of them that are not installed.
 missing() {
-    without "$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
-        sed -n 's/ installed$//p')" "$@"
+    without "$(dpkg-query -W -f='${Package}:${Architecture} ${db:Status-Status}\n' "$@" 2>/dev/null |
+        sed -n "s/\(:all\|:$(dpkg --print-architecture)\)\{0,1\} installed\$//p")" "$@"
 }
 
 # unavailable PACKAGE...: those of them that apt knows no version of.
@@ -77,6 +83,12 @@ apt() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >&2
 }
+
+# Packages for AArch64 can be installed beside this machine's own.
+if [ "$1" = arm64 ] && ! dpkg --print-foreign-architectures | grep -qx arm64; then
+    "${as_root[@]}" dpkg --add-architecture arm64
+    apt update
+fi
 
 # A minimal image has no package lists at all.
 updated=no

@@ -9,5 +9,6 @@
 extern const onp_kernels onp_kernels_generic;
 extern const onp_kernels onp_kernels_avx2;
 extern const onp_kernels onp_kernels_avx512;
+extern const onp_kernels onp_kernels_neon;
 
 #endif
