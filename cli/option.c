@@ -8,7 +8,7 @@
 
 #include "base/suggest.h"
 
-static const onp_option common[] = {
+const onp_option onp_options_common[] = {
     {"json", ONP_OPTION_FLAG, NULL, "one JSON object on standard output", offsetof(onp_args, json),
      0, 0},
     {"quiet", ONP_OPTION_FLAG, NULL, "no progress and no notes", offsetof(onp_args, quiet), 0, 0},
@@ -16,7 +16,7 @@ static const onp_option common[] = {
     ONP_OPTION_END,
 };
 
-enum { MAX_OPTIONS = 64, MAX_NAME = 80 };
+enum { MAX_OPTIONS = 64, MAX_NAME = 80, MAX_CHOICES = 16 };
 
 typedef struct parser {
     const onp_option *table[2];
@@ -61,6 +61,38 @@ static onp_status fail_number(const onp_option *o, const char *value, onp_error 
                     o->type == ONP_OPTION_INT ? "an integer" : "a number", o->min, o->max);
 }
 
+bool onp_option_word(const char **at, char word[32])
+{
+    static const char between[] = "|[]. ";
+    const char *begin = *at + strspn(*at, between);
+    const size_t n = strcspn(begin, between);
+    *at = begin + n;
+    (void)snprintf(word, 32, "%.*s", (int)(n < 32 ? n : 31), begin);
+    return n > 0;
+}
+
+bool onp_option_is_choice(const char *value)
+{
+    return value != NULL && strchr(value, '|') != NULL &&
+           value[strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-|")] == '\0';
+}
+
+/* ONP_OK when value is one of the words of o->value. */
+static onp_status check_choice(const onp_option *o, const char *value, onp_error *err)
+{
+    onp_suggestion near = {.seen = value};
+    char words[MAX_CHOICES][32], hint[96];
+    const char *at = o->value;
+    for (int i = 0; i < MAX_CHOICES && onp_option_word(&at, words[i]); i++) {
+        if (strcmp(words[i], value) == 0)
+            return ONP_OK;
+        onp_suggest_consider(&near, words[i]);
+    }
+    onp_suggest_write(&near, "", hint, sizeof hint);
+    return onp_fail(err, ONP_E_USAGE, "--%s is \"%.80s\", wanted %s%s", o->name, value, o->value,
+                    hint);
+}
+
 static onp_status add_item(const onp_option *o, const char *value, onp_option_list *list,
                            onp_error *err)
 {
@@ -81,6 +113,8 @@ static onp_status store_value(const onp_option *o, const char *value, void *args
         *(bool *)member = true;
         return ONP_OK;
     case ONP_OPTION_TEXT:
+        if (onp_option_is_choice(o->value))
+            ONP_TRY(check_choice(o, value, err));
         *(const char **)member = value;
         return ONP_OK;
     case ONP_OPTION_INT: {
@@ -151,7 +185,7 @@ static onp_status parse_option(parser *p, int argc, char **argv, int *used, onp_
 onp_status onp_options_parse(const onp_option *options, int argc, char **argv, void *args,
                              onp_error *err)
 {
-    parser p = {.table = {options, common}, .args = args};
+    parser p = {.table = {options, onp_options_common}, .args = args};
     onp_args *all = args;
     int n_operands = 0;
     for (int i = 0, used = 1; i < argc; i += used) {
@@ -179,7 +213,7 @@ onp_status onp_options_parse(const onp_option *options, int argc, char **argv, v
 
 void onp_options_help(const onp_option *options, FILE *out)
 {
-    const onp_option *table[2] = {options, common};
+    const onp_option *table[2] = {options, onp_options_common};
     for (int t = 0; t < 2; t++)
         for (const onp_option *o = table[t]; o->name != NULL; o++) {
             int width = fprintf(out, "  --%s%s%s", o->name, o->value != NULL ? " " : "",

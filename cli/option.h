@@ -42,7 +42,8 @@ typedef struct onp_option_list {
 typedef struct onp_option {
     const char *name; /* without the dashes; NULL ends a table */
     onp_option_type type;
-    const char *value; /* what stands for the value in the help text; NULL for a flag */
+    const char *value; /* what stands for the value in the help text; NULL for a flag. Words in
+                          capitals are placeholders; "refuse|mean" are the only values there are */
     const char *help;
     size_t offset;
     double min, max; /* numbers */
@@ -94,6 +95,17 @@ typedef struct onp_args {
  */
 onp_status onp_options_parse(const onp_option *options, int argc, char **argv, void *args,
                              onp_error *err) ONP_MUST_USE;
+
+/* The options of all verbs; ONP_OPTION_END ends them. */
+extern const onp_option onp_options_common[];
+
+/*
+ * The next of the words of "RUN|DIR" or "SPACE|CONFIG [IMAGE...]", from *at, which is moved behind
+ * it; false after the last. Brackets and dots are left out.
+ */
+bool onp_option_word(const char **at, char word[32]);
+/* Whether a value is one of a set: all its words are in small letters. */
+bool onp_option_is_choice(const char *value);
 
 /* The options as aligned lines. */
 void onp_options_help(const onp_option *options, FILE *out);

@@ -7,7 +7,7 @@
 
 #include "base/suggest.h"
 
-static const onp_verb *const all_verbs[] = {
+const onp_verb *const onp_all_verbs[] = {
 #define ONP_X(name) &onp_verb_##name,
     ONP_VERB_LIST(ONP_X)
 #undef ONP_X
@@ -150,5 +150,5 @@ static int run_one_of(const char *parent, const onp_verb *const *verbs, const ch
 
 int onp_verbs_run(const char *command, int argc, char **argv)
 {
-    return run_one_of("onepath", all_verbs, command, argc, argv);
+    return run_one_of("onepath", onp_all_verbs, command, argc, argv);
 }

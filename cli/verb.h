@@ -32,6 +32,7 @@ typedef struct onp_verb {
     const char *operands; /* "SPACE|CONFIG"; "" when there are none */
     int min_operands, max_operands;
     const char *summary;       /* one line, no full stop */
+    const char *about;         /* sentences for the manual page; NULL: the summary is enough */
     const onp_option *options; /* beside those of all verbs; ONP_OPTION_END ends them */
     size_t args_size;          /* of the struct that options fill; it begins with onp_args */
     const struct onp_verb *const *verbs; /* a verb of verbs: NULL ends them; the rest is unused */
@@ -42,6 +43,7 @@ typedef struct onp_verb {
 #define ONP_X(name) extern const onp_verb onp_verb_##name;
 ONP_VERB_LIST(ONP_X)
 #undef ONP_X
+extern const onp_verb *const onp_all_verbs[]; /* NULL ends them */
 
 /*
  * Finds the verb of argv[0], parses the rest, calls it and reports what failed on standard error.
