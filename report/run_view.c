@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/yaml.h"
-#include "latency/table/sql.h"
-#include "report/run_db.h"
+#include "search/rundb.h"
 
 /* ---- files ---- */
 
@@ -227,7 +226,9 @@ static onp_status open_all(onp_run_view *v, onp_error *err)
     ONP_TRY(read_config(v, err));
     ONP_TRY(read_arch(v, err));
     ONP_TRY(onp_path_join(path, sizeof path, v->folder, "run.db", err));
-    ONP_TRY(onp_run_db_open(path, &v->db, err));
+    if (!onp_file_exists(path))
+        return onp_fail(err, ONP_E_FORMAT, "not a complete run folder: %s is missing", path);
+    ONP_TRY(onp_sql_open(path, &onp_rundb_schema, ONP_SQL_READ, &v->db, err));
     return read_epochs(v, err);
 }
 

@@ -6,53 +6,77 @@
 
 #include "base/file.h"
 #include "base/strbuf.h"
-#include "latency/table/sql.h"
 
 /* Latencies are integer nanoseconds; 0 is a block that costs nothing by definition. */
-static const char ddl[] = "CREATE TABLE metric ("
-                          "  id INTEGER PRIMARY KEY,"
-                          "  tick INTEGER NOT NULL CHECK (tick >= 0),"
-                          "  phase TEXT NOT NULL,"
-                          "  epoch INTEGER NOT NULL,"
-                          "  name TEXT NOT NULL,"
-                          "  value REAL NOT NULL"
-                          ") STRICT;"
-                          "CREATE INDEX metric_name ON metric (name, tick);"
+#define DDL_1                                                                                      \
+    "CREATE TABLE metric ("                                                                        \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  tick INTEGER NOT NULL CHECK (tick >= 0),"                                                   \
+    "  phase TEXT NOT NULL,"                                                                       \
+    "  epoch INTEGER NOT NULL,"                                                                    \
+    "  name TEXT NOT NULL,"                                                                        \
+    "  value REAL NOT NULL"                                                                        \
+    ") STRICT;"                                                                                    \
+    "CREATE INDEX metric_name ON metric (name, tick);"                                             \
+    "CREATE TABLE alpha ("                                                                         \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  tick INTEGER NOT NULL CHECK (tick >= 0),"                                                   \
+    "  epoch INTEGER NOT NULL,"                                                                    \
+    "  position INTEGER NOT NULL CHECK (position >= 0),"                                           \
+    "  candidate INTEGER NOT NULL CHECK (candidate >= 0),"                                         \
+    "  name TEXT NOT NULL,"                                                                        \
+    "  alpha REAL NOT NULL,"                                                                       \
+    "  p REAL NOT NULL CHECK (p BETWEEN 0 AND 1),"                                                 \
+    "  alive INTEGER NOT NULL CHECK (alive IN (0, 1))"                                             \
+    ") STRICT;"                                                                                    \
+    "CREATE INDEX alpha_tick ON alpha (tick);"                                                     \
+    "CREATE TABLE event ("                                                                         \
+    "  id INTEGER PRIMARY KEY,"                                                                    \
+    "  tick INTEGER NOT NULL CHECK (tick >= 0),"                                                   \
+    "  phase TEXT NOT NULL,"                                                                       \
+    "  epoch INTEGER NOT NULL,"                                                                    \
+    "  kind TEXT NOT NULL,"                                                                        \
+    "  text TEXT NOT NULL"                                                                         \
+    ") STRICT;"                                                                                    \
+    "CREATE TABLE latency ("                                                                       \
+    "  key TEXT PRIMARY KEY NOT NULL CHECK (length(key) > 0),"                                     \
+    "  ns INTEGER NOT NULL CHECK (ns >= 0),"                                                       \
+    "  source TEXT NOT NULL,"                                                                      \
+    "  quality TEXT NOT NULL"                                                                      \
+    ") STRICT, WITHOUT ROWID;"
+/* What came with version 2. */
+#define DDL_2                                                                                      \
+    "CREATE TABLE class ("                                                                         \
+    "  number INTEGER PRIMARY KEY NOT NULL CHECK (number >= 0),"                                   \
+    "  tick INTEGER NOT NULL,"                                                                     \
+    "  name TEXT NOT NULL"                                                                         \
+    ") STRICT;"                                                                                    \
+    "CREATE TABLE confusion ("                                                                     \
+    "  truth INTEGER NOT NULL,"                                                                    \
+    "  answer INTEGER NOT NULL,"                                                                   \
+    "  tick INTEGER NOT NULL,"                                                                     \
+    "  n INTEGER NOT NULL CHECK (n > 0),"                                                          \
+    "  PRIMARY KEY (truth, answer)"                                                                \
+    ") STRICT, WITHOUT ROWID;"                                                                     \
+    "CREATE TABLE worst_image ("                                                                   \
+    "  rank INTEGER PRIMARY KEY NOT NULL CHECK (rank >= 1),"                                       \
+    "  tick INTEGER NOT NULL,"                                                                     \
+    "  image INTEGER NOT NULL,"                                                                    \
+    "  truth INTEGER NOT NULL,"                                                                    \
+    "  answer INTEGER NOT NULL,"                                                                   \
+    "  p REAL NOT NULL CHECK (p BETWEEN 0 AND 1),"                                                 \
+    "  loss REAL NOT NULL,"                                                                        \
+    "  png BLOB NOT NULL"                                                                          \
+    ") STRICT;"
 
-                          "CREATE TABLE alpha ("
-                          "  id INTEGER PRIMARY KEY,"
-                          "  tick INTEGER NOT NULL CHECK (tick >= 0),"
-                          "  epoch INTEGER NOT NULL,"
-                          "  position INTEGER NOT NULL CHECK (position >= 0),"
-                          "  candidate INTEGER NOT NULL CHECK (candidate >= 0),"
-                          "  name TEXT NOT NULL,"
-                          "  alpha REAL NOT NULL,"
-                          "  p REAL NOT NULL CHECK (p BETWEEN 0 AND 1),"
-                          "  alive INTEGER NOT NULL CHECK (alive IN (0, 1))"
-                          ") STRICT;"
-                          "CREATE INDEX alpha_tick ON alpha (tick);"
+static const char *const upgrades[] = {DDL_2};
 
-                          "CREATE TABLE event ("
-                          "  id INTEGER PRIMARY KEY,"
-                          "  tick INTEGER NOT NULL CHECK (tick >= 0),"
-                          "  phase TEXT NOT NULL,"
-                          "  epoch INTEGER NOT NULL,"
-                          "  kind TEXT NOT NULL,"
-                          "  text TEXT NOT NULL"
-                          ") STRICT;"
-
-                          "CREATE TABLE latency ("
-                          "  key TEXT PRIMARY KEY NOT NULL CHECK (length(key) > 0),"
-                          "  ns INTEGER NOT NULL CHECK (ns >= 0),"
-                          "  source TEXT NOT NULL,"
-                          "  quality TEXT NOT NULL"
-                          ") STRICT, WITHOUT ROWID;";
-
-static const onp_sql_schema schema = {
+const onp_sql_schema onp_rundb_schema = {
     .what = "run database",
     .application_id = 0x6f6e7052, /* "onpR" */
-    .version = 1,
-    .ddl = ddl,
+    .version = 2,
+    .ddl = DDL_1 DDL_2,
+    .upgrades = upgrades,
 };
 
 enum {
@@ -60,12 +84,18 @@ enum {
     ADD_ALPHA,
     ADD_EVENT,
     ADD_LATENCY,
+    ADD_CLASS,
+    ADD_CONFUSION,
+    ADD_WORST_IMAGE,
     GET_LATENCY,
     ALL_LATENCIES,
     LAST_METRIC,
     FORGET_METRICS,
     FORGET_ALPHA,
     FORGET_EVENTS,
+    FORGET_CLASSES,
+    FORGET_CONFUSION,
+    FORGET_WORST_IMAGES,
     N_STATEMENTS
 };
 
@@ -76,6 +106,10 @@ static const char *const texts[N_STATEMENTS] = {
     [ADD_EVENT] = "INSERT INTO event (tick, phase, epoch, kind, text) VALUES (?, ?, ?, ?, ?)",
     [ADD_LATENCY] = "INSERT INTO latency (key, ns, source, quality) VALUES (?, ?, ?, ?)"
                     " ON CONFLICT (key) DO NOTHING",
+    [ADD_CLASS] = "INSERT INTO class (tick, number, name) VALUES (?, ?, ?)",
+    [ADD_CONFUSION] = "INSERT INTO confusion (tick, truth, answer, n) VALUES (?, ?, ?, ?)",
+    [ADD_WORST_IMAGE] = "INSERT INTO worst_image (tick, rank, image, truth, answer, p, loss, png)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [GET_LATENCY] = "SELECT ns FROM latency WHERE key = ?",
     [ALL_LATENCIES] = "SELECT key, ns FROM latency ORDER BY key",
     [LAST_METRIC] = "SELECT value FROM metric WHERE name = ?1 AND phase = coalesce(?2, phase)"
@@ -83,6 +117,9 @@ static const char *const texts[N_STATEMENTS] = {
     [FORGET_METRICS] = "DELETE FROM metric WHERE tick > ?",
     [FORGET_ALPHA] = "DELETE FROM alpha WHERE tick > ?",
     [FORGET_EVENTS] = "DELETE FROM event WHERE tick > ?",
+    [FORGET_CLASSES] = "DELETE FROM class WHERE tick > ?",
+    [FORGET_CONFUSION] = "DELETE FROM confusion WHERE tick > ?",
+    [FORGET_WORST_IMAGES] = "DELETE FROM worst_image WHERE tick > ?",
 };
 
 struct onp_rundb {
@@ -100,7 +137,7 @@ onp_status onp_rundb_open(const onp_context *ctx, const char *path, onp_rundb **
     if (r == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory for the run's database", path);
     r->ctx = ctx;
-    onp_status st = onp_sql_open(path, &schema, ONP_SQL_CREATE, &r->db, err);
+    onp_status st = onp_sql_open(path, &onp_rundb_schema, ONP_SQL_CREATE, &r->db, err);
     for (int i = 0; st == ONP_OK && i < N_STATEMENTS; i++)
         st = onp_sql_prepare(r->db, texts[i], &r->q[i], err);
     if (st != ONP_OK) {
@@ -187,6 +224,33 @@ onp_status onp_rundb_event(onp_rundb *r, int64_t tick, const char *phase, int64_
     return onp_sql_run(r->q[ADD_EVENT], v, ONP_COUNT(v), err);
 }
 
+onp_status onp_rundb_class(onp_rundb *r, int64_t tick, int32_t number, const char *name,
+                           onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_int(tick), onp_sql_int(number), onp_sql_text(name)};
+    return onp_sql_run(r->q[ADD_CLASS], v, ONP_COUNT(v), err);
+}
+
+onp_status onp_rundb_confusion(onp_rundb *r, int64_t tick, int32_t truth, int32_t answer, int64_t n,
+                               onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_int(tick), onp_sql_int(truth), onp_sql_int(answer),
+                               onp_sql_int(n)};
+    return onp_sql_run(r->q[ADD_CONFUSION], v, ONP_COUNT(v), err);
+}
+
+onp_status onp_rundb_worst_image(onp_rundb *r, int64_t tick, int rank, const onp_answer *a,
+                                 const void *png, size_t size, onp_error *err)
+{
+    const onp_sql_value v[] = {onp_sql_int(tick),      onp_sql_int(rank),
+                               onp_sql_int(a->image),  onp_sql_int(a->truth),
+                               onp_sql_int(a->answer), onp_sql_real(a->p),
+                               onp_sql_real(a->loss),  onp_sql_blob(size > 0 ? png : "", size)};
+    ONP_TRY(check_finite("p", "a worst image", a->p, err));
+    ONP_TRY(check_finite("loss", "a worst image", a->loss, err));
+    return onp_sql_run(r->q[ADD_WORST_IMAGE], v, ONP_COUNT(v), err);
+}
+
 onp_status onp_rundb_latency_set(onp_rundb *r, const char *key, int64_t ns, const char *source,
                                  const char *quality, onp_error *err)
 {
@@ -247,7 +311,7 @@ onp_status onp_rundb_forget_after(onp_rundb *r, int64_t tick, onp_error *err)
     onp_sql_tx tx;
     ONP_TRY(onp_sql_begin(r->db, &tx, err));
     onp_status st = ONP_OK;
-    for (int i = FORGET_METRICS; st == ONP_OK && i <= FORGET_EVENTS; i++)
+    for (int i = FORGET_METRICS; st == ONP_OK && i <= FORGET_WORST_IMAGES; i++)
         st = onp_sql_run(r->q[i], v, ONP_COUNT(v), err);
     return onp_sql_end(&tx, st, err);
 }

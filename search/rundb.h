@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The database of one run: metrics, alpha history, events and the latencies the search used. Rows
- * carry a `tick`, the number of steps the run has taken, so that a resumed run can delete what is
- * newer than its checkpoint.
+ * The database of one run: metrics, alpha history, events, the latencies the search used, and what
+ * the derived network answered on the test set. Rows carry a `tick`, the number of steps the run
+ * has taken, so that a resumed run can delete what is newer than its checkpoint.
  *
  *     ONP_TRY(onp_rundb_open(ctx, "runs/x/run.db", &db, err));
  *     ONP_TRY_GOTO(onp_rundb_begin(db, err));
@@ -18,13 +18,18 @@
 #ifndef ONP_SEARCH_RUNDB_H
 #define ONP_SEARCH_RUNDB_H
 
-#include "base/context.h"
+#include "latency/table/sql.h"
+#include "search/tally.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct onp_rundb onp_rundb;
+
+/* For those who only read: onp_sql_open(path, &onp_rundb_schema, ONP_SQL_READ, &db, err). A
+ * database of version 1 has no tables class, confusion and worst_image. */
+extern const onp_sql_schema onp_rundb_schema;
 
 /* Opens or makes the database. */
 onp_status onp_rundb_open(const onp_context *ctx, const char *path, onp_rundb **out,
@@ -48,6 +53,16 @@ onp_status onp_rundb_alpha(onp_rundb *db, int64_t tick, int64_t epoch, int posit
 onp_status onp_rundb_event(onp_rundb *db, int64_t tick, const char *phase, int64_t epoch,
                            const char *kind, const char *text, onp_error *err) ONP_MUST_USE;
 
+/* The test of the derived network: names of the classes, how many images of one class were taken
+ * for another (cells that are not 0), and the image that was answered worst but rank. png: the
+ * picture, size 0 when there is none. */
+onp_status onp_rundb_class(onp_rundb *db, int64_t tick, int32_t number, const char *name,
+                           onp_error *err) ONP_MUST_USE;
+onp_status onp_rundb_confusion(onp_rundb *db, int64_t tick, int32_t truth, int32_t answer,
+                               int64_t n, onp_error *err) ONP_MUST_USE;
+onp_status onp_rundb_worst_image(onp_rundb *db, int64_t tick, int rank, const onp_answer *a,
+                                 const void *png, size_t size, onp_error *err) ONP_MUST_USE;
+
 /* The latency the run uses for a block key, in nanoseconds. Set once: a key that is there keeps its
  * value, so that resume does. source and quality as in the latency table. */
 onp_status onp_rundb_latency_set(onp_rundb *db, const char *key, int64_t ns, const char *source,
@@ -59,7 +74,7 @@ onp_status onp_rundb_latency_get(onp_rundb *db, const char *key, int64_t *ns,
 onp_status onp_rundb_latency_hash(onp_rundb *db, char hex[65], int64_t *n,
                                   onp_error *err) ONP_MUST_USE;
 
-/* Deletes metrics, alpha rows and events with a tick above this one. */
+/* Deletes what has a tick above this one. */
 onp_status onp_rundb_forget_after(onp_rundb *db, int64_t tick, onp_error *err) ONP_MUST_USE;
 
 /* The newest value of a metric, or ONP_E_MISSING. phase NULL: any. */

@@ -8,6 +8,7 @@
 
 #include "search/latencies.h"
 #include "search/objective.h"
+#include "search/record.h"
 #include "search/run_folder.h"
 #include "search/trainer.h"
 #include "supernet/model.h"
@@ -339,17 +340,34 @@ static onp_status train_stage(pipeline *p, onp_error *err)
     return ONP_OK;
 }
 
+/* The one reading of the test set. */
+static onp_status test(pipeline *p, int64_t batch, onp_error *err)
+{
+    onp_model *m = p->model;
+    onp_tally tally;
+    onp_score score = {0};
+    onp_status st = onp_tally_init(p->ctx, p->feed.test.n_classes, &tally, err);
+    if (st == ONP_OK)
+        st = onp_evaluate(p->step, &p->feed, &p->feed.test, p->feed.test_list, p->feed.n_test,
+                          batch, m->path, m->stats, &tally, &score, err);
+    if (st == ONP_OK)
+        st = onp_record_test(p->db, p->tick + 1, &p->feed.test, p->feed.test_list, &tally,
+                             score.loss, err);
+    onp_tally_reset(&tally);
+    p->result->test_accuracy = score.n > 0 ? (double)score.hits / (double)score.n : 0;
+    p->result->test_images = score.n;
+    return st;
+}
+
 static onp_status test_and_save(pipeline *p, onp_error *err)
 {
     onp_model *m = p->model;
     const int64_t serial = p->cfg->train.serial_batch;
     const int64_t batch = serial > 0 ? serial : p->cfg->train.batch;
-    onp_score score;
     if (!keeps_statistics(p))
         ONP_TRY(onp_recalibrate(p->step, &p->feed, p->feed.all, p->feed.n_all, batch, m->path,
                                 m->stats, err));
-    ONP_TRY(onp_evaluate(p->step, &p->feed, &p->feed.test, p->feed.test_list, p->feed.n_test, batch,
-                         m->path, m->stats, NULL, &score, err));
+    ONP_TRY(test(p, batch, err));
     for (int c = 0; c < p->feed.train.c; c++) {
         m->input.mean[c] = p->feed.stats.mean[c];
         m->input.deviation[c] = p->feed.stats.deviation[c];
@@ -361,9 +379,6 @@ static onp_status test_and_save(pipeline *p, onp_error *err)
     if (m->input.resize_side > 0)
         m->input.fit = onp_fit_names[p->cfg->data.resize.fit];
     ONP_TRY(onp_model_save(m, p->options->run_dir, err));
-    p->result->test_accuracy = (double)score.hits / (double)score.n;
-    p->result->test_images = score.n;
-    ONP_TRY(onp_rundb_metric(p->db, p->tick + 1, "result", 0, "test_loss", score.loss, err));
     return onp_run_folder_done(p->folder, "train", err);
 }
 

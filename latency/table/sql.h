@@ -33,16 +33,21 @@ typedef struct onp_sql_schema {
     int64_t application_id; /* tells our files from others' */
     int64_t version;        /* user_version */
     const char *ddl;
+    const char *const
+        *upgrades; /* upgrades[v - 1]: from version v to v + 1; NULL: there was none */
 } onp_sql_schema;
 
 typedef enum onp_sql_mode {
     ONP_SQL_EXISTING, /* the file must be there and hold the schema */
-    ONP_SQL_CREATE    /* a missing or empty file becomes a database with the schema */
+    ONP_SQL_CREATE,   /* a missing or empty file becomes a database with the schema */
+    ONP_SQL_READ      /* as EXISTING, but nothing is written, not even the journal's mode: one read
+                         transaction, in which an older version stays what it is */
 } onp_sql_mode;
 
 /*
  * Opens and checks a database: foreign keys on, busy timeout, WAL where the file system allows it.
- * Several processes may do so at once. Close with onp_sql_close.
+ * One of an older version is brought to this one. Several processes may do so at once. Close with
+ * onp_sql_close.
  * Errors: ONP_E_FORMAT (missing or unreadable; truncated, corrupt, of another kind, of a newer or
  * unknown version), those above. *out is then NULL.
  */

@@ -48,20 +48,38 @@ static onp_status create(sqlite3 *db, const onp_sql_schema *schema, onp_error *e
     return onp_sql_end(&tx, st, err);
 }
 
-static onp_status check_version(sqlite3 *db, const char *path, const onp_sql_schema *schema,
-                                onp_error *err)
+static onp_status version_of(sqlite3 *db, const char *path, const onp_sql_schema *schema,
+                             int64_t *version, onp_error *err)
 {
-    int64_t id = 0, version = 0;
+    int64_t id = 0;
     ONP_TRY(query_int(db, "PRAGMA application_id", &id, err));
-    ONP_TRY(query_int(db, "PRAGMA user_version", &version, err));
+    ONP_TRY(query_int(db, "PRAGMA user_version", version, err));
     if (id != schema->application_id)
         return onp_fail(err, ONP_E_FORMAT, "%s: a database, but not a onepath %s", path,
                         schema->what);
-    if (version != schema->version)
+    if (*version != schema->version &&
+        (schema->upgrades == NULL || *version < 1 || *version > schema->version))
         return onp_fail(err, ONP_E_FORMAT,
                         "%s: %s of schema version %" PRId64 ", this onepath reads version %" PRId64,
-                        path, schema->what, version, schema->version);
+                        path, schema->what, *version, schema->version);
     return ONP_OK;
+}
+
+/* Asks again inside the transaction, as create does. */
+static onp_status upgrade(sqlite3 *db, const char *path, const onp_sql_schema *schema,
+                          onp_error *err)
+{
+    char mark[64];
+    int64_t version = 0;
+    onp_sql_tx tx;
+    (void)snprintf(mark, sizeof mark, "PRAGMA user_version = %" PRId64, schema->version);
+    ONP_TRY(onp_sql_begin(db, &tx, err));
+    onp_status st = version_of(db, path, schema, &version, err);
+    for (; st == ONP_OK && version < schema->version; version++)
+        st = onp_sql_exec(db, schema->upgrades[version - 1], err);
+    if (st == ONP_OK)
+        st = onp_sql_exec(db, mark, err);
+    return onp_sql_end(&tx, st, err);
 }
 
 /* SQLite reads a page that the file holds only in part as if the rest were zero. */
@@ -112,15 +130,22 @@ static onp_status check_database(sqlite3 *db, const char *path, const onp_sql_sc
                                  onp_sql_mode mode, onp_error *err)
 {
     bool empty = false;
+    int64_t version = 0;
     ONP_TRY(prepare_connection(db, err));
+    if (mode == ONP_SQL_READ)
+        ONP_TRY(onp_sql_exec(db, "BEGIN", err));
     ONP_TRY(is_empty(db, &empty, err));
     ONP_TRY(check_size(db, path, err)); /* before create: a file of one byte passes for empty */
-    if (empty && mode == ONP_SQL_EXISTING)
+    if (empty && mode != ONP_SQL_CREATE)
         return onp_fail(err, ONP_E_FORMAT, "%s: empty, wanted a onepath %s", path, schema->what);
     if (empty)
         ONP_TRY(create(db, schema, err));
-    ONP_TRY(check_version(db, path, schema, err));
+    ONP_TRY(version_of(db, path, schema, &version, err));
     ONP_TRY(check_pages(db, path, err));
+    if (mode == ONP_SQL_READ)
+        return ONP_OK;
+    if (version < schema->version)
+        ONP_TRY(upgrade(db, path, schema, err));
     /* WAL lets readers go on while another process writes. Where it cannot be had (the other
      * process is busy, a file system without shared memory) the rollback journal does. */
     (void)sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
@@ -134,7 +159,9 @@ onp_status onp_sql_open(const char *path, const onp_sql_schema *schema, onp_sql_
     *out = NULL;
     if (path[0] == '\0') /* SQLite would take it for a private temporary file */
         return onp_fail(err, ONP_E_USAGE, "%s: the path is empty", schema->what);
-    int flags = SQLITE_OPEN_READWRITE | (mode == ONP_SQL_CREATE ? SQLITE_OPEN_CREATE : 0);
+    const int flags = mode == ONP_SQL_READ     ? SQLITE_OPEN_READONLY
+                      : mode == ONP_SQL_CREATE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                               : SQLITE_OPEN_READWRITE;
     int code = sqlite3_open_v2(path, &db, flags, NULL);
     onp_status st = ONP_OK;
     if (db == NULL)

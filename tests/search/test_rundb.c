@@ -83,6 +83,11 @@ static onp_status add_rows(fixture *f, int64_t tick)
 {
     ONP_TRY(onp_rundb_metric(f->db, tick, "search", 2, "loss", (double)tick / 4, &f->err));
     ONP_TRY(onp_rundb_alpha(f->db, tick, 2, 3, 1, "5x5e3", -0.5, 0.25, true, &f->err));
+    const int32_t k = (int32_t)tick;
+    const onp_answer a = {.image = 9, .truth = 1, .answer = 2, .p = 0.75, .loss = 1.5};
+    ONP_TRY(onp_rundb_class(f->db, tick, k, "cat", &f->err));
+    ONP_TRY(onp_rundb_confusion(f->db, tick, k, 0, 5, &f->err));
+    ONP_TRY(onp_rundb_worst_image(f->db, tick, k, &a, "png", 3, &f->err));
     return onp_rundb_event(f->db, tick, "search", 2, "prune", "block 3: 5x5e3", &f->err);
 }
 
@@ -96,6 +101,9 @@ static void rows_are_stored(void **state)
                 "7|2|3|1|5x5e3|-0.5|0.25|1\n8|2|3|0|zero|1.5|0.0|0\n");
     assert_rows(f, "SELECT tick, phase, epoch, kind, text FROM event",
                 "7|search|2|prune|block 3: 5x5e3\n");
+    assert_rows(f, "SELECT * FROM class", "7|7|cat\n");
+    assert_rows(f, "SELECT * FROM confusion", "7|0|7|5\n");
+    assert_rows(f, "SELECT * FROM worst_image", "7|7|9|1|2|0.75|1.5|png\n");
 }
 
 static void the_newest_metric(void **state)
@@ -125,6 +133,9 @@ static void rows_newer_than_a_tick_are_forgotten(void **state)
     assert_rows(f, "SELECT tick FROM metric", "1\n2\n");
     assert_rows(f, "SELECT tick FROM alpha", "1\n2\n");
     assert_rows(f, "SELECT tick FROM event", "1\n2\n");
+    assert_rows(f, "SELECT tick FROM class", "1\n2\n");
+    assert_rows(f, "SELECT tick FROM confusion", "1\n2\n");
+    assert_rows(f, "SELECT tick FROM worst_image", "1\n2\n");
     assert_rows(f, "SELECT key, ns, source, quality FROM latency", "mix|5|measured|ok\n");
 }
 
@@ -244,11 +255,45 @@ static void damaged_and_foreign_files(void **state)
     assert_int_equal(onp_rundb_open(&f->ctx, f->path, &f->db, &f->err), ONP_E_FORMAT);
     onp_assert_contains(f->err.msg, "not a onepath run database");
     data[71] ^= 1;
-    data[63] ^= 2; /* the last byte of the user version: 1 becomes 3 */
+    data[63] ^= 1; /* the last byte of the user version: 2 becomes 3 */
     onp_test_write(f->path, data, size);
     assert_int_equal(onp_rundb_open(&f->ctx, f->path, &f->db, &f->err), ONP_E_FORMAT);
     onp_assert_contains(f->err.msg, "version 3");
     onp_free(&f->ctx, data);
+}
+
+static void execute(const fixture *f, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* One that was made before the tables of the test were: a reader leaves it alone, a run that goes
+ * on brings it to the present. */
+static void an_older_version(void **state)
+{
+    fixture *f = *state;
+    sqlite3 *db = NULL;
+    assert_int_equal(onp_rundb_metric(f->db, 1, "search", 0, "kept", 1, &f->err), ONP_OK);
+    close_db(f);
+    execute(f, "DROP TABLE class; DROP TABLE confusion; DROP TABLE worst_image;"
+               "PRAGMA user_version = 1");
+    assert_int_equal(onp_sql_open(f->path, &onp_rundb_schema, ONP_SQL_READ, &db, &f->err), ONP_OK);
+    assert_int_not_equal(sqlite3_exec(db, "DELETE FROM metric", NULL, NULL, NULL), SQLITE_OK);
+    onp_sql_close(db);
+    assert_rows(f, "PRAGMA user_version", "1\n");
+    open_db(f);
+    assert_int_equal(add_rows(f, 2), ONP_OK);
+    close_db(f);
+    assert_rows(f, "PRAGMA user_version", "2\n");
+    assert_rows(f, "SELECT name FROM metric ORDER BY id", "kept\nloss\n");
+    assert_rows(f, "SELECT name FROM class", "cat\n");
+    execute(f, "PRAGMA user_version = 1"); /* a lie: its tables are those of version 2 */
+    assert_int_equal(onp_rundb_open(&f->ctx, f->path, &f->db, &f->err), ONP_E_FORMAT);
+    onp_assert_contains(f->err.msg, "class already exists");
+    assert_rows(f, "PRAGMA user_version", "1\n");
 }
 
 static onp_status use_db(const onp_context *ctx, void *arg)
@@ -284,6 +329,7 @@ int main(void)
         TEST(a_closed_database_is_one_file),
         TEST(a_killed_writer),
         TEST(damaged_and_foreign_files),
+        TEST(an_older_version),
         TEST(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

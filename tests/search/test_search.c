@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "base/file.h"
 #include "ops/kernels.h"
 #include "search/search.h"
@@ -103,9 +105,47 @@ static void test_stopped_after_each_batch(void **state)
     assert_same_file(f, f->run, parts, "model.safetensors");
 }
 
+static double query(const fixture *f, const char *sql)
+{
+    char path[ONP_TEST_PATH];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    onp_test_path(path, f->run, "run.db");
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    const double value = sqlite3_column_double(q, 0);
+    assert_int_equal(sqlite3_finalize(q), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return value;
+}
+
+/* The answers of the saved model are those that the run wrote down. */
+static void assert_recorded(const fixture *f, const onp_tally *t)
+{
+    char sql[128];
+    assert_true(query(f, "SELECT sum(n) FROM confusion") == (double)t->n);
+    assert_true(query(f, "SELECT count(*) FROM class WHERE length(name) > 0") == 10);
+    for (int k = 0; k < 100; k++) {
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT total(n) FROM confusion WHERE truth = %d AND answer = %d", k / 10,
+                       k % 10);
+        assert_true(query(f, sql) == (double)t->confusion[k]);
+    }
+    for (int i = 0; i < ONP_TALLY_WORST; i++) {
+        (void)snprintf(sql, sizeof sql, "SELECT loss FROM worst_image WHERE rank = %d", i + 1);
+        assert_true(query(f, sql) == t->worst[i].loss);
+        (void)snprintf(sql, sizeof sql, "SELECT image FROM worst_image WHERE rank = %d", i + 1);
+        assert_true(query(f, sql) == (double)t->worst[i].image);
+    }
+    assert_true(query(f, "SELECT count(*) FROM worst_image"
+                         " WHERE hex(substr(png, 1, 8)) = '89504E470D0A1A0A'") == 16);
+}
+
 static void test_the_saved_model_is_the_tested_one(void **state)
 {
     fixture *f = *state;
+    onp_tally tally;
     onp_model *m = NULL;
     expect_ok(train(f, f->run), f);
     expect_ok(onp_model_load(&f->ctx, f->run, &m, &f->err), f);
@@ -114,9 +154,13 @@ static void test_the_saved_model_is_the_tested_one(void **state)
     onp_score score;
     expect_ok(onp_feed_open(&f->ctx, &f->cfg, &feed, &f->err), f);
     expect_ok(onp_step_new(&f->ctx, m->net, 64, &step, &f->err), f);
-    expect_ok(onp_evaluate(step, &feed, &feed.test, NULL, feed.test.n, 64, m->path, m->stats, NULL,
-                           &score, &f->err),
+    expect_ok(onp_tally_init(&f->ctx, feed.test.n_classes, &tally, &f->err), f);
+    expect_ok(onp_evaluate(step, &feed, &feed.test, NULL, feed.test.n, 64, m->path, m->stats,
+                           &tally, &score, &f->err),
               f);
+    assert_int_equal(tally.hits, score.hits);
+    assert_recorded(f, &tally);
+    onp_tally_reset(&tally);
     assert_true((double)score.hits / (double)score.n == f->result.test_accuracy);
     assert_true(m->input.mean[0] == feed.stats.mean[0]);
     assert_true(m->input.deviation[0] == feed.stats.deviation[0]);
