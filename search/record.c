@@ -31,7 +31,7 @@ static onp_status add_all(onp_rundb *db, int64_t tick, const onp_dataset *ds, co
     return add_worst(db, tick, ds, list, t, err);
 }
 
-onp_status onp_record_test(onp_rundb *db, int64_t tick, const onp_dataset *ds,
+onp_status onp_record_test(onp_rundb *db, int64_t tick, const onp_dataset *ds, const int64_t *list,
                            const onp_tally *tally, double loss, onp_error *err)
 {
     ONP_TRY(onp_rundb_begin(db, err));

@@ -17,7 +17,7 @@ extern "C" {
 /* The mean loss, the classes, the confusion matrix and the worst images with their pictures, all
  * of it or nothing. tally: over the images of the list (NULL: of ds), numbered by their place in
  * it. Errors: those of the database, ONP_E_NOMEM. */
-onp_status onp_record_test(onp_rundb *db, int64_t tick, const onp_dataset *ds,
+onp_status onp_record_test(onp_rundb *db, int64_t tick, const onp_dataset *ds, const int64_t *list,
                            const onp_tally *tally, double loss, onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
