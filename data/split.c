@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/split.h"
 
+#include <string.h>
+
 #include "base/philox.h"
 
 /* Per class, and the order of images; one block each, alive during onp_split_make. */
@@ -49,6 +51,20 @@ static void deal(int64_t total, const int64_t *present, int n_classes, int64_t *
         quota[k]++;
         total--;
     }
+}
+
+/* The same, where those dealt are taken from training: a class gives more than half of what it has
+ * only when no other can. half: (n_classes) scratch. */
+static void deal_away(int64_t total, const int64_t *present, int n_classes, int64_t *half,
+                      int64_t *quota)
+{
+    int64_t most = 0;
+    for (int k = 0; k < n_classes; k++)
+        most += half[k] = present[k] / 2;
+    const int64_t first = total < most ? total : most;
+    deal(first, half, n_classes, quota);
+    deal(total - first, present, n_classes, quota);
+    memset(half, 0, (size_t)n_classes * sizeof *half);
 }
 
 static onp_status count_classes(const onp_dataset *ds, int64_t *present, onp_error *err)
@@ -122,11 +138,11 @@ onp_status onp_split_make(const onp_context *ctx, const onp_dataset *ds,
     onp_status st = ONP_OK;
     ONP_TRY_GOTO(allocate(ctx, ds, &ws, err));
     ONP_TRY_GOTO(count_classes(ds, ws.present, err));
-    deal(options->holdout, ws.present, ds->n_classes, ws.holdout);
+    deal_away(options->holdout, ws.present, ds->n_classes, ws.seen, ws.holdout);
     for (int k = 0; k < ds->n_classes; k++)
         ws.present[k] -= ws.holdout[k];
     deal(n, ws.present, ds->n_classes, ws.used);
-    deal(options->validation, ws.used, ds->n_classes, ws.validation);
+    deal_away(options->validation, ws.used, ds->n_classes, ws.seen, ws.validation);
     ONP_TRY_GOTO(check_training_left(ds, &ws, err));
     split.train = onp_alloc(ctx, (size_t)(n - options->validation), sizeof *split.train);
     split.validation = onp_alloc(ctx, (size_t)options->validation, sizeof *split.validation);

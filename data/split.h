@@ -42,8 +42,9 @@ typedef struct onp_split {
  * `validation` the first of those, so the images used do not depend on validation. A number N is
  * dealt to the classes in turn, one image a round, those that have no more left
  * out: N / classes each, the remainder to the classes that come first, a small class's part to the
- * others. The lists are in the order of the permutation, so that the first k of a list are a fair
- * sample.
+ * others. A class gives more than half of what it has to holdout or validation only where the other
+ * classes have no half left to give. The lists are in the order of the permutation, so that the
+ * first k of a list are a fair sample.
  *
  * On failure *out is all zero. Errors: ONP_E_CONFIG (more asked for than there is, a class that
  * would keep no training image), ONP_E_FORMAT (a class without images), ONP_E_NOMEM.

@@ -101,6 +101,26 @@ static void test_disjoint_and_balanced(void **state)
     }
 }
 
+/* Holdout and validation leave a small class at least half of its images, twice. */
+static void test_small_class(void **state)
+{
+    (void)state;
+    static const int counts[2] = {500, 10}, held[2] = {97, 5}, valid[2] = {98, 2};
+    const onp_split_options o = {.seed = 3, .holdout = 102, .validation = 100};
+    labelled l;
+    onp_context ctx;
+    onp_split s;
+    int found[4];
+    onp_context_init(&ctx);
+    make(&l, counts, 2);
+    assert_int_equal(onp_split_make(&ctx, &l.ds, &o, &s, NULL), ONP_OK);
+    count(&l, s.holdout, s.n_holdout, found);
+    assert_memory_equal(found, held, sizeof held);
+    count(&l, s.validation, s.n_validation, found);
+    assert_memory_equal(found, valid, sizeof valid);
+    onp_split_free(&s);
+}
+
 /* The images used do not depend on how many are held out, so retraining sees the same ones. */
 static void test_limit_is_independent_of_validation(void **state)
 {
@@ -122,7 +142,7 @@ static void test_limit_is_independent_of_validation(void **state)
 static void test_holdout(void **state)
 {
     (void)state;
-    static const int counts[3] = {100, 10, 120};
+    static const int counts[3] = {100, 16, 114};
     static const onp_split_options cases[] = {
         {.seed = 4, .holdout = 24},
         {.seed = 4, .holdout = 24, .validation = 1},
@@ -202,16 +222,16 @@ static void test_errors(void **state)
     expect_failure(&l, (onp_split_options){.limit = -2}, ONP_E_CONFIG, "limit: -2 images");
     expect_failure(&l, (onp_split_options){.limit = 2}, ONP_E_CONFIG,
                    "class 2 (\"c\") keeps no training image");
-    expect_failure(&l, (onp_split_options){.validation = 12}, ONP_E_CONFIG,
+    expect_failure(&l, (onp_split_options){.validation = 24}, ONP_E_CONFIG,
                    "class 1 (\"b\") keeps no training image");
     expect_failure(&l, (onp_split_options){.holdout = 42}, ONP_E_CONFIG,
                    "holdout: 42 images, wanted 0..41 of 42");
     expect_failure(&l, (onp_split_options){.holdout = -1}, ONP_E_CONFIG, "holdout: -1");
     expect_failure(&l, (onp_split_options){.holdout = 3, .limit = 40}, ONP_E_CONFIG,
                    "limit: 40 images, wanted 0..39");
-    expect_failure(&l, (onp_split_options){.holdout = 6}, ONP_E_CONFIG,
+    expect_failure(&l, (onp_split_options){.holdout = 24}, ONP_E_CONFIG,
                    "class 1 (\"b\") keeps no training image: of its 2, 2 are held out");
-    expect_failure(&l, (onp_split_options){.holdout = 3, .validation = 3}, ONP_E_CONFIG,
+    expect_failure(&l, (onp_split_options){.holdout = 3, .validation = 24}, ONP_E_CONFIG,
                    "1 are held out, 1 of the others used, 1 of these go to validation");
     make(&l, empty, 3);
     expect_failure(&l, (onp_split_options){0}, ONP_E_FORMAT, "class 1 (\"b\") has no image");
@@ -320,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_disjoint_and_balanced),
+        cmocka_unit_test(test_small_class),
         cmocka_unit_test(test_limit_is_independent_of_validation),
         cmocka_unit_test(test_holdout),
         cmocka_unit_test(test_seed_decides),
