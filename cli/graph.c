@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onepath graph ARCH|RUN|SPACE: a network or a space as numbers and pictures. */
+/* onepath graph ARCH|RUN|SPACE|ONNX: a network or a space as numbers and pictures. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/graph_draw.h"
+#include "cli/onnx.h"
 #include "cli/source.h"
 #include "cli/verb.h"
 
@@ -217,10 +219,28 @@ static onp_status show_space(onp_app *app, const graph_args *a, const onp_space 
     return ONP_OK;
 }
 
+static bool is_onnx(const char *path)
+{
+    const size_t n = strlen(path);
+    return n > 5 && strcmp(path + n - 5, ".onnx") == 0;
+}
+
+static onp_status show_onnx(onp_app *app, const graph_args *a, onp_error *err)
+{
+    const char *file = a->all.operands[0];
+    const char *wants = a->path != NULL ? "path" : onp_graph_draw_asked(&a->draw);
+    if (wants != NULL)
+        return onp_fail(err, ONP_E_USAGE, "--%s is not for %s: of an ONNX file there is a summary",
+                        wants, file);
+    return onp_onnx_show(app, file, err);
+}
+
 static onp_status run(onp_app *app, const void *args, onp_error *err)
 {
     const graph_args *a = args;
     onp_source source;
+    if (is_onnx(a->all.operands[0]))
+        return show_onnx(app, a, err);
     ONP_TRY(
         onp_source_open(app, a->all.operands[0], ONP_SOURCE_ARCH | ONP_SOURCE_SPACE, &source, err));
     onp_status st = source.arch != NULL ? show_arch(app, a, source.arch, err)
@@ -231,7 +251,7 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
 
 const onp_verb onp_verb_graph = {
     .name = "graph",
-    .operands = "ARCH|RUN|SPACE",
+    .operands = "ARCH|RUN|SPACE|ONNX",
     .min_operands = 1,
     .max_operands = 1,
     .summary = "a network or a space: parameters, blocks, pictures of graph and memory",

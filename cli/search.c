@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onepath search CONFIG: search, derive, retrain, measure, report. The same command resumes. */
+/* onepath search CONFIG: search, derive, retrain, measure, export,
+ * report. The same command resumes. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/interrupt.h"
+#include "cli/onnx.h"
 #include "cli/run_options.h"
 #include "cli/verb.h"
 #include "report/report.h"
@@ -79,6 +81,7 @@ static onp_status report(onp_app *app, const search_args *a, const char *run,
                          const onp_search_result *r, onp_error *err)
 {
     char path[1024];
+    ONP_TRY(onp_onnx_export_run(app, run, err));
     ONP_TRY(onp_report_write(&app->ctx, run, err));
     ONP_TRY(onp_path_join(path, sizeof path, run, "report.html", err));
     if (a->all.json)
@@ -132,7 +135,7 @@ const onp_verb onp_verb_search = {
     .operands = "CONFIG",
     .min_operands = 1,
     .max_operands = 1,
-    .summary = "search a network for a device, retrain, measure and report it; resumes",
+    .summary = "search a network for a device, retrain, measure, export and report it; resumes",
     .options = options,
     .args_size = sizeof(search_args),
     .run = run};

@@ -53,10 +53,10 @@ onp_status onp_onnx_save(const onp_context *ctx, const onp_onnx_network *net, co
  *     {"name": "quickstart", "producer": "onepath 0.1.0", "ir_version": 7, "opset": 13,
  *      "inputs": [{"name": "input", "shape": ["N", 3, 32, 32]}],
  *      "outputs": [{"name": "logits", "shape": ["N", 10]}],
- *      "nodes": 77, "ops": {"Conv": 40, ...}, "initializers": 84, "params": 4080512,
+ *      "nodes": 77, "ops": {"Conv": 40, ...}, "initializers": 84, "elements": 4080514,
  *      "metadata": {"mean": "0.49,0.48,0.45", ...}}
  *
- * "params" counts the elements of all initialisers. Nothing in the file is trusted: its size, the
+ * "elements" counts the values of all initialisers. Nothing in the file is trusted: its size, the
  * depth of its nesting and the number of its fields are bounded before anything is allocated for
  * them. Errors: ONP_E_IO; ONP_E_FORMAT for a file that is truncated, no ONNX model, larger than
  * that, or that holds texts that are not UTF-8, keys twice, or a tensor that has not the bytes its

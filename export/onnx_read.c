@@ -163,14 +163,14 @@ static onp_status count_elements(const Onnx__TensorProto *x, const char *path, i
 static onp_status describe_initializers(const Onnx__GraphProto *g, const char *path, json_t *root,
                                         onp_error *err)
 {
-    int64_t params = 0;
+    int64_t elements = 0;
     for (size_t i = 0; i < g->n_initializer; i++) {
         int64_t count = 0;
         ONP_TRY(count_elements(g->initializer[i], path, &count, err));
-        params += count;
+        elements += count;
     }
     ONP_TRY(set_new(root, "initializers", json_integer((json_int_t)g->n_initializer), path, err));
-    return set_new(root, "params", json_integer(params), path, err);
+    return set_new(root, "elements", json_integer(elements), path, err);
 }
 
 static onp_status describe_versions(const Onnx__ModelProto *m, const char *path, json_t *root,
