@@ -15,7 +15,7 @@
  * Opset 13, IR version 7. One input, "input", and one output, "logits", in float32: the input is
  * [N][channels][rows][columns], normalised as the metadata says; the logits are [N][classes]; N is
  * free. Weights are initialisers in ONNX's order, [out][in / groups][rows][columns]. A node is
- * named "BLOCK.OPNUMBER" ("block3.conv1"), its result and its weights after it.
+ * named "BLOCK.OP.NUMBER" ("block3.conv.1"), its result and its weights after it.
  */
 #ifndef ONP_EXPORT_ONNX_H
 #define ONP_EXPORT_ONNX_H

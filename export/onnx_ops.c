@@ -178,7 +178,7 @@ static const char *name_of(emitter *e, const onp_node *n)
             e->n[i] = 0;
         e->block = n->group;
     }
-    return onp_onnx_text(e->t, "block%d.%s%d", (int)n->group, onp_op_get(n->op)->name,
+    return onp_onnx_text(e->t, "block%d.%s.%d", (int)n->group, onp_op_get(n->op)->name,
                          (int)e->n[n->op]++);
 }
 

@@ -5,7 +5,7 @@
  *
  *     onp_onnx_tree t;
  *     onp_onnx_tree_init(&t, ctx);
- *     Onnx__NodeProto *n = onp_onnx_node(&t, "Relu", "block0.relu0", in, 1, "block0.relu0");
+ *     Onnx__NodeProto *n = onp_onnx_node(&t, "Relu", "block0.relu.0", in, 1, "block0.relu.0");
  *     ONP_TRY_GOTO(onp_onnx_tree_status(&t, err));
  *     use(&t.graph);
  *   done:
