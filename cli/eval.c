@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/answers.h"
 #include "cli/run_options.h"
 #include "cli/verb.h"
 #include "search/feed.h"
@@ -12,12 +13,15 @@
 
 typedef struct eval_args {
     onp_args all;
-    const char *config;
+    const char *config, *logits;
 } eval_args;
 
 static const onp_option options[] = {
     {"config", ONP_OPTION_TEXT, "CONFIG", "whose test set (default: config.yaml of the MODEL)",
      offsetof(eval_args, config), 0, 0},
+    {"logits", ONP_OPTION_TEXT, "FILE",
+     "write what the network answers to each image (safetensors)", offsetof(eval_args, logits), 0,
+     0},
     ONP_OPTION_SET,
     ONP_OPTION_THREADS,
     ONP_OPTION_KERNELS,
@@ -39,7 +43,7 @@ static void use_input_of(const onp_model *m, onp_feed *feed)
 }
 
 static onp_status evaluate(onp_app *app, const onp_model *m, onp_feed *feed, onp_tally *t,
-                           onp_error *err)
+                           onp_answers *answers, onp_error *err)
 {
     onp_step *step = NULL;
     float *logits =
@@ -55,8 +59,10 @@ static onp_status evaluate(onp_app *app, const onp_model *m, onp_feed *feed, onp
         onp_feed_range(feed, &feed->test, feed->test_list, first, n, onp_step_images(step),
                        onp_step_labels(step));
         st = onp_step_infer(step, n, m->path, m->stats, logits, &r, err);
-        if (st == ONP_OK)
+        if (st == ONP_OK) {
             onp_tally_add(t, logits, onp_step_labels(step), first, n);
+            onp_answers_add(answers, logits, onp_step_labels(step), first, n);
+        }
         onp_progress_step(app->progress, first + n, "%s", "");
     }
     onp_progress_end(app->progress);
@@ -119,21 +125,28 @@ static onp_status check_fit(const onp_model *m, const onp_dataset *ds, onp_error
     return ONP_OK;
 }
 
+/* logits: where to write them, or NULL. */
 static onp_status eval_model(onp_app *app, const onp_model *m, const onp_config *cfg,
-                             onp_error *err)
+                             const char *logits, onp_error *err)
 {
     onp_feed feed;
     ONP_TRY(onp_feed_open(&app->ctx, cfg, &feed, err));
     onp_tally t = {0};
+    onp_answers answers = {.path = NULL};
     onp_status st = check_fit(m, &feed.test, err);
     if (st == ONP_OK)
         st = onp_tally_init(&app->ctx, m->input.n_classes, &t, err);
+    if (st == ONP_OK)
+        st = onp_answers_init(&app->ctx, logits, feed.n_test, m->input.n_classes, &answers, err);
     if (st == ONP_OK) {
         use_input_of(m, &feed);
-        st = evaluate(app, m, &feed, &t, err);
+        st = evaluate(app, m, &feed, &t, &answers, err);
     }
     if (st == ONP_OK)
+        st = onp_answers_save(&answers, err);
+    if (st == ONP_OK)
         st = show(app, m, &feed, &t, err);
+    onp_answers_reset(&answers);
     onp_tally_reset(&t);
     onp_feed_close(&feed);
     return st;
@@ -151,7 +164,7 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     ONP_TRY(onp_model_load(&app->ctx, folder, &m, err));
     onp_status st = onp_run_load_config(app, a->config != NULL ? a->config : config, &cfg, err);
     if (st == ONP_OK) {
-        st = eval_model(app, m, &cfg, err);
+        st = eval_model(app, m, &cfg, a->logits, err);
         onp_config_free(&cfg);
     }
     onp_model_free(m);
