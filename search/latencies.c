@@ -34,7 +34,8 @@ static onp_profile_options profile_options(const onp_search_options *options)
                                  .target = "local",
                                  .command = "search",
                                  .stop = options->stop,
-                                 .progress = options->progress};
+                                 .progress = options->progress,
+                                 .watch = options->watch};
 }
 
 static onp_status open_runner(const onp_context *ctx, const onp_search_options *options,

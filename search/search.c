@@ -186,6 +186,8 @@ static onp_trainer trainer_of(pipeline *p, onp_supernet *net, onp_step *step,
                          .checkpoint_path = p->checkpoint,
                          .net_hash = belongs_to,
                          .progress = p->options->progress,
+                         .watch = p->options->watch,
+                         .validation_accuracy = NAN,
                          .stop = p->options->stop};
 }
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include "base/progress.h"
+#include "base/watch.h"
 #include "search/config.h"
 #include "supernet/arch.h"
 
@@ -28,6 +29,7 @@ typedef struct onp_search_options {
     const char *agent;                 /* NULL: beside this program */
     const volatile sig_atomic_t *stop; /* may be NULL */
     onp_progress *progress;            /* may be NULL */
+    const onp_watch *watch;            /* may be NULL: told of every step; it may set *stop */
 } onp_search_options;
 
 typedef struct onp_search_result {

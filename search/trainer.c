@@ -189,7 +189,8 @@ static onp_status record_search(onp_trainer *t, onp_stage stage, onp_error *err)
     onp_score score;
     ONP_TRY(validate(t, &score, err));
     const double expected = onp_latency_model_expected(t->latency, t->net);
-    ONP_TRY(metric(t, stage, "validation_accuracy", (double)score.hits / (double)score.n, err));
+    t->validation_accuracy = (double)score.hits / (double)score.n;
+    ONP_TRY(metric(t, stage, "validation_accuracy", t->validation_accuracy, err));
     ONP_TRY(metric(t, stage, "validation_loss", score.loss, err));
     ONP_TRY(metric(t, stage, "expected_latency_ms", expected / 1e6, err));
     ONP_TRY(metric(t, stage, "entropy", onp_supernet_entropy(t->net), err));
@@ -203,9 +204,8 @@ static onp_status record_search(onp_trainer *t, onp_stage stage, onp_error *err)
             "%s epoch %lld: loss %.4f, validation %.2f %% of %lld, expected latency %.4f ms, "
             "entropy %.3f",
             onp_stage_names[stage], (long long)t->cursor.epoch + 1,
-            t->cursor.loss_sum / (double)t->cursor.batch,
-            100.0 * (double)score.hits / (double)score.n, (long long)score.n, expected / 1e6,
-            onp_supernet_entropy(t->net));
+            t->cursor.loss_sum / (double)t->cursor.batch, 100 * t->validation_accuracy,
+            (long long)score.n, expected / 1e6, onp_supernet_entropy(t->net));
     return ONP_OK;
 }
 
@@ -241,6 +241,24 @@ static onp_status end_epoch(onp_trainer *t, onp_stage stage, onp_error *err)
     return onp_trainer_save(t, err);
 }
 
+/* What a step has made, before the end of an epoch clears it. */
+static onp_watch_event event_of(const onp_trainer *t, onp_stage stage)
+{
+    const onp_cursor *c = &t->cursor;
+    double latency = NAN;
+    if (t->watch != NULL && stage != ONP_STAGE_TRAIN)
+        latency = onp_latency_model_expected(t->latency, t->net);
+    return (onp_watch_event){.phase = (onp_phase)(ONP_PHASE_WARMUP + (int)stage),
+                             .step = c->epoch * batches_per_epoch(t, stage) + c->batch,
+                             .steps = onp_trainer_steps(t, stage),
+                             .epoch = c->epoch + 1,
+                             .epochs = epochs_of(t->cfg, stage),
+                             .loss = c->loss_sum / (double)c->batch,
+                             .accuracy = (double)c->hits / (double)c->images,
+                             .validation_accuracy = NAN,
+                             .expected_ns = latency};
+}
+
 static bool arch_step_due(const onp_trainer *t, onp_stage stage)
 {
     if (stage != ONP_STAGE_SEARCH)
@@ -257,8 +275,14 @@ static onp_status one_batch(onp_trainer *t, onp_stage stage, onp_error *err)
         ONP_TRY(onp_trainer_arch_step(t, err));
     t->cursor.batch++;
     t->cursor.tick++;
-    if (t->cursor.batch == batches_per_epoch(t, stage))
+    onp_watch_event event = event_of(t, stage);
+    if (t->cursor.batch == batches_per_epoch(t, stage)) {
         ONP_TRY(end_epoch(t, stage, err));
+        if (stage != ONP_STAGE_TRAIN)
+            event.validation_accuracy = t->validation_accuracy;
+    }
+    if (t->watch != NULL)
+        t->watch->fn(t->watch->user, &event);
     const bool stop = t->stop != NULL && *t->stop != 0;
     if (stop || onp_now_ns() - t->last_checkpoint_ns > CHECKPOINT_EVERY_NS)
         ONP_TRY(onp_trainer_save(t, err));

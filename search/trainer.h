@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "base/progress.h"
+#include "base/watch.h"
 #include "search/evaluate.h"
 #include "search/latency_model.h"
 #include "search/rundb.h"
@@ -55,6 +56,8 @@ typedef struct onp_trainer {
     const char
         *net_hash; /* of the configuration and data: stored in checkpoints, checked on load */
     onp_progress *progress;            /* may be NULL */
+    const onp_watch *watch;            /* may be NULL: told of every step; it may set *stop */
+    double validation_accuracy;        /* at the end of the last epoch of warm-up and search */
     const volatile sig_atomic_t *stop; /* may be NULL; not 0: checkpoint and return */
     onp_cursor cursor;
     int64_t last_checkpoint_ns;

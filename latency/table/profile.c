@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,20 @@ static onp_status profile_block(const session *s, const entry *e, onp_profile_re
     return st;
 }
 
+static void tell(const onp_watch *watch, int64_t done, int64_t all)
+{
+    if (watch == NULL)
+        return;
+    const onp_watch_event event = {.phase = ONP_PHASE_PROFILE,
+                                   .step = done,
+                                   .steps = all,
+                                   .loss = NAN,
+                                   .accuracy = NAN,
+                                   .validation_accuracy = NAN,
+                                   .expected_ns = NAN};
+    watch->fn(watch->user, &event);
+}
+
 static onp_status profile_each(const session *s, const entry *entries, int32_t n,
                                onp_profile_result *result, onp_error *err)
 {
@@ -330,6 +345,7 @@ static onp_status profile_each(const session *s, const entry *entries, int32_t n
                             result->n_measured, n);
         ONP_TRY(profile_block(s, &entries[i], result, &first, err));
         onp_progress_step(s->options.progress, i + 1, "%s", entries[i].key);
+        tell(s->options.watch, i + 1, n);
     }
     if (result->n_failed == 0)
         return ONP_OK;

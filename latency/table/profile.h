@@ -18,6 +18,7 @@
 #include <signal.h>
 
 #include "base/progress.h"
+#include "base/watch.h"
 #include "graph/block.h"
 #include "latency/measure/driver.h"
 #include "latency/table/store.h"
@@ -34,6 +35,7 @@ typedef struct onp_profile_options {
     const char *target, *command;      /* for the run's row; NULL: unknown */
     const volatile sig_atomic_t *stop; /* may be NULL; not 0: end after the current block */
     onp_progress *progress;            /* may be NULL */
+    const onp_watch *watch;            /* may be NULL: told of every block */
 } onp_profile_options;
 
 typedef struct onp_profile_result {

@@ -56,6 +56,47 @@ static void test_steps_and_rows(void **state)
     tiny_run_reset(&r);
 }
 
+/* ---- what a watch is told ---- */
+
+typedef struct told {
+    int n;
+    onp_watch_event last, epoch_end; /* of all, of the first epoch of the search */
+} told;
+
+static void note_event(void *user, const onp_watch_event *event)
+{
+    told *t = user;
+    t->n++;
+    assert_true(event->step >= 1 && event->step <= event->steps);
+    assert_int_equal(event->epoch, 1 + (event->step - 1) / TINY_BATCHES);
+    assert_true(isfinite(event->loss) && event->accuracy >= 0 && event->accuracy <= 1);
+    assert_true(isnan(event->validation_accuracy) == (event->step % TINY_BATCHES != 0));
+    if (event->phase == ONP_PHASE_SEARCH && event->step == TINY_BATCHES)
+        t->epoch_end = *event;
+    t->last = *event;
+}
+
+static void test_watch(void **state)
+{
+    (void)state;
+    tiny_run r;
+    told t = {0};
+    const onp_watch watch = {.fn = note_event, .user = &t};
+    tiny_run_init(&r, NULL);
+    r.trainer.watch = &watch;
+    expect_ok(tiny_run_search(&r), &r);
+    assert_int_equal(t.n, 4 * TINY_BATCHES);
+    assert_int_equal(t.last.phase, ONP_PHASE_SEARCH);
+    assert_int_equal(t.last.epochs, 3);
+    assert_true(t.last.expected_ns == onp_latency_model_expected(&r.latency, r.net));
+    assert_true(t.epoch_end.loss == tiny_run_number(&r, "select value from metric where tick = 16 "
+                                                        "and name = 'train_loss'"));
+    assert_true(t.epoch_end.validation_accuracy ==
+                tiny_run_number(&r, "select value from metric where tick = 16 and name = "
+                                    "'validation_accuracy'"));
+    tiny_run_reset(&r);
+}
+
 static void test_planned_architecture_steps(void **state)
 {
     (void)state;
@@ -530,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_and_rows),
+        cmocka_unit_test(test_watch),
         cmocka_unit_test(test_planned_architecture_steps),
         cmocka_unit_test(test_all_paths_update),
         cmocka_unit_test(test_two_paths_keep_the_others),
