@@ -19,30 +19,15 @@ static onp_status note_missing(const onp_app *app, onp_status st, const onp_erro
 onp_status onp_predict_by_table(const onp_app *app, onp_store *store, int64_t platform,
                                 const onp_arch *arch, onp_prediction *out, onp_error *err)
 {
-    const size_t n = (size_t)arch->n_blocks;
-    onp_weighted_key *terms = onp_alloc(&app->ctx, n, sizeof *terms);
-    char(*keys)[ONP_BLOCK_KEY] = onp_alloc(&app->ctx, n, sizeof *keys);
     onp_estimate_total total = {0};
     onp_error why = {0};
-    onp_status st = ONP_OK;
-    if (terms == NULL || keys == NULL) {
-        st = onp_fail(err, ONP_E_NOMEM, "out of memory");
-        goto done;
-    }
-    for (size_t i = 0; i < n; i++) {
-        onp_block_key(&arch->blocks[i], keys[i]);
-        terms[i] = (onp_weighted_key){.key = keys[i], .weight = 1};
-    }
-    st = onp_estimate_sum(store, platform, terms, n, NULL, NULL, &total, &why);
+    onp_status st = onp_estimate_blocks(store, platform, arch->blocks, arch->n_blocks, NULL, NULL,
+                                        &total, &why);
     *out = (onp_prediction){.known = st == ONP_OK,
                             .ms = total.sum_ns / 1e6,
                             .n_rows = total.n_rows,
                             .n_noisy = total.n_noisy};
-    st = note_missing(app, st, &why, err);
-done:
-    onp_free(&app->ctx, terms);
-    onp_free(&app->ctx, keys);
-    return st;
+    return note_missing(app, st, &why, err);
 }
 
 static onp_status sum_run(onp_rundb *db, const onp_arch *arch, onp_prediction *out, onp_error *err)

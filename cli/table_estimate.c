@@ -161,14 +161,8 @@ done:
 
 static onp_status estimate_arch(estimate *e, const onp_arch *arch, onp_error *err)
 {
-    terms t;
-    onp_status st = terms_init(&t, &e->app->ctx, (size_t)arch->n_blocks, err);
-    for (int32_t i = 0; st == ONP_OK && i < arch->n_blocks; i++)
-        terms_add(&t, &arch->blocks[i], 1);
-    if (st == ONP_OK)
-        st = sum(e, &t, err);
-    terms_reset(&t);
-    return st;
+    return onp_estimate_blocks(e->store, e->platform, arch->blocks, arch->n_blocks, add_missing, e,
+                               &e->total, err);
 }
 
 /* ---- what is said of it ---- */

@@ -73,3 +73,23 @@ done:
     onp_strbuf_reset(&lost.text);
     return st;
 }
+
+onp_status onp_estimate_blocks(onp_store *s, int64_t platform, const onp_block *blocks, int32_t n,
+                               onp_key_visit missing, void *user, onp_estimate_total *out,
+                               onp_error *err)
+{
+    const onp_context *ctx = onp_store_context(s);
+    onp_weighted_key *terms = onp_alloc(ctx, (size_t)n, sizeof *terms);
+    char(*keys)[ONP_BLOCK_KEY] = onp_alloc(ctx, (size_t)n, sizeof *keys);
+    onp_status st =
+        terms != NULL && keys != NULL ? ONP_OK : onp_fail(err, ONP_E_NOMEM, "out of memory");
+    for (int32_t i = 0; st == ONP_OK && i < n; i++) {
+        onp_block_key(&blocks[i], keys[i]);
+        terms[i] = (onp_weighted_key){.key = keys[i], .weight = 1};
+    }
+    if (st == ONP_OK)
+        st = onp_estimate_sum(s, platform, terms, (size_t)n, missing, user, out, err);
+    onp_free(ctx, terms);
+    onp_free(ctx, keys);
+    return st;
+}

@@ -9,6 +9,7 @@
 #ifndef ONP_LATENCY_TABLE_ESTIMATE_SUM_H
 #define ONP_LATENCY_TABLE_ESTIMATE_SUM_H
 
+#include "graph/block.h"
 #include "latency/table/store.h"
 
 #ifdef __cplusplus
@@ -36,6 +37,11 @@ typedef void (*onp_key_visit)(void *user, const char *key);
 onp_status onp_estimate_sum(onp_store *s, int64_t platform, const onp_weighted_key *terms, size_t n,
                             onp_key_visit missing, void *user, onp_estimate_total *out,
                             onp_error *err) ONP_MUST_USE;
+
+/* The same for a network: n blocks, each once. Errors: also ONP_E_NOMEM. */
+onp_status onp_estimate_blocks(onp_store *s, int64_t platform, const onp_block *blocks, int32_t n,
+                               onp_key_visit missing, void *user, onp_estimate_total *out,
+                               onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
 }
