@@ -25,38 +25,15 @@ int onp_parallel_processors(void)
     return n > 0 ? n : 1;
 }
 
-static uint64_t get_modes(void)
-{
-#if defined(__x86_64__)
-    return _mm_getcsr();
-#elif defined(__aarch64__)
-    uint64_t fpcr;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    return fpcr;
-#else
-    return 0;
-#endif
-}
-
-static void set_modes(uint64_t modes)
-{
-#if defined(__x86_64__)
-    _mm_setcsr((unsigned)modes);
-#elif defined(__aarch64__)
-    __asm__ volatile("msr fpcr, %0" : : "r"(modes));
-#else
-    (void)modes;
-#endif
-}
-
-/* Denormals cost a hundred cycles an operation and carry nothing a network needs. All else is as a
- * process begins: rounding to nearest, no traps. */
+/* Denormals cost a hundred cycles an operation and carry nothing a network needs. */
 static void flush_denormals(void)
 {
 #if defined(__x86_64__)
-    set_modes(0x1f80U | 0x8040U); /* flush-to-zero, denormals-are-zero */
-#else
-    set_modes(UINT64_C(1) << 24); /* FPCR.FZ */
+    _mm_setcsr(_mm_getcsr() | 0x8040U); /* flush-to-zero, denormals-are-zero */
+#elif defined(__aarch64__)
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr | (UINT64_C(1) << 24)));
 #endif
 }
 
@@ -135,22 +112,30 @@ onp_status onp_parallel_embed(int threads, onp_error *err)
     return already_started(started, threads, err);
 }
 
+/* As a process begins: rounding to nearest, no traps. A program may have set others. */
+static void plain_modes(void)
+{
+    (void)fesetenv(FE_DFL_ENV);
+    flush_denormals();
+}
+
 /* The team is readied each time: OpenMP may have made another one since. */
 onp_parallel_host onp_parallel_enter(void)
 {
-    onp_parallel_host host = {.threads = 1, .modes = get_modes()};
+    onp_parallel_host host = {.threads = 1};
+    (void)fegetenv(&host.modes);
 #ifdef _OPENMP
     host.threads = omp_get_max_threads();
     omp_set_num_threads(thread_count);
 #    pragma omp parallel
 #endif
-    flush_denormals();
+    plain_modes();
     return host;
 }
 
 void onp_parallel_leave(onp_parallel_host host)
 {
-    set_modes(host.modes);
+    (void)fesetenv(&host.modes);
 #ifdef _OPENMP
     omp_set_num_threads(host.threads);
 #endif

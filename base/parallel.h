@@ -13,6 +13,7 @@
 #ifndef ONP_BASE_PARALLEL_H
 #define ONP_BASE_PARALLEL_H
 
+#include <fenv.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,8 +42,8 @@ onp_status onp_parallel_start(int threads, bool bind, onp_error *err) ONP_MUST_U
  * number that is set already. Any thread may embed at any time. Errors as above.
  */
 typedef struct onp_parallel_host {
-    int threads;    /* of the caller's own OpenMP regions */
-    uint64_t modes; /* of its floating point: rounding, traps, denormals */
+    int threads;  /* of the caller's own OpenMP regions */
+    fenv_t modes; /* of its floating point: rounding, traps, denormals */
 } onp_parallel_host;
 onp_status onp_parallel_embed(int threads, onp_error *err) ONP_MUST_USE;
 onp_parallel_host onp_parallel_enter(void);
