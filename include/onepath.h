@@ -97,9 +97,9 @@ typedef enum onepath_log_level {
 
 typedef struct onepath_options {
     size_t size;
-    /* Memory: both or none (malloc). alloc gives `bytes` bytes aligned to 64, or NULL; release gets
-     * what alloc gave, never NULL. Working memory of networks is mapped from the system, and the
-     * libraries below (SQLite, JPEG, JSON, ...) use malloc. */
+    /* Memory: both or none (malloc). alloc gives `bytes` bytes aligned as malloc's are, or NULL;
+     * release gets what alloc gave, never NULL. Working memory of networks is mapped from the
+     * system, and the libraries below (SQLite, JPEG, JSON, ...) use malloc. */
     void *(*alloc)(void *user, size_t bytes);
     void (*release)(void *user, void *p);
     void *alloc_user;
@@ -147,11 +147,14 @@ typedef struct onepath_model_info {
     /* Preprocessing: x = (byte / 255 - mean) / deviation, per channel. */
     double mean[4], deviation[4];
     const char *color_order; /* "RGB" or "gray" */
-    const char *resize;      /* how an image becomes height x width: "none" and others, as text */
-    const char *crop;        /* likewise */
+    /* Before that an image is brought to image_height x image_width, of which the network takes the
+     * centre. fit: "crop" (the largest centred square) or "stretch", to a square of resize_side;
+     * "none": images had that size. */
+    int32_t image_height, image_width, resize_side;
+    const char *fit;
     int64_t n_parameters; /* weights and biases of convolutions and linear layers, gamma and beta */
     int64_t n_macs;       /* multiply-accumulates of one image */
-    size_t memory_bytes;  /* weights and working memory */
+    size_t memory_bytes;  /* about: weights and working memory */
 } onepath_model_info;
 
 /* Never NULL; belongs to the model. */

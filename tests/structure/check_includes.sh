@@ -18,8 +18,9 @@ search: base ops graph data supernet latency/measure latency/table search
 export: base ops graph export
 report: base ops graph data supernet latency/measure latency/table search report
 include: include
+api: base ops graph data supernet latency/measure latency/table search export report include api
 cli: base ops graph data supernet latency/measure latency/table search export report include cli
-tests: base ops graph data supernet latency/measure latency/table search export report include cli tests bench
+tests: base ops graph data supernet latency/measure latency/table search export report include api cli tests bench
 bench: base ops graph data supernet latency/measure latency/table search export report include cli bench tests
 '
 
