@@ -11,16 +11,28 @@
  *
  * Kinds:
  *
- *     stem    k x k convolution, batch norm, ReLU6        "stem in=32x32x3 out=32x32x32 k=3 s=1"
- *     mbconv  [1x1 to in_c*e, batch norm, ReLU6,] depthwise k x k, batch norm, ReLU6,
- *             1x1, batch norm [, + input]
- *     mix     1x1 convolution, batch norm, ReLU6          "mix in=4x4x192 out=4x4x640"
- *     head    global average pool, linear with bias       "head in=4x4x640 out=10"
- *     zero    nothing: the output is the input            "zero"
+ *     stem    k x k convolution, batch norm, activation   "stem in=32x32x3 out=32x32x32 k=3 s=1"
+ *     mbconv  [1x1 to in_c*e, batch norm, activation,] depthwise k x k, batch norm, activation,
+ *             [squeeze and excite,] 1x1, batch norm [, + input]
+ *     mix     1x1 convolution, batch norm, activation     "mix in=4x4x192 out=4x4x640"
+ *     head    global average pool, [linear without bias, activation,] linear with bias
+ *                                                         "head in=4x4x640 out=10"
+ *     zero    nothing: the output is the shortcut         "zero"
+ *     conv    k x k convolution, batch norm, activation   "conv in=8x8x24 out=4x4x40 k=3 s=2"
+ *     depthwise-separable
+ *             depthwise k x k, batch norm, activation, 1x1, batch norm [, + input]
+ *     max-pool, avg-pool
+ *             of the taps within the map                  "max-pool in=8x8x24 out=8x8x24 k=3 s=1"
+ *     identity
+ *             the output is the input                     "identity"
  *
- * A zero costs exactly 0 and has no row in a table. mbconv without expansion (e=1) has no first
- * convolution. A hidden width that is not in_c*e (arch.json's mid_channels) adds " mid=150" to the
- * key.
+ * Zero and identity cost exactly 0 and have no row in a table; a network with either computes the
+ * same, but in a search identity is a candidate with an output of its own, and zero is one without.
+ *
+ * A key grows suffixes, in this order, where a block is not what most are: " mid=150", a hidden
+ * width that is not in_c*e (arch.json's mid_channels), or a head's first linear layer; " d=2",
+ * dilation; " g=4", groups; " act=hswish" or " act=relu" in place of ReLU6; " se=16", squeeze and
+ * excite through so many channels. mbconv without expansion (e=1) has no first convolution.
  */
 #ifndef ONP_GRAPH_BLOCK_H
 #define ONP_GRAPH_BLOCK_H
@@ -37,8 +49,23 @@ typedef enum onp_block_kind {
     ONP_BLOCK_MIX,
     ONP_BLOCK_HEAD,
     ONP_BLOCK_ZERO,
+    ONP_BLOCK_CONV,
+    ONP_BLOCK_SEPARABLE,
+    ONP_BLOCK_MAX_POOL,
+    ONP_BLOCK_AVG_POOL,
+    ONP_BLOCK_IDENTITY,
     ONP_BLOCK_KIND_COUNT
 } onp_block_kind;
+
+typedef enum onp_activation {
+    ONP_ACT_RELU6,
+    ONP_ACT_RELU,
+    ONP_ACT_HSWISH,
+    ONP_ACT_COUNT
+} onp_activation;
+
+/* "relu6", "relu", "hswish", then NULL. */
+extern const char *const onp_activation_names[ONP_ACT_COUNT + 1];
 
 typedef struct onp_block {
     onp_block_kind kind;
@@ -46,8 +73,13 @@ typedef struct onp_block {
     int32_t out_h, out_w, out_c; /* head: 1, 1, classes */
     int32_t kernel, stride;      /* 1 where the kind has none */
     int32_t expand;              /* mbconv: hidden width / in_c; 0 elsewhere */
-    int32_t mid;                 /* mbconv: hidden width; 0 before complete: in_c * expand */
+    int32_t mid;                 /* mbconv: hidden width; 0 before complete: in_c * expand.
+                                    head: width of its first linear layer; 0: there is none */
     bool skip;                   /* adds its input */
+    int32_t dilation;            /* conv, depthwise-separable; 0 before complete means 1 */
+    int32_t groups;              /* conv: divides both channel counts; 0 as above */
+    onp_activation act;
+    bool se; /* mbconv: squeeze and excite behind the depthwise convolution's activation */
 } onp_block;
 
 #define ONP_BLOCK_KEY        128
@@ -55,18 +87,36 @@ typedef struct onp_block {
 
 /* Checks a block and fills out_h, out_w (ceil(in / stride)) and mid. Errors: ONP_E_RANGE naming
  * field, value and range (sizes 1..65536, odd kernel 1..31, stride 1..4, expand 1..32, maps of
- * fewer than 2^31 elements), ONP_E_SHAPE when skip is asked for where shapes differ; b is then
- * unchanged. Fields that a kind has not may be 0. */
+ * fewer than 2^31 elements; dilation 1..32, groups that divide), ONP_E_SHAPE when skip, a pool or
+ * identity would need equal shapes; b is then unchanged. Fields that a kind has not may be 0. */
 onp_status onp_block_complete(onp_block *b, onp_error *err) ONP_MUST_USE;
 
 /* Canonical key of a complete block. */
 void onp_block_key(const onp_block *b, char key[ONP_BLOCK_KEY]);
 /* The block of a key; the reverse of the above, strict. Errors: ONP_E_FORMAT naming the key and
- * what is wrong; *out is then unchanged. The key of a zero has no sizes: they are 0 in *out. */
+ * what is wrong; *out is then unchanged. Keys of zero and identity have no sizes: 0 in *out. */
 onp_status onp_block_parse(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
 
-/* Short name of a candidate: "3x3e6" for mbconv; the kind's name for others. */
+/* Short name of a candidate: "3x3e6", "conv3x3", "sep5x5", "max3x3", "avg3x3", "conv3x3d2g4"
+ * (dilation, groups); "-se", "-relu", "-hswish" behind one that has them; the kind's name for
+ * others. */
 void onp_block_short_name(const onp_block *b, char name[32]);
+
+/* Zero or identity: passes its input on, costs 0, has no row. */
+bool onp_block_is_free(const onp_block *b);
+
+/* Of a kind with a kernel and a stride of its own. */
+bool onp_block_has_kernel(const onp_block *b);
+
+/* A block that may stand in a stage: neither stem, mix nor head. */
+bool onp_block_is_candidate(const onp_block *b);
+
+/* v channels as a multiple of 8: the nearest one, at least 8, and the next one where that loses
+ * more than a tenth (M. Sandler et al., "MobileNetV2", 2018, in the authors' code). */
+int64_t onp_divisible(double v);
+
+/* Width of squeeze and excite inside an mbconv: onp_divisible(mid / 4), the quotient cut. */
+int32_t onp_block_se_width(const onp_block *b);
 
 /* Same key: the sizes of zeros do not count. */
 bool onp_block_equal(const onp_block *a, const onp_block *b);
@@ -100,8 +150,9 @@ typedef enum onp_block_mode {
 } onp_block_mode;
 
 /* The parameters of a block in the order onp_block_build takes them, convolution by convolution:
- * weight, gamma, beta (TRAIN), weight, gamma, beta, stats (EVAL), or weight, bias (FOLDED); the
- * head has weight, bias. Returns how many (zero: 0). */
+ * weight, gamma, beta (TRAIN), weight, gamma, beta, stats (EVAL), or weight, bias (FOLDED). Layers
+ * without a batch norm are the same in every mode: weight, bias (squeeze and excite, the head's
+ * last), or weight alone (the head's first of two). Returns how many (zero, pools: 0). */
 int onp_block_params(const onp_block *b, onp_block_mode mode,
                      onp_param_spec specs[ONP_BLOCK_MAX_PARAMS]);
 

@@ -22,12 +22,12 @@ static onp_status read_row(void *user, sqlite3_stmt *q, onp_error *err)
     return ONP_OK;
 }
 
-/* A zero costs 0 by definition and has no row. */
+/* Zero and identity cost 0 by definition and have no row. */
 static onp_status find_row(const onp_run_view *v, const onp_block *b, const char *key,
                            latency_row *row, onp_error *err)
 {
     *row = (latency_row){0};
-    if (b->kind == ONP_BLOCK_ZERO) {
+    if (onp_block_is_free(b)) {
         *row = (latency_row){.known = true, .source = "definition"};
         return ONP_OK;
     }
@@ -56,14 +56,13 @@ static void add_block(onp_strbuf *s, int32_t i, const onp_block *b, const char *
                       const latency_row *row)
 {
     char name[32];
-    const bool has_kernel = b->kind == ONP_BLOCK_STEM || b->kind == ONP_BLOCK_MBCONV;
     onp_block_short_name(b, name);
     onp_strbuf_addf(s, "<tr><td class=\"n\">%d</td>", (int)i);
     onp_html_cell_text(s, name);
     onp_strbuf_adds(s, "<td><code>");
     onp_html_text(s, key);
     onp_strbuf_adds(s, "</code></td>");
-    add_int(s, b->kernel, has_kernel);
+    add_int(s, b->kernel, onp_block_has_kernel(b));
     add_int(s, b->expand, b->kind == ONP_BLOCK_MBCONV);
     onp_strbuf_adds(s, "<td class=\"n\">");
     if (row->known)

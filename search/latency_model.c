@@ -13,7 +13,7 @@ onp_status onp_latency_model_load(const onp_context *ctx, const onp_supernet *ne
     for (int32_t i = 0; i < net->n_positions; i++)
         for (int c = 0; c < net->positions[i].n; c++) {
             const onp_block *b = &net->positions[i].candidate[c];
-            if (b->kind == ONP_BLOCK_ZERO)
+            if (onp_block_is_free(b))
                 continue;
             char key[ONP_BLOCK_KEY];
             onp_block_key(b, key);

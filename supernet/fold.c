@@ -36,12 +36,12 @@ static void fold_norm(folding *f, int64_t rows, int64_t c, float *w, float *bias
     f->stats += 2 * c;
 }
 
-/* A layer with a bias of its own. */
-static void copy_biased(folding *f, int64_t rows, int64_t c, float *w, float *bias)
+/* A layer without batch norm: `count` weights and n biases. */
+static void copy_layer(folding *f, int64_t count, int64_t n, float *w, float *bias)
 {
-    memcpy(w, f->weights, (size_t)(rows * c) * sizeof *w);
-    memcpy(bias, f->weights + rows * c, (size_t)c * sizeof *bias);
-    f->weights += (rows + 1) * c;
+    memcpy(w, f->weights, (size_t)count * sizeof *w);
+    memcpy(bias, f->weights + count, (size_t)n * sizeof *bias);
+    f->weights += count + n;
 }
 
 static void fold_block(folding *f, onp_graph *g, const onp_block *b, onp_tid *params)
@@ -49,15 +49,21 @@ static void fold_block(folding *f, onp_graph *g, const onp_block *b, onp_tid *pa
     onp_param_spec specs[ONP_BLOCK_MAX_PARAMS], eval[ONP_BLOCK_MAX_PARAMS];
     const int n = onp_block_params(b, ONP_MODE_FOLDED, specs);
     (void)onp_block_params(b, ONP_MODE_EVAL, eval);
-    for (int i = 0, e = 0; i < n; i += 2) { /* weight, bias */
-        const int64_t count = onp_shape_count(specs[i].shape), c = specs[i + 1].shape.c;
-        const bool norm = eval[e + 1].role == ONP_PARAM_GAMMA;
+    for (int i = 0, e = 0; i < n;) { /* a weight, and a bias behind it unless it has none */
+        const int64_t count = onp_shape_count(specs[i].shape), c = specs[i].shape.c;
+        const bool biased = i + 1 < n && specs[i + 1].role == ONP_PARAM_BIAS;
+        const bool norm = biased && eval[e + 1].role == ONP_PARAM_GAMMA;
         float *w = f->to, *bias = w + padded(count);
-        (norm ? fold_norm : copy_biased)(f, count / c, c, w, bias);
+        f->to = bias + (biased ? padded(c) : 0);
+        if (norm)
+            fold_norm(f, count / c, c, w, bias);
+        else
+            copy_layer(f, count, biased ? c : 0, w, bias);
         params[i] = onp_graph_external(g, specs[i].shape, w);
-        params[i + 1] = onp_graph_external(g, specs[i + 1].shape, bias);
-        f->to = bias + padded(c);
-        e += norm ? 4 : 2;
+        if (biased)
+            params[i + 1] = onp_graph_external(g, specs[i + 1].shape, bias);
+        i += biased ? 2 : 1;
+        e += norm ? 4 : biased ? 2 : 1;
     }
 }
 

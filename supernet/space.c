@@ -452,7 +452,7 @@ onp_status onp_space_blocks(const onp_context *ctx, const onp_space *s, onp_bloc
     for (int i = 0; i < s->n_positions; i++)
         for (int j = 0; j < s->positions[i].n; j++) {
             const onp_block *b = &s->positions[i].candidate[j];
-            if (b->kind != ONP_BLOCK_ZERO && !contains(all, count, b))
+            if (!onp_block_is_free(b) && !contains(all, count, b))
                 all[count++] = *b;
         }
     *blocks = all;

@@ -10,23 +10,32 @@ typedef struct probe_args {
     const bool (*wanted)[ONP_MAX_CANDIDATES];
 } probe_args;
 
-/* G of a candidate whose last batch norm is described by `nodes`, given the gradient of the block's
- * output. */
+static void bind_gate(onp_step *s, int32_t node, float *gate)
+{
+    if (node != ONP_NONE)
+        onp_graph_bind(s->g, onp_graph_node(s->g, node)->out[0], gate);
+}
+
+/* G of a candidate, given the gradient of the block's output: the inner product with its own
+ * output; where that ends in a batch norm, from sums that need no output. */
 static void add_gate(onp_step *s, const onp_block_nodes *nodes, onp_tid grad, float *gate)
 {
+    const onp_shape scalar = {1, 1, 1, 1};
+    if (nodes->last_raw == ONP_NONE) {
+        const onp_tid both[2] = {grad, onp_graph_again(s->g, nodes->own)};
+        bind_gate(s, onp_graph_add_node(s->g, ONP_OP_DOT, both, 2, &scalar, 1, NULL), gate);
+        return;
+    }
     const onp_tid in[3] = {grad, onp_graph_again(s->g, nodes->last_raw), nodes->last_stats};
     const onp_shape vector = onp_graph_shape(s->g, nodes->gamma);
     const onp_shape both[2] = {vector, vector};
-    const onp_shape scalar = {1, 1, 1, 1};
     int32_t sums = onp_graph_add_node(s->g, ONP_OP_BN_BWD_SUMS, in, 3, both, 2,
                                       &(onp_attr){.eps = s->net->bn_eps});
     if (sums == ONP_NONE)
         return;
     const onp_node *n = onp_graph_node(s->g, sums);
     const onp_tid in_gate[4] = {nodes->gamma, n->out[0], nodes->beta, n->out[1]};
-    int32_t node = onp_graph_add_node(s->g, ONP_OP_GATE, in_gate, 4, &scalar, 1, NULL);
-    if (node != ONP_NONE)
-        onp_graph_bind(s->g, onp_graph_node(s->g, node)->out[0], gate);
+    bind_gate(s, onp_graph_add_node(s->g, ONP_OP_GATE, in_gate, 4, &scalar, 1, NULL), gate);
 }
 
 /* Runs an undrawn candidate forward on the block's input, for its gate only. */

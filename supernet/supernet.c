@@ -34,14 +34,6 @@ static onp_status check_positions(const onp_position *positions, int32_t n, onp_
             return onp_fail(err, ONP_E_RANGE,
                             "supernet: position %d has %d candidates, wanted 1..%d", i,
                             positions[i].n, ONP_MAX_CANDIDATES);
-        for (int c = 0; c < positions[i].n && positions[i].n > 1; c++) {
-            const onp_block_kind kind = positions[i].candidate[c].kind;
-            if (kind != ONP_BLOCK_MBCONV &&
-                kind != ONP_BLOCK_ZERO) /* gates need a last batch norm */
-                return onp_fail(err, ONP_E_RANGE,
-                                "supernet: candidate %d of position %d is neither mbconv nor zero",
-                                c, i);
-        }
         for (int c = 1; c < positions[i].n; c++) {
             const onp_block *a = &positions[i].candidate[0], *b = &positions[i].candidate[c];
             if (a->in_c != b->in_c || a->in_h != b->in_h || a->in_w != b->in_w ||

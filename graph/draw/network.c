@@ -17,7 +17,7 @@ static onp_status add_names(onp_draw_network *net, const onp_block *blocks, onp_
     for (int32_t i = 0; i < net->n_blocks; i++) {
         char name[32];
         onp_block_short_name(&blocks[i], name);
-        if (blocks[i].kind == ONP_BLOCK_MBCONV)
+        if (onp_block_is_candidate(&blocks[i]) && !onp_block_is_free(&blocks[i]))
             (void)snprintf(net->text[i], sizeof net->text[i], "block%d %s", (int)i, name);
         else
             (void)snprintf(net->text[i], sizeof net->text[i], "%s", name);

@@ -34,9 +34,12 @@ onp_tid onp_network_graph(onp_graph *g, const onp_block *blocks, size_t n, int64
 onp_status onp_measure_block_graph(const onp_context *ctx, const onp_block *block, int64_t batch,
                                    onp_graph **out, onp_error *err)
 {
-    if (block->kind == ONP_BLOCK_ZERO)
+    if (onp_block_is_free(block)) {
+        char name[32];
+        onp_block_short_name(block, name);
         return onp_fail(err, ONP_E_RANGE,
-                        "zero: has nothing to measure, its latency is 0 by definition");
+                        "%s: has nothing to measure, its latency is 0 by definition", name);
+    }
     onp_graph *g = onp_graph_new(ctx, err);
     if (g == NULL)
         return ONP_E_NOMEM;

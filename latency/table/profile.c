@@ -227,12 +227,12 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(((const entry *)a)->key, ((const entry *)b)->key);
 }
 
-/* Each block once, zeros left out, by key. Returns how many. */
+/* Each block once, free ones left out, by key. Returns how many. */
 static int32_t list_blocks(const onp_block *blocks, int32_t n, entry *out)
 {
     int32_t n_out = 0, n_distinct = 0;
     for (int32_t i = 0; i < n; i++)
-        if (blocks[i].kind != ONP_BLOCK_ZERO) {
+        if (!onp_block_is_free(&blocks[i])) {
             out[n_out].block = &blocks[i];
             onp_block_key(&blocks[i], out[n_out++].key);
         }

@@ -16,7 +16,7 @@ const char *onp_estimate_source_name(onp_estimate_source source)
 
 static bool costs_nothing(const char *key)
 {
-    return strcmp(key, "zero") == 0;
+    return strcmp(key, "zero") == 0 || strcmp(key, "identity") == 0;
 }
 
 onp_status onp_store_estimate_set(onp_store *s, int64_t run, const char *key, const onp_estimate *e,

@@ -23,7 +23,7 @@ onp_status onp_store_block_add(onp_store *s, const char *key, int64_t *id, onp_e
     bool found = false;
     const onp_sql_value values[] = {onp_sql_text(key)};
     ONP_TRY(onp_block_parse(key, &block, err));
-    if (block.kind == ONP_BLOCK_ZERO)
+    if (onp_block_is_free(&block))
         return onp_fail(err, ONP_E_FORMAT, "block \"%s\" costs 0 by definition and has no row",
                         key);
     ONP_TRY(ONP_STORE_RUN(s, ONP_Q_BLOCK_ADD, values, err));

@@ -94,7 +94,7 @@ static void test_complete_refuses(void **state)
     expect_refused(b, ONP_E_RANGE, "skip is 1");
     b = good;
     b.kind = ONP_BLOCK_KIND_COUNT;
-    expect_refused(b, ONP_E_RANGE, "kind is 5");
+    expect_refused(b, ONP_E_RANGE, "kind is 10, wanted 0..9");
     b = good;
     b.in_h = b.in_w = 65536;
     expect_refused(b, ONP_E_RANGE, "has more than 2147483647 elements");
@@ -114,6 +114,20 @@ static const char *const good_keys[] = {
     "mix in=4x4x192 out=4x4x640",
     "head in=4x4x640 out=10",
     "zero",
+    "stem in=224x224x3 out=112x112x16 k=3 s=2 act=hswish",
+    "mix in=7x7x160 out=7x7x960 act=hswish",
+    "head in=7x7x960 out=1000 mid=1280 act=hswish",
+    "head in=7x7x960 out=1000 mid=1280",
+    "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 act=relu se=32",
+    "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 mid=100 act=hswish se=24",
+    "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 se=32",
+    "conv in=8x8x24 out=4x4x40 k=5 s=2",
+    "conv in=8x8x24 out=8x8x40 k=3 s=1 d=2 g=4 act=relu",
+    "depthwise-separable in=8x8x24 out=8x8x24 k=5 s=1 skip=1",
+    "depthwise-separable in=8x8x24 out=4x4x40 k=3 s=2 skip=0 d=2",
+    "max-pool in=8x8x24 out=4x4x24 k=3 s=2",
+    "avg-pool in=8x8x24 out=8x8x24 k=3 s=1",
+    "identity",
 };
 
 static void test_keys_round_trip(void **state)
@@ -167,19 +181,61 @@ static void test_longest_key_fits(void **state)
                          .kernel = 31,
                          .stride = 4,
                          .expand = 32,
-                         .mid = 65536};
+                         .mid = 65536,
+                         .dilation = 32,
+                         .groups = 65536,
+                         .act = ONP_ACT_HSWISH,
+                         .se = true};
     onp_block_key(&b, key);
-    onp_assert_contains(key, "k=31 e=32 s=4 skip=0 mid=65536");
+    onp_assert_contains(key, "k=31 e=32 s=4 skip=0 mid=65536 d=32 g=65536 act=hswish se=16384");
+}
+
+static void test_short_names(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1", "conv3x3"},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 d=2", "conv3x3d2"},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 d=2 g=4 act=relu", "conv3x3d2g4-relu"},
+        {"depthwise-separable in=8x8x24 out=8x8x24 k=5 s=1 skip=1", "sep5x5"},
+        {"depthwise-separable in=8x8x24 out=8x8x24 k=5 s=1 skip=1 d=3", "sep5x5d3"},
+        {"max-pool in=8x8x24 out=4x4x24 k=3 s=2", "max3x3"},
+        {"avg-pool in=8x8x24 out=8x8x24 k=3 s=1", "avg3x3"},
+        {"identity", "identity"},
+        {"mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 act=hswish se=32", "5x5e3-se-hswish"},
+        {"mbconv in=28x28x40 out=28x28x40 k=7 e=6 s=1 skip=1 se=64", "7x7e6-se"},
+        {"stem in=224x224x3 out=112x112x16 k=3 s=2 act=hswish", "stem"},
+    };
+    for (size_t i = 0; i < ONP_COUNT(names); i++) {
+        onp_block b;
+        char name[32];
+        onp_error err = {0};
+        if (onp_block_parse(names[i][0], &b, &err) != ONP_OK)
+            fail_msg("%s", err.msg);
+        onp_block_short_name(&b, name);
+        assert_string_equal(name, names[i][1]);
+    }
+}
+
+/* Widths of MobileNetV3 (A. Howard et al., 2019, table 1): a quarter of 72, 120, 480, 672, 960. */
+static void test_se_width(void **state)
+{
+    (void)state;
+    static const int32_t widths[][2] = {{72, 24},   {120, 32},  {480, 120},
+                                        {672, 168}, {960, 240}, {20, 8}};
+    for (size_t i = 0; i < ONP_COUNT(widths); i++)
+        assert_int_equal(onp_block_se_width(&(onp_block){.mid = widths[i][0]}), widths[i][1]);
 }
 
 static void test_parse_refuses(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"", "wanted stem, mbconv, mix, head or zero"},
-        {"conv in=1x1x1 out=1x1x1", "wanted stem"},
+        {"", "wanted one of stem, mbconv, mix, head, zero, conv, depthwise-separable, max-pool, "
+             "avg-pool, identity"},
+        {"pool in=1x1x1 out=1x1x1", "wanted one of stem"},
         {"zero ", "does not begin with a field"},
-        {" zero", "wanted stem"},
+        {" zero", "wanted one of"},
         {"zero in=1x1x1", "wanted \"zero\""},
         {"mbconv", "in_h is 0"},
         {"mix in=4x4x192", "out_c is 0"},
@@ -206,7 +262,24 @@ static void test_parse_refuses(void **state)
         {"mbconv in=56x56x24 out=28x28x40 k=5 e=3 s=2 skip=0 mid=72", "skip=0\""},
         {"mbconv in=56x56x24 out=28x28x40 k=5 e=3 s=2", "skip=0\""},
         {"mbconv in=56x56x24 out=28x28x40 k=5 e=3 s=2 skip=0 pad=1", "does not begin"},
-        {"Mix in=4x4x192 out=4x4x640", "wanted stem"},
+        {"Mix in=4x4x192 out=4x4x640", "wanted one of"},
+        {"identity in=1x1x1", "wanted \"identity\""},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 d=1", "s=1\""},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 d=33", "dilation is 33, wanted 1..32"},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 g=1", "s=1\""},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 g=5", "groups is 5, wanted a divisor of 24 and 40"},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 g=4 d=2", "d=2 g=4\""},
+        {"conv in=8x8x24 out=8x8x24 k=3 s=1 skip=1", "skip is 1, wanted 0"},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 act=relu6", "s=1\""},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 act=", "does not begin with a field"},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 act=hswishh", "does not begin with a field"},
+        {"max-pool in=8x8x24 out=8x8x40 k=3 s=1", "24 channels become 40"},
+        {"max-pool in=8x8x24 out=8x8x24 k=3 s=1 act=relu", "activation is 1, wanted none"},
+        {"head in=4x4x640 out=10 act=relu", "activation is 1, wanted none"},
+        {"mix in=4x4x192 out=4x4x640 mid=7", "mid is 7, wanted 0"},
+        {"depthwise-separable in=8x8x24 out=8x8x24 k=3 s=1 skip=0 se=8", "no squeeze and excite"},
+        {"mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 se=16", "se=32\""},
+        {"mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 d=2", "dilation is 2, wanted 1"},
     };
     for (size_t i = 0; i < ONP_COUNT(bad); i++) {
         onp_error err = {0};
@@ -305,8 +378,39 @@ static void test_params(void **state)
         check_param(&p[0], "linear.weight", ONP_PARAM_WEIGHT, 1, 640, 10);
         check_param(&p[1], "linear.bias", ONP_PARAM_BIAS, 1, 1, 10);
     }
-    assert_int_equal(onp_block_parse("zero", &b, NULL), ONP_OK);
-    assert_int_equal(onp_block_params(&b, ONP_MODE_EVAL, p), 0);
+    assert_int_equal(onp_block_parse("head in=7x7x960 out=1000 mid=1280 act=hswish", &b, NULL),
+                     ONP_OK);
+    for (int mode = ONP_MODE_TRAIN; mode <= ONP_MODE_FOLDED; mode++) {
+        assert_int_equal(onp_block_params(&b, (onp_block_mode)mode, p), 3);
+        check_param(&p[0], "hidden.weight", ONP_PARAM_WEIGHT, 1, 960, 1280);
+        check_param(&p[2], "linear.bias", ONP_PARAM_BIAS, 1, 1, 1000);
+    }
+    assert_int_equal(
+        onp_block_parse("mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 se=32", &b, NULL),
+        ONP_OK);
+    assert_int_equal(onp_block_params(&b, ONP_MODE_EVAL, p), 16);
+    check_param(&p[8], "squeeze.weight", ONP_PARAM_WEIGHT, 1, 120, 32);
+    check_param(&p[9], "squeeze.bias", ONP_PARAM_BIAS, 1, 1, 32);
+    check_param(&p[10], "excite.weight", ONP_PARAM_WEIGHT, 1, 32, 120);
+    check_param(&p[12], "project.weight", ONP_PARAM_WEIGHT, 1, 120, 40);
+    assert_int_equal(onp_block_params(&b, ONP_MODE_FOLDED, p), 10);
+    check_param(&p[7], "excite.bias", ONP_PARAM_BIAS, 1, 1, 120);
+    assert_int_equal(onp_block_parse("conv in=8x8x24 out=8x8x40 k=3 s=1 d=2 g=4", &b, NULL),
+                     ONP_OK);
+    assert_int_equal(onp_block_params(&b, ONP_MODE_TRAIN, p), 3);
+    check_param(&p[0], "conv.weight", ONP_PARAM_WEIGHT, 3, 6, 40);
+    assert_int_equal(
+        onp_block_parse("depthwise-separable in=8x8x24 out=4x4x40 k=3 s=2 skip=0 d=2", &b, NULL),
+        ONP_OK);
+    assert_int_equal(onp_block_params(&b, ONP_MODE_FOLDED, p), 4);
+    check_param(&p[0], "depthwise.weight", ONP_PARAM_WEIGHT, 3, 1, 24);
+    check_param(&p[2], "project.weight", ONP_PARAM_WEIGHT, 1, 24, 40);
+    static const char *const without[] = {"zero", "identity", "max-pool in=8x8x2 out=8x8x2 k=3 s=1",
+                                          "avg-pool in=8x8x2 out=8x8x2 k=3 s=1"};
+    for (size_t i = 0; i < ONP_COUNT(without); i++) {
+        assert_int_equal(onp_block_parse(without[i], &b, NULL), ONP_OK);
+        assert_int_equal(onp_block_params(&b, ONP_MODE_EVAL, p), 0);
+    }
 }
 
 /* Counted by hand. */
@@ -329,6 +433,17 @@ static void test_cost(void **state)
         {"mix in=4x4x192 out=4x4x640", 192 * 640 + 1280, 16 * 192 * 640},
         {"head in=4x4x640 out=10", 6410, 6400},
         {"zero", 0, 0},
+        {"identity", 0, 0},
+        {"max-pool in=8x8x24 out=4x4x24 k=3 s=2", 0, 0},
+        {"conv in=8x8x24 out=4x4x40 k=5 s=2", 25 * 24 * 40 + 80, 16 * 25 * 24 * 40},
+        {"conv in=8x8x24 out=8x8x40 k=3 s=1 d=2 g=4", 9 * 6 * 40 + 80, 64 * 9 * 6 * 40},
+        {"depthwise-separable in=8x8x24 out=4x4x40 k=3 s=2 skip=0 d=2", 9 * 24 + 48 + 24 * 40 + 80,
+         16 * (9 * 24 + 24 * 40)},
+        {"head in=7x7x960 out=1000 mid=1280 act=hswish", 960 * 1280 + 1280 * 1000 + 1000,
+         960 * 1280 + 1280 * 1000},
+        {"mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 act=relu se=32",
+         40 * 120 + 240 + 25 * 120 + 240 + (120 * 32 + 32 + 32 * 120 + 120) + 120 * 40 + 80,
+         28 * 28 * (40 * 120 + 25 * 120 + 120 * 40) + 2 * 120 * 32},
     };
     for (size_t i = 0; i < ONP_COUNT(cases); i++) {
         onp_block b;
@@ -346,6 +461,8 @@ int main(void)
         cmocka_unit_test(test_keys_round_trip),
         cmocka_unit_test(test_key_of_a_block),
         cmocka_unit_test(test_longest_key_fits),
+        cmocka_unit_test(test_short_names),
+        cmocka_unit_test(test_se_width),
         cmocka_unit_test(test_parse_refuses),
         cmocka_unit_test(test_parse_hostile),
         cmocka_unit_test(test_params),
