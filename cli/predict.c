@@ -35,7 +35,7 @@ static onp_status sum_run(onp_rundb *db, const onp_arch *arch, onp_prediction *o
     for (int32_t i = 0; i < arch->n_blocks; i++) {
         char key[ONP_BLOCK_KEY];
         int64_t ns = 0;
-        if (arch->blocks[i].kind == ONP_BLOCK_ZERO)
+        if (onp_block_is_free(&arch->blocks[i]))
             continue;
         onp_block_key(&arch->blocks[i], key);
         ONP_TRY(onp_rundb_latency_get(db, key, &ns, err));
