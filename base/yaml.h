@@ -115,6 +115,9 @@ onp_status onp_yaml_emit(const onp_yaml_field *fields, const void *in, onp_strbu
 
 /* "3ms" to 3000000. ONP_E_CONFIG names the text and the units when it is not a positive time. */
 onp_status onp_duration_parse(const char *text, int64_t *ns, onp_error *err) ONP_MUST_USE;
+/* "3ms", "60%". ONP_E_CONFIG names the text and what is wanted. */
+onp_status onp_yaml_target_parse(const char *text, onp_yaml_target *out,
+                                 onp_error *err) ONP_MUST_USE;
 
 /*
  * Generic walk over the document, for files that are data rather than configuration (latency

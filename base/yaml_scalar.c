@@ -89,6 +89,14 @@ static bool read_target(const char *text, onp_yaml_target *out)
     return true;
 }
 
+onp_status onp_yaml_target_parse(const char *text, onp_yaml_target *out, onp_error *err)
+{
+    if (!read_target(text, out))
+        return onp_fail(err, ONP_E_CONFIG,
+                        "\"%.64s\": wanted " TIME_WANTED ", or a share such as 60%%", text);
+    return ONP_OK;
+}
+
 static bool read_choice(const char *const *choices, const char *text, int *out)
 {
     for (int i = 0; choices[i] != NULL; i++)

@@ -16,6 +16,7 @@
 /* In the order of the help text. */
 #define ONP_VERB_LIST(X)                                                                           \
     X(doctor)                                                                                      \
+    X(init)                                                                                        \
     X(check)                                                                                       \
     X(profile)                                                                                     \
     X(table)                                                                                       \

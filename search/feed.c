@@ -5,13 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where pack files go when the configuration does not say: the user's cache folder. */
-static onp_status cache_folder(const onp_config *cfg, char *out, size_t size, onp_error *err)
+onp_status onp_feed_cache_folder(const char *given, char *out, size_t size, onp_error *err)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int n;
-    if (cfg->data.cache != NULL)
-        n = snprintf(out, size, "%s", cfg->data.cache);
+    if (given != NULL)
+        n = snprintf(out, size, "%s", given);
     else if (xdg != NULL && xdg[0] == '/')
         n = snprintf(out, size, "%s/onepath", xdg);
     else if (home != NULL && home[0] == '/')
@@ -27,7 +26,7 @@ static onp_status cache_folder(const onp_config *cfg, char *out, size_t size, on
 static onp_status open_data(onp_feed *f, const onp_config *cfg, onp_error *err)
 {
     char cache[1024];
-    ONP_TRY(cache_folder(cfg, cache, sizeof cache, err));
+    ONP_TRY(onp_feed_cache_folder(cfg->data.cache, cache, sizeof cache, err));
     onp_source source = {.format = onp_dataset_formats[cfg->data.format],
                          .part = ONP_PART_TRAIN,
                          .path = cfg->data.train,

@@ -54,6 +54,11 @@ onp_status onp_feed_open(const onp_context *ctx, const onp_config *cfg, onp_feed
                          onp_error *err) ONP_MUST_USE;
 void onp_feed_close(onp_feed *f); /* all zero allowed */
 
+/* Where pack files go: `given` (a configuration's data.cache) or, when it is NULL, the user's cache
+ * folder. Errors: ONP_E_CONFIG. */
+onp_status onp_feed_cache_folder(const char *given, char *out, size_t size,
+                                 onp_error *err) ONP_MUST_USE;
+
 /* Whole batches in one epoch of a stream. */
 int64_t onp_feed_batches(const onp_feed *f, onp_stream stream, int64_t batch);
 /* Batch number `step` of a stream, counted through all epochs; an epoch has onp_feed_batches(), its
