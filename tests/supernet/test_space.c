@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Search spaces: the three shipped ones, all that a file can have wrong, and paths. */
+/* Search spaces: the shipped ones, all that a file can have wrong, and paths. */
 #include "supernet/space.h"
 
 #include <math.h>
@@ -144,7 +144,9 @@ static void test_imagenet(void **state)
 }
 
 /* Widths of released networks: stem, the fixed block, the six stages, mix. At 1.12 the nearest
- * multiples of 8 are 32 and 24 for the stem and the first stage: the tenth decides. */
+ * multiples of 8 are 32 and 24 for the stem and the first stage: the tenth decides. 1.12 and 1.35
+ * are the published CPU and GPU networks exactly; 1.40 is Mobile-14 but for its first and fifth
+ * stage, which have 40 and 256 there. */
 static void test_width(void **state)
 {
     static const struct {
@@ -200,6 +202,92 @@ static void test_cifar_and_28(void **state)
     check_key(f, 8, 0, "mix in=7x7x40 out=7x7x128");
     check_chain(f->s);
     assert_int_equal(count_blocks(f), 40);
+}
+
+static void test_conv_cifar(void **state)
+{
+    fixture *f = *state;
+    int32_t path[ONP_MAX_POSITIONS];
+    load(f, "conv-cifar");
+    assert_int_equal(f->s->n_choices, 12);
+    assert_int_equal(f->s->positions[1].n, 6);
+    assert_int_equal(f->s->positions[5].n, 3); /* its channels change */
+    check_key(f, 0, 0, "stem in=32x32x3 out=32x32x24 k=3 s=1");
+    check_key(f, 1, 1, "conv in=32x32x24 out=32x32x24 k=5 s=1");
+    check_key(f, 1, 3, "max-pool in=32x32x24 out=32x32x24 k=3 s=1");
+    check_key(f, 1, 4, "avg-pool in=32x32x24 out=32x32x24 k=3 s=1");
+    check_key(f, 1, 5, "identity");
+    check_key(f, 5, 2, "conv in=32x32x24 out=16x16x48 k=7 s=2");
+    check_chain(f->s);
+    assert_int_equal(count_blocks(f), 1 + 3 * 5 + 2 * 3 + 2);
+    assert_int_equal(onp_space_path_parse(f->s, "conv5x5", path, NULL), ONP_OK);
+    assert_int_equal(path[1] * 10 + path[5], 11);
+    assert_int_equal(
+        onp_space_path_parse(f->s, "identity,max3x3,4,0,0,avg3x3,0,0,0,0,0,5", path, NULL), ONP_OK);
+    const int32_t wanted[] = {0, 5, 3, 4, 0, 0, 4, 0, 0, 0, 0, 0, 5, 0, 0};
+    for (size_t i = 0; i < ONP_COUNT(wanted); i++)
+        assert_int_equal(path[i], wanted[i]);
+    assert_int_equal(onp_space_path_parse(f->s, "max3x3", path, &f->err), ONP_E_USAGE);
+    onp_assert_contains(f->err.msg, "block 5 of 12 (stage 2, block 1) cannot be max3x3");
+}
+
+/* The large network of A. Howard et al. (2019), table 1, is nearly a path of the space. */
+static void test_mobilenet_v3(void **state)
+{
+    fixture *f = *state;
+    int32_t path[ONP_MAX_POSITIONS];
+    load(f, "mobilenet-v3");
+    assert_int_equal(f->s->n_choices, 20);
+    check_key(f, 0, 0, "stem in=224x224x3 out=112x112x16 k=3 s=2 act=hswish");
+    check_key(f, 1, 0, "mbconv in=112x112x16 out=112x112x16 k=3 e=1 s=1 skip=1 act=relu");
+    check_key(f, 2, 1, "mbconv in=112x112x16 out=56x56x24 k=3 e=4 s=2 skip=0 act=relu");
+    check_key(f, 7, 3, "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 act=relu se=32");
+    check_key(f, 10, 2, "mbconv in=28x28x40 out=14x14x80 k=3 e=6 s=2 skip=0 act=hswish");
+    check_key(f, 15, 2, "mbconv in=14x14x112 out=14x14x112 k=3 e=6 s=1 skip=1 act=hswish se=168");
+    check_key(f, 22, 0, "mix in=7x7x160 out=7x7x960 act=hswish");
+    check_key(f, 23, 0, "head in=7x7x960 out=1000 mid=1280 act=hswish");
+    check_chain(f->s);
+    assert_int_equal(onp_space_path_parse(f->s, "5x5e6", path, NULL), ONP_OK);
+    assert_int_equal(path[2] * 10 + path[21], 55);
+    load(f, "mobilenet-v3-cifar");
+    check_chain(f->s);
+    check_key(f, 7, 4, "mbconv in=16x16x40 out=8x8x80 k=3 e=3 s=2 skip=0 act=hswish se=32");
+    /* by the name in the file, and by what the stage makes of it */
+    assert_int_equal(onp_space_path_parse(f->s,
+                                          "3x3e3,3x3e3-relu,3x3e3-se,3x3e3-se-relu,zero,0,0,0,0,0",
+                                          path, NULL),
+                     ONP_OK);
+    const int32_t wanted[] = {0, 0, 0, 0, 4, 4, 6, 0};
+    for (size_t i = 0; i < ONP_COUNT(wanted); i++)
+        assert_int_equal(path[i], wanted[i]);
+    assert_int_equal(onp_space_path_parse(f->s, "3x3e3-hswish", path, &f->err), ONP_E_USAGE);
+    onp_assert_contains(f->err.msg, "block 1 of 10 (stage 1, block 1) has no 3x3e3-hswish");
+}
+
+/* Every key a candidate can have, in the keys of its blocks. */
+static void test_kinds(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(
+        parse(f,
+              HEAD "fixed: [{op: conv, kernel: 3, groups: 2, channels: 4, activation: hswish}]\n"
+                   "candidates:\n  - {op: conv, kernel: 3, dilation: 2}\n"
+                   "  - {op: depthwise-separable, kernel: 5, dilation: 3, activation: relu}\n"
+                   "  - {op: depthwise-separable, kernel: 5, shortcut: none}\n"
+                   "  - {op: mbconv, kernel: 3, expand: 2, activation: hswish}\n"
+                   "stages:\n  - {channels: 4, blocks: 1, activation: relu, squeeze_excite: true}\n"
+                   "  - {channels: 8, blocks: 1, stride: 2}\n"
+                   "mix: {channels: 16, activation: relu}\nhead: {channels: 20}\nclasses: 10\n"),
+        ONP_OK);
+    check_key(f, 1, 0, "conv in=8x6x4 out=8x6x4 k=3 s=1 g=2 act=hswish");
+    check_key(f, 2, 0, "conv in=8x6x4 out=8x6x4 k=3 s=1 d=2");
+    check_key(f, 2, 1, "depthwise-separable in=8x6x4 out=8x6x4 k=5 s=1 skip=1 d=3 act=relu");
+    check_key(f, 2, 2, "depthwise-separable in=8x6x4 out=8x6x4 k=5 s=1 skip=0");
+    check_key(f, 2, 3, "mbconv in=8x6x4 out=8x6x4 k=3 e=2 s=1 skip=1 act=hswish se=8");
+    check_key(f, 3, 1, "depthwise-separable in=8x6x4 out=4x3x8 k=5 s=2 skip=0 d=3 act=relu");
+    check_key(f, 3, 3, "mbconv in=8x6x4 out=4x3x8 k=3 e=2 s=2 skip=0 act=hswish");
+    check_key(f, 4, 0, "mix in=4x3x8 out=4x3x16 act=relu");
+    check_key(f, 5, 0, "head in=4x3x16 out=10 mid=20");
 }
 
 static void test_small_space(void **state)
@@ -332,7 +420,44 @@ static void test_problems(void **state)
                    "s.yaml:3:1: error: stem: stem block: its input map 65536x65536x3");
     expect_problem(f, HEAD CANDIDATES STAGES "classes: 10\n", "missing key \"mix\"");
     expect_problem(f, HEAD CANDIDATES STAGES "mix: {channels: 4}\nclasses: 1\n", "classes is");
-    expect_problem(f, HEAD "candidates: [{op: conv, kernel: 3}]\n" STAGES TAIL, "candidates.0.op");
+    expect_problem(f, HEAD "candidates: [{op: convolve, kernel: 3}]\n" STAGES TAIL,
+                   "candidates.0.op");
+    static const char *const bad[][2] = {
+        {"{op: conv}", "candidates.0: conv needs a kernel"},
+        {"{op: conv, kernel: 3, expand: 2}", "candidates.0: conv takes no expand"},
+        {"{op: conv, kernel: 3, shortcut: none}", "candidates.0: conv takes no shortcut"},
+        {"{op: conv, kernel: 3, squeeze_excite: true}", "conv takes no squeeze_excite"},
+        {"{op: conv, kernel: 3, dilation: 33}", "candidates.0.dilation is the number 33"},
+        {"{op: conv, kernel: 3, groups: 3}", "stages.0: conv block: groups is 3, wanted a divisor"},
+        {"{op: conv, kernel: 3, activation: tanh}", "candidates.0.activation"},
+        {"{op: max-pool, kernel: 4}", "candidates.0.kernel: 4 is even"},
+        {"{op: max-pool, kernel: 3, activation: relu}", "max-pool takes no activation"},
+        {"{op: avg-pool, kernel: 3, dilation: 2}", "avg-pool takes no dilation"},
+        {"{op: identity, groups: 2}", "identity takes no groups"},
+        {"{op: mbconv, kernel: 3, expand: 1, dilation: 2}", "mbconv takes no dilation"},
+        {"{op: depthwise-separable, kernel: 3, expand: 1}", "depthwise-separable takes no expand"},
+        {"{op: max-pool, kernel: 3}", "stages.1: its first block has no candidate: zero, identity"},
+        {"{op: conv, kernel: 3}, {op: conv, kernel: 3, dilation: 1}",
+         "candidates.1: the same as candidates.0"},
+    };
+    for (size_t i = 0; i < ONP_COUNT(bad); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text, HEAD "candidates: [%s]\n" STAGES TAIL, bad[i][0]);
+        expect_problem(f, text, bad[i][1]);
+    }
+    /* the stage makes two candidates one */
+    expect_problem(f,
+                   HEAD "candidates:\n  - {op: mbconv, kernel: 3, expand: 3}\n"
+                        "  - {op: mbconv, kernel: 3, expand: 3, activation: relu}\n"
+                        "stages: [{channels: 4, blocks: 1, activation: relu}]\n" TAIL,
+                   "s.yaml:7:10: error: stages.0: two of its candidates are 3x3e3-relu here");
+    expect_problem(
+        f, HEAD "fixed: [{op: conv, kernel: 3, expand: 1, channels: 4}]\n" CANDIDATES STAGES TAIL,
+        "s.yaml:4:9: error: fixed.0: conv takes no expand");
+    expect_problem(f, HEAD "fixed: [{op: identity, channels: 4}]\n" CANDIDATES STAGES TAIL,
+                   "fixed.0.op");
+    expect_problem(f, HEAD CANDIDATES STAGES TAIL "head: {activation: relu}\n",
+                   "head: an activation is for a head with channels");
 }
 
 static void test_all_problems_at_once(void **state)
@@ -456,6 +581,9 @@ int main(void)
         TEST(test_imagenet),
         TEST(test_width),
         TEST(test_cifar_and_28),
+        TEST(test_conv_cifar),
+        TEST(test_mobilenet_v3),
+        TEST(test_kinds),
         TEST(test_small_space),
         TEST(test_set_input),
         TEST(test_set_classes),
