@@ -188,6 +188,15 @@ onp_status onp_file_writer_add(onp_file_writer *w, const void *data, size_t size
     return ONP_OK;
 }
 
+onp_status onp_file_writer_patch(onp_file_writer *w, size_t offset, const void *data, size_t size,
+                                 onp_error *err)
+{
+    if (fseeko(w->file, (off_t)offset, SEEK_SET) != 0 ||
+        (size > 0 && fwrite(data, 1, size, w->file) != size) || fseeko(w->file, 0, SEEK_END) != 0)
+        return fail_errno(err, w->temporary);
+    return ONP_OK;
+}
+
 onp_status onp_file_writer_commit(onp_file_writer *w, onp_error *err)
 {
     if (fflush(w->file) != 0 || fsync(fileno(w->file)) != 0)

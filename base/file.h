@@ -43,6 +43,9 @@ onp_status onp_file_writer_new(const onp_context *ctx, const char *path, onp_fil
                                onp_error *err) ONP_MUST_USE;
 onp_status onp_file_writer_add(onp_file_writer *w, const void *data, size_t size,
                                onp_error *err) ONP_MUST_USE;
+/* Writes over bytes that were added before. */
+onp_status onp_file_writer_patch(onp_file_writer *w, size_t offset, const void *data, size_t size,
+                                 onp_error *err) ONP_MUST_USE;
 onp_status onp_file_writer_commit(onp_file_writer *w, onp_error *err) ONP_MUST_USE;
 void onp_file_writer_free(onp_file_writer *w); /* after commit, or to give up; NULL allowed */
 

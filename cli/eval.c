@@ -111,7 +111,7 @@ static onp_status show(onp_app *app, const onp_model *m, const onp_feed *feed, c
 static onp_status check_fit(const onp_model *m, const onp_dataset *ds, onp_error *err)
 {
     const onp_arch *a = m->arch;
-    if (ds->h != a->in_h || ds->w != a->in_w || ds->c != a->in_c ||
+    if (ds->h < a->in_h || ds->w < a->in_w || ds->c != a->in_c ||
         ds->n_classes != m->input.n_classes)
         return onp_fail(err, ONP_E_CONFIG,
                         "the images are %dx%dx%d of %d classes, the model takes %dx%dx%d of %d",
@@ -140,8 +140,10 @@ static onp_status eval_model(onp_app *app, const onp_model *m, const onp_config 
         st = onp_answers_init(&app->ctx, logits, feed.n_test, m->input.n_classes, &answers, err);
     if (st == ONP_OK) {
         use_input_of(m, &feed);
-        st = evaluate(app, m, &feed, &t, &answers, err);
+        st = onp_feed_set_input(&feed, m->arch->in_h, m->arch->in_w, err);
     }
+    if (st == ONP_OK)
+        st = evaluate(app, m, &feed, &t, &answers, err);
     if (st == ONP_OK)
         st = onp_answers_save(&answers, err);
     if (st == ONP_OK)

@@ -3,8 +3,10 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/parallel.h"
+#include "data/augment.h"
 
 #define STATS_TILE 256 /* images */
 
@@ -97,88 +99,108 @@ onp_transform onp_transform_train(const onp_channel_stats *stats, onp_augment au
                                   uint64_t seed, uint32_t stream)
 {
     onp_transform t = onp_transform_eval(stats);
-    assert(augment.pad >= 0);
+    assert(augment.pad >= 0 && (augment.pad == 0 || augment.crop_scale == 0));
+    t.train = true;
     t.augment = augment;
     t.rng = onp_rng_make(seed, ONP_RNG_AUGMENT);
     t.stream = stream;
     return t;
 }
 
-/* Where the crop of one image lies: its pixel (i, j) is the image's (i + down, j + right), mirrored
- * in j when `flip`. */
-typedef struct placement {
-    int down, right;
-    bool flip;
-} placement;
+/* y = byte * scale + shift, per channel */
+typedef struct scaling {
+    float scale[ONP_DATA_MAX_CHANNELS], shift[ONP_DATA_MAX_CHANNELS];
+} scaling;
 
-/* 0 .. n-1 from a random word, by the high half of the product */
-static int scaled(uint32_t word, int n)
-{
-    return (int)((uint64_t)word * (uint64_t)n >> 32);
-}
-
-static placement place(const onp_transform *t, int64_t index, int64_t epoch)
-{
-    placement p = {0};
-    const int pad = t->augment.pad;
-    uint32_t word[4];
-    if (pad == 0 && !t->augment.flip)
-        return p;
-    onp_rng_block(t->rng, (uint64_t)index, (uint32_t)epoch, t->stream, word);
-    p.down = scaled(word[0], 2 * pad + 1) - pad;
-    p.right = scaled(word[1], 2 * pad + 1) - pad;
-    p.flip = t->augment.flip && (word[2] & 1) != 0;
-    return p;
-}
-
-static void fill_black(const onp_transform *t, int n_pixels, int c, float *y)
+static void fill_black(const scaling *s, int n_pixels, int c, float *y)
 {
     for (int j = 0; j < n_pixels; j++)
         for (int k = 0; k < c; k++)
-            y[j * c + k] = t->shift[k];
+            y[j * c + k] = s->shift[k];
 }
 
 /* n pixels of c bytes; step is c, or -c to go backwards. */
-static void normalise(const onp_transform *t, const uint8_t *x, ptrdiff_t step, int n, int c,
-                      float *y)
+static void normalise(const scaling *s, const uint8_t *x, ptrdiff_t step, int n, int c, float *y)
 {
     if (c == 1) {
-        const float scale = t->scale[0], shift = t->shift[0];
+        const float scale = s->scale[0], shift = s->shift[0];
         for (int j = 0; j < n; j++)
             y[j] = (float)x[j * step] * scale + shift;
         return;
     }
     for (int j = 0; j < n; j++)
         for (int k = 0; k < c; k++)
-            y[j * c + k] = (float)x[j * step + k] * t->scale[k] + t->shift[k];
+            y[j * c + k] = (float)x[j * step + k] * s->scale[k] + s->shift[k];
+}
+
+/* The crop into x (h, w, c), black where it is outside the image. */
+static void cut(const onp_dataset *ds, const uint8_t *image, const onp_crop *p, const scaling *s,
+                float *x)
+{
+    const int w = p->w, c = ds->c;
+    /* columns of the crop, before the flip, that lie in the image: first .. last-1 */
+    const int first = p->left < 0 ? (-p->left < w ? -p->left : w) : 0;
+    const int room = ds->w - p->left, last = room < w ? (room > 0 ? room : 0) : w;
+    const int inside = last > first ? last - first : 0;
+    for (int i = 0; i < p->h; i++) {
+        float *y = x + (size_t)i * (size_t)(w * c);
+        const int row = i + p->top;
+        if (row < 0 || row >= ds->h || inside == 0) {
+            fill_black(s, w, c, y);
+            continue;
+        }
+        /* flipped, column j of the crop is stored at w-1-j */
+        const int left = p->flip ? w - last : first;
+        const int from = (p->flip ? last - 1 : first) + p->left;
+        fill_black(s, left, c, y);
+        normalise(s, image + ((size_t)row * (size_t)ds->w + (size_t)from) * (size_t)c,
+                  p->flip ? -c : c, inside, c, y + left * c);
+        fill_black(s, w - left - inside, c, y + (left + inside) * c);
+    }
+}
+
+/* Values of 0 .. 255 in place, where jitter has not done it. */
+static void normalise_floats(const onp_transform *t, int n, int c, float *x)
+{
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < c; k++)
+            x[i * c + k] = x[i * c + k] * t->scale[k] + t->shift[k];
+}
+
+static int out_h(const onp_dataset *ds, const onp_transform *t)
+{
+    return t->h > 0 ? t->h : ds->h;
+}
+
+static int out_w(const onp_dataset *ds, const onp_transform *t)
+{
+    return t->w > 0 ? t->w : ds->w;
 }
 
 void onp_batch_image(const onp_dataset *ds, int64_t index, int64_t epoch, const onp_transform *t,
                      float *x)
 {
-    const int h = ds->h, w = ds->w, c = ds->c;
+    const int h = out_h(ds, t), w = out_w(ds, t), c = ds->c;
     const uint8_t *image = ds->images + (size_t)index * onp_dataset_image_bytes(ds);
-    const placement p = place(t, index, epoch);
-    /* columns of the crop, before the flip, that lie in the image: first .. last-1 */
-    const int first = p.right < 0 ? (-p.right < w ? -p.right : w) : 0;
-    const int last = p.right > 0 ? (p.right < w ? w - p.right : 0) : w;
-    const int inside = last > first ? last - first : 0;
-    assert(index >= 0 && index < ds->n);
-    for (int i = 0; i < h; i++) {
-        float *y = x + (size_t)i * (size_t)(w * c);
-        int row = i + p.down;
-        if (row < 0 || row >= h || inside == 0) {
-            fill_black(t, w, c, y);
-            continue;
-        }
-        /* flipped, column j of the crop is stored at w-1-j */
-        const int left = p.flip ? w - last : first;
-        const int from = (p.flip ? last - 1 : first) + p.right;
-        fill_black(t, left, c, y);
-        normalise(t, image + ((size_t)row * (size_t)w + (size_t)from) * (size_t)c, p.flip ? -c : c,
-                  inside, c, y + left * c);
-        fill_black(t, w - left - inside, c, y + (left + inside) * c);
+    const onp_crop crop = onp_augment_crop(t, index, epoch, ds->h, ds->w, h, w);
+    const bool resample = t->train && t->augment.crop_scale > 0;
+    const bool jitter = t->train && onp_augment_has_jitter(&t->augment);
+    scaling s = {{1, 1, 1, 1}, {0}}; /* bytes stay what they are */
+    assert(index >= 0 && index < ds->n && h <= ds->h && w <= ds->w);
+    if (!jitter) {
+        memcpy(s.scale, t->scale, sizeof s.scale);
+        memcpy(s.shift, t->shift, sizeof s.shift);
     }
+    if (resample)
+        onp_augment_resample(image, (size_t)(ds->w * c), c, &crop, h, w, x);
+    else
+        cut(ds, image, &crop, &s, x);
+    if (jitter)
+        onp_augment_jitter(t, index, epoch, h * w, c, x);
+    else if (resample)
+        normalise_floats(t, h * w, c, x);
+    if (t->train && t->augment.cutout > 0)
+        onp_augment_cutout(t, index, epoch, h, w, c, x);
 }
 
 typedef struct fill_job {
@@ -194,9 +216,9 @@ static void fill_tile(void *arg, int64_t tile, int thread)
 {
     const fill_job *job = arg;
     const int64_t index = job->indices[tile];
+    const size_t size = (size_t)(out_h(job->ds, job->t) * out_w(job->ds, job->t) * job->ds->c);
     (void)thread;
-    onp_batch_image(job->ds, index, job->epoch, job->t,
-                    job->x + (size_t)tile * onp_dataset_image_bytes(job->ds));
+    onp_batch_image(job->ds, index, job->epoch, job->t, job->x + (size_t)tile * size);
     if (job->labels != NULL)
         job->labels[tile] = job->ds->labels[index];
 }

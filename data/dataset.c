@@ -23,7 +23,9 @@ static const onp_format *const formats[] = {
 
 /* Part of every identity: a new one makes all packs anew, as a change of what a format decodes to
  * must. */
-#define IDENTITY_VERSION 1
+#define IDENTITY_VERSION 2
+
+#define MAX_LISTED 20 /* files that were left out, in the log */
 
 static const onp_format *find_format(const char *name, onp_error *err)
 {
@@ -79,12 +81,25 @@ done:
     return st;
 }
 
-onp_status onp_dataset_open(const onp_context *ctx, const onp_source *source, onp_dataset *out,
+static void list_skipped(const onp_context *ctx, const onp_source *source, const onp_dataset *ds)
+{
+    const char *text = ds->skipped;
+    if (ds->n_skipped == 0)
+        return;
+    onp_log(ctx, ONP_LOG_WARN,
+            "%s: %lld of %lld files were left out, for they cannot be read:", source->path,
+            (long long)ds->n_skipped, (long long)(ds->n + ds->n_skipped));
+    for (int64_t i = 0; i < ds->n_skipped && i < MAX_LISTED; i++, text += strlen(text) + 1)
+        onp_log(ctx, ONP_LOG_WARN, "%s", text);
+    if (ds->n_skipped > MAX_LISTED)
+        onp_log(ctx, ONP_LOG_WARN, "... and %lld more", (long long)(ds->n_skipped - MAX_LISTED));
+}
+
+static onp_status open_pack(const onp_context *ctx, const onp_source *source, onp_dataset *out,
                             onp_error *err)
 {
     char hash[ONP_SHA256_HEX], name[ONP_SHA256_HEX + 8], path[PATH_MAX];
     onp_error cached = {0};
-    *out = (onp_dataset){0};
     const onp_format *format = find_format(source->format, err);
     if (format == NULL)
         return ONP_E_CONFIG;
@@ -101,6 +116,15 @@ onp_status onp_dataset_open(const onp_context *ctx, const onp_source *source, on
     }
     ONP_TRY(build(ctx, format, source, path, hash, err));
     return onp_pack_open(ctx, path, hash, out, err);
+}
+
+onp_status onp_dataset_open(const onp_context *ctx, const onp_source *source, onp_dataset *out,
+                            onp_error *err)
+{
+    *out = (onp_dataset){0};
+    ONP_TRY(open_pack(ctx, source, out, err));
+    list_skipped(ctx, source, out);
+    return ONP_OK;
 }
 
 void onp_dataset_close(onp_dataset *ds)

@@ -49,7 +49,7 @@ typedef enum onp_part { ONP_PART_TRAIN, ONP_PART_TEST } onp_part;
  * idx: path is a folder with {train|t10k}-images-idx{3|4}-ubyte and {train|t10k}-labels-idx1-ubyte,
  * each plain or with .gz. image-folder: path is a folder with one sub-folder of JPEG and PNG files
  * per class, or such a folder in a .tar.gz ("images.tar.gz", "images.tar.gz/train"); classes and
- * images are in the order of their names, part plays no role, all images have one size. generated:
+ * images are in the order of their names, part plays no role. generated:
  * no path; see data/generate.h.
  */
 typedef struct onp_source {
@@ -61,6 +61,12 @@ typedef struct onp_source {
                          be); 0: what is found. Give the training set's for the test set */
     int64_t n_images; /* generated: how many; 0: 20,000 to train, 4,000 to test */
     uint64_t seed;    /* generated */
+    /* image-folder: how files become images, see data/prepare.h */
+    int side;     /* squares of this side; 0: as they are, all of one size */
+    onp_fit fit;  /* with a side */
+    int channels; /* 1 or 3; 0: 3 when one of them is in colour. The training set's for the test set
+                   */
+    bool skip_bad; /* leaves files out that cannot be read, see onp_dataset */
 } onp_source;
 
 /* Read-only to all but open and close; threads may share it. */
@@ -70,6 +76,9 @@ typedef struct onp_dataset {
     const uint8_t *images;    /* (n, h, w, c) */
     const int32_t *labels;    /* (n), each in 0 .. n_classes-1 */
     const char **class_names; /* (n_classes) */
+    const char *skipped;      /* what is wrong with the files left out: n_skipped texts, each of
+                                 which names its file and ends with NUL */
+    int64_t n_skipped;
     char hash[ONP_SHA256_HEX];
     onp_mapped_file file;   /* what images and labels point into */
     const onp_context *ctx; /* borrowed until close */
@@ -77,7 +86,8 @@ typedef struct onp_dataset {
 
 /*
  * Maps the pack file of the source, making it first when it is not in the cache. One in the cache
- * that is truncated, foreign or of another version is replaced, with a warning in the log.
+ * that is truncated, foreign or of another version is replaced, with a warning in the log. The log
+ * says which files were left out too.
  * On failure *out is all zero.
  * Errors: ONP_E_CONFIG (unknown format, option out of range), ONP_E_FORMAT (the source is missing
  * or not what it should be: the file, the value seen and the value wanted), ONP_E_IO, ONP_E_NOMEM.

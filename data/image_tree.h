@@ -69,7 +69,7 @@ onp_status onp_image_tree_open(const onp_image_tree *tree, size_t i, char name[P
 bool onp_image_tree_passes_over(const char *name);
 
 /* No image of the largest size has a larger file: 16 bits a channel. */
-#define ONP_IMAGE_MAX_FILE ((int64_t)2 * ONP_DATA_MAX_SIDE * ONP_DATA_MAX_SIDE * 4)
+#define ONP_IMAGE_MAX_FILE (8 * ONP_IMAGE_MAX_PIXELS)
 
 /* Adds a file of a class; an empty file name says that there is such a class. Names are copied. */
 onp_status onp_image_tree_add(onp_image_tree *tree, const char *class_name, size_t class_length,

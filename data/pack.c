@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define PACK_MAGIC   "ONPPACK\n"
-#define PACK_VERSION 1
+#define PACK_VERSION 2
 #define BYTE_ORDER   0x01020304U
 #define HASH_BYTES   (ONP_SHA256_HEX - 1)
 
@@ -15,21 +15,22 @@ typedef struct pack_header {
     int32_t h, w, c, n_classes;
     uint64_t names_bytes;
     char hash[HASH_BYTES];
-    uint8_t reserved[16];
+    int64_t n_labels;
+    uint64_t skipped_bytes;
 } pack_header;
 
 _Static_assert(sizeof(pack_header) == 128, "the header has no padding");
 
 /* Offsets in the file, a function of a checked header. */
 typedef struct pack_layout {
-    size_t names, labels, images, end;
+    size_t names, labels, images, skipped, end;
 } pack_layout;
 
 struct onp_pack_writer {
     const onp_context *ctx;
     onp_file_writer *file;
-    char hash[HASH_BYTES];
-    size_t image_bytes, added_bytes;
+    pack_header header; /* as begun */
+    size_t labels_at, image_bytes, added_bytes;
 };
 
 static pack_layout layout_of(const onp_pack_info *info)
@@ -37,8 +38,10 @@ static pack_layout layout_of(const onp_pack_info *info)
     pack_layout at = {.names = sizeof(pack_header)};
     const size_t mask = ~(size_t)(ONP_ALIGN - 1);
     at.labels = (at.names + info->names_bytes + ONP_ALIGN - 1) & mask;
-    at.images = (at.labels + (size_t)info->n * sizeof(int32_t) + ONP_ALIGN - 1) & mask;
-    at.end = at.images + (size_t)(info->n * info->h * info->w * info->c);
+    const int64_t n_labels = info->n_labels > info->n ? info->n_labels : info->n;
+    at.images = (at.labels + (size_t)n_labels * sizeof(int32_t) + ONP_ALIGN - 1) & mask;
+    at.skipped = at.images + (size_t)(info->n * info->h * info->w * info->c);
+    at.end = at.skipped + info->skipped_bytes;
     return at;
 }
 
@@ -70,7 +73,7 @@ onp_status onp_pack_new(const onp_context *ctx, const char *path, const char *ha
     if (pack == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory for a writer", path);
     pack->ctx = ctx;
-    memcpy(pack->hash, hash, HASH_BYTES);
+    memcpy(pack->header.hash, hash, HASH_BYTES);
     onp_status st = onp_file_writer_new(ctx, path, &pack->file, err);
     if (st != ONP_OK)
         onp_free(ctx, pack);
@@ -85,19 +88,20 @@ onp_status onp_pack_begin(onp_pack_writer *pack, const onp_pack_info *info, cons
     static const uint8_t zeros[ONP_ALIGN];
     const pack_layout at = layout_of(info);
     const size_t labels_bytes = (size_t)info->n * sizeof *labels;
-    pack_header header = {.version = PACK_VERSION,
-                          .byte_order = BYTE_ORDER,
-                          .n = info->n,
-                          .h = (int32_t)info->h,
-                          .w = (int32_t)info->w,
-                          .c = (int32_t)info->c,
-                          .n_classes = (int32_t)info->n_classes,
-                          .names_bytes = info->names_bytes};
-    memcpy(header.magic, PACK_MAGIC, sizeof header.magic);
-    memcpy(header.hash, pack->hash, sizeof header.hash);
+    pack_header *header = &pack->header;
+    memcpy(header->magic, PACK_MAGIC, sizeof header->magic);
+    header->version = PACK_VERSION;
+    header->byte_order = BYTE_ORDER;
+    header->n = header->n_labels = info->n;
+    header->h = (int32_t)info->h;
+    header->w = (int32_t)info->w;
+    header->c = (int32_t)info->c;
+    header->n_classes = (int32_t)info->n_classes;
+    header->names_bytes = info->names_bytes;
     pack->image_bytes = at.end - at.images;
+    pack->labels_at = at.labels;
     onp_file_writer *f = pack->file;
-    ONP_TRY(onp_file_writer_add(f, &header, sizeof header, err));
+    ONP_TRY(onp_file_writer_add(f, header, sizeof *header, err));
     ONP_TRY(onp_file_writer_add(f, info->names, info->names_bytes, err));
     ONP_TRY(onp_file_writer_add(f, zeros, at.labels - at.names - info->names_bytes, err));
     ONP_TRY(onp_file_writer_add(f, labels, labels_bytes, err));
@@ -112,6 +116,19 @@ onp_status onp_pack_add(onp_pack_writer *pack, const void *images, size_t size_b
                         pack->added_bytes + size_bytes, pack->image_bytes);
     pack->added_bytes += size_bytes;
     return onp_file_writer_add(pack->file, images, size_bytes, err);
+}
+
+onp_status onp_pack_shrink(onp_pack_writer *pack, int64_t n, const int32_t *labels,
+                           const char *skipped, size_t skipped_bytes, onp_error *err)
+{
+    pack_header *header = &pack->header;
+    pack->image_bytes = pack->image_bytes / (size_t)header->n * (size_t)n;
+    header->n = n;
+    header->skipped_bytes = skipped_bytes;
+    ONP_TRY(onp_file_writer_add(pack->file, skipped, skipped_bytes, err));
+    ONP_TRY(onp_file_writer_patch(pack->file, 0, header, sizeof *header, err));
+    return onp_file_writer_patch(pack->file, pack->labels_at, labels, (size_t)n * sizeof *labels,
+                                 err);
 }
 
 onp_status onp_pack_commit(onp_pack_writer *pack, onp_error *err)
@@ -177,6 +194,18 @@ static onp_status index_names(onp_dataset *ds, const char *names, size_t size, c
     return ONP_OK;
 }
 
+/* Counts the texts about files that were left out. */
+static onp_status index_skipped(onp_dataset *ds, const char *texts, size_t size, const char *path,
+                                onp_error *err)
+{
+    if (size > 0 && texts[size - 1] != '\0')
+        return onp_fail(err, ONP_E_FORMAT, "%s: its last text does not end", path);
+    ds->skipped = texts;
+    for (const char *p = texts; p < texts + size; p += strlen(p) + 1)
+        ds->n_skipped++;
+    return ONP_OK;
+}
+
 static onp_status read_mapped(onp_dataset *ds, const char *path, const char *hash, onp_error *err)
 {
     pack_header header;
@@ -190,12 +219,19 @@ static onp_status read_mapped(onp_dataset *ds, const char *path, const char *has
                                 .w = header.w,
                                 .c = header.c,
                                 .n_classes = header.n_classes,
-                                .names_bytes = header.names_bytes};
+                                .names_bytes = header.names_bytes,
+                                .n_labels = header.n_labels,
+                                .skipped_bytes = header.skipped_bytes};
     ONP_TRY(onp_pack_check(&info, path, err));
-    if (info.names_bytes > ds->file.size)
+    if (info.names_bytes > ds->file.size || info.skipped_bytes > ds->file.size)
         return onp_fail(err, ONP_E_FORMAT,
-                        "%s: has %zu bytes, wanted %zu for the class names alone", path,
-                        ds->file.size, info.names_bytes);
+                        "%s: has %zu bytes, wanted %zu for the class names and %zu for the files "
+                        "left out alone",
+                        path, ds->file.size, info.names_bytes, info.skipped_bytes);
+    if (info.n_labels < info.n || info.n_labels > ONP_DATA_MAX_IMAGES)
+        return onp_fail(err, ONP_E_FORMAT, "%s: room for %lld labels, wanted %lld..%lld", path,
+                        (long long)info.n_labels, (long long)info.n,
+                        (long long)ONP_DATA_MAX_IMAGES);
     const pack_layout at = layout_of(&info);
     if (at.end != ds->file.size)
         return onp_fail(err, ONP_E_FORMAT, "%s: has %zu bytes, wanted %zu", path, ds->file.size,
@@ -209,6 +245,8 @@ static onp_status read_mapped(onp_dataset *ds, const char *path, const char *has
     ds->labels = (const int32_t *)(const void *)(ds->file.data + at.labels);
     memcpy(ds->hash, hash, HASH_BYTES);
     ONP_TRY(check_labels(ds, path, err));
+    ONP_TRY(
+        index_skipped(ds, (const char *)ds->file.data + at.skipped, info.skipped_bytes, path, err));
     return index_names(ds, (const char *)ds->file.data + at.names, info.names_bytes, path, err);
 }
 

@@ -31,7 +31,10 @@ static onp_status open_data(onp_feed *f, const onp_config *cfg, onp_error *err)
                          .part = ONP_PART_TRAIN,
                          .path = cfg->data.train,
                          .cache_dir = cache,
-                         .seed = (uint64_t)cfg->seed};
+                         .seed = (uint64_t)cfg->seed,
+                         .side = (int)cfg->data.resize.side,
+                         .fit = (onp_fit)cfg->data.resize.fit,
+                         .skip_bad = cfg->data.skip_bad};
     ONP_TRY(onp_dataset_open(f->ctx, &source, &f->train, err));
     if (cfg->data.holdout > 0) {
         f->test = f->train;
@@ -40,6 +43,7 @@ static onp_status open_data(onp_feed *f, const onp_config *cfg, onp_error *err)
     source.part = ONP_PART_TEST;
     source.path = cfg->data.test;
     source.n_classes = f->train.n_classes;
+    source.channels = f->train.c;
     return onp_dataset_open(f->ctx, &source, &f->test, err);
 }
 
@@ -71,11 +75,11 @@ static onp_status check_fit(const onp_feed *f, const onp_config *cfg, onp_error 
     const onp_dataset *sets[2] = {&f->train, &f->test};
     for (int i = 0; i < 2; i++) {
         const onp_dataset *ds = sets[i];
-        if (ds->h != spec->in_h || ds->w != spec->in_w || ds->c != f->train.c)
+        if (ds->h < spec->in_h || ds->w < spec->in_w || ds->c != f->train.c)
             return onp_fail(err, ONP_E_CONFIG,
-                            "%s: images are %dx%dx%d, the space %s takes %dx%dx%d", cfg->path,
-                            ds->h, ds->w, ds->c, spec->name, (int)spec->in_h, (int)spec->in_w,
-                            f->train.c);
+                            "%s: images are %dx%dx%d, the space %s takes %dx%dx%d or more",
+                            cfg->path, ds->h, ds->w, ds->c, spec->name, (int)spec->in_h,
+                            (int)spec->in_w, f->train.c);
     }
     if (f->test.n_classes != f->train.n_classes)
         return onp_fail(err, ONP_E_CONFIG, "%s: %d classes to train on, %d to test", cfg->path,
@@ -102,7 +106,12 @@ static onp_status check_fit(const onp_feed *f, const onp_config *cfg, onp_error 
 static onp_status make_streams(onp_feed *f, const onp_config *cfg, onp_error *err)
 {
     const uint64_t seed = (uint64_t)cfg->seed;
-    const onp_augment augment = {.pad = (int)cfg->data.augment.pad, .flip = cfg->data.augment.flip};
+    const onp_augment augment = {.pad = (int)cfg->data.augment.pad,
+                                 .flip = cfg->data.augment.flip,
+                                 .crop_scale = cfg->data.augment.crop_scale,
+                                 .brightness = cfg->data.augment.brightness,
+                                 .saturation = cfg->data.augment.saturation,
+                                 .cutout = (int)cfg->data.augment.cutout};
     const int64_t *list[ONP_STREAM_COUNT] = {f->split.train, f->split.validation, f->all};
     const int64_t n[ONP_STREAM_COUNT] = {f->split.n_train, f->split.n_validation, f->n_all};
     f->eval = onp_transform_eval(&f->stats);
@@ -114,7 +123,24 @@ static onp_status make_streams(onp_feed *f, const onp_config *cfg, onp_error *er
     }
     f->max_batch = cfg->search.batch > cfg->train.batch ? cfg->search.batch : cfg->train.batch;
     f->indices = onp_alloc(f->ctx, (size_t)f->max_batch, sizeof *f->indices);
-    return f->indices != NULL ? ONP_OK : onp_fail(err, ONP_E_NOMEM, "data: out of memory");
+    if (f->indices == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "data: out of memory");
+    return onp_feed_set_input(f, cfg->space->spec.in_h, cfg->space->spec.in_w, err);
+}
+
+onp_status onp_feed_set_input(onp_feed *f, int64_t h, int64_t w, onp_error *err)
+{
+    const onp_dataset *ds = &f->train;
+    if (h > ds->h || w > ds->w)
+        return onp_fail(err, ONP_E_CONFIG, "the network takes %dx%d pixels, the images have %dx%d",
+                        (int)h, (int)w, ds->h, ds->w);
+    for (int i = 0; i < ONP_STREAM_COUNT; i++) {
+        f->transform[i].h = (int)h;
+        f->transform[i].w = (int)w;
+    }
+    f->eval.h = (int)h;
+    f->eval.w = (int)w;
+    return ONP_OK;
 }
 
 static onp_status open_all(onp_feed *f, const onp_config *cfg, onp_error *err)

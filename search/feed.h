@@ -59,6 +59,10 @@ void onp_feed_close(onp_feed *f); /* all zero allowed */
 onp_status onp_feed_cache_folder(const char *given, char *out, size_t size,
                                  onp_error *err) ONP_MUST_USE;
 
+/* Makes the network's input h x w pixels, where it is not what the space of the configuration says.
+ * ONP_E_CONFIG when the images are smaller. */
+onp_status onp_feed_set_input(onp_feed *f, int64_t h, int64_t w, onp_error *err) ONP_MUST_USE;
+
 /* Whole batches in one epoch of a stream. */
 int64_t onp_feed_batches(const onp_feed *f, onp_stream stream, int64_t batch);
 /* Batch number `step` of a stream, counted through all epochs; an epoch has onp_feed_batches(), its

@@ -453,13 +453,14 @@ static onp_status train_only(pipeline *p, const onp_arch *arch, onp_error *err)
                         "new weights has no statistics to keep");
     ONP_TRY(onp_feed_open(p->ctx, p->cfg, &p->feed, err));
     const onp_dataset *ds = &p->feed.train;
-    if (arch->in_h != ds->h || arch->in_w != ds->w || arch->in_c != ds->c ||
+    if (arch->in_h > ds->h || arch->in_w > ds->w || arch->in_c != ds->c ||
         head->out_c != ds->n_classes)
         return onp_fail(
             err, ONP_E_CONFIG,
             "the network takes %dx%dx%d and has %d classes, the images are %dx%dx%d of %d",
             (int)arch->in_h, (int)arch->in_w, (int)arch->in_c, (int)head->out_c, ds->h, ds->w,
             ds->c, ds->n_classes);
+    ONP_TRY(onp_feed_set_input(&p->feed, arch->in_h, arch->in_w, err));
     ONP_TRY(onp_arch_hash(arch, hash, err));
     ONP_TRY(open_folder(p, hash, err));
     ONP_TRY(onp_model_new(p->ctx, arch->blocks, arch->n_blocks, arch->bn_eps,

@@ -199,7 +199,8 @@ static void hash_with_threads(int threads, char hex[ONP_SHA256_HEX])
     if (onp_parallel_start(threads, false, NULL) != ONP_OK)
         return;
     result.stats = stats_of(p);
-    onp_transform t = onp_transform_train(&result.stats, (onp_augment){3, true}, 5, 0);
+    onp_transform t =
+        onp_transform_train(&result.stats, (onp_augment){.pad = 3, .flip = true}, 5, 0);
     onp_batch_fill(&p->ds, p->all, N, 4, &t, result.x, NULL);
     onp_sha256(&result, sizeof result, hex);
 }

@@ -191,7 +191,7 @@ static void test_damaged_packs_are_made_anew(void **state)
                  {12, "byte order"},           {16, "wanted"},
                  {23, "number of images is"},  {27, "image height is"},
                  {31, "image width is"},       {35, "number of channels is"},
-                 {39, "number of classes is"}, {47, "for the class names alone"},
+                 {39, "number of classes is"}, {47, "for the class names and"},
                  {48, "holds source"},         {133, "class names"},
                  {195, "label of image 0 is"}};
     for (size_t i = 0; i < ONP_COUNT(flips); i++) {

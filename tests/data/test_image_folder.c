@@ -14,7 +14,7 @@
 #include <archive_entry.h>
 
 #include "base/file.h"
-#include "data/dataset.h"
+#include "data/prepare.h"
 #include "tests/data/image_support.h"
 
 #define W 6
@@ -289,7 +289,6 @@ static void other_images_are_refused_by_name(void **state)
          "/images/b/5.png: is 7 x 5 pixels (width x height), wanted 6 x 5"},
         {{.name = "b/5.txt", .kind = 't', .text = "hello"}, "/images/b/5.txt: is neither JPEG nor"},
         {{.name = "b/empty.png", .kind = 't', .text = ""}, "empty.png: is neither JPEG nor PNG (0"},
-        {{.name = "A/0.png", .kind = 'g'}, "/images/B/7.png: is in colour, wanted grey"},
         {{.name = "c/", .kind = 'd'}, "/images: class c has no images"},
         {{.name = "b/below/", .kind = 'd'}, "/images/b/below: is not a file"}};
     static const char *const top[] = {"images/"};
@@ -302,12 +301,141 @@ static void other_images_are_refused_by_name(void **state)
         assert_int_equal(remove(path), 0);
         write_archive(f->archive, top, 1, &cases[i].it);
         const char *said = strstr(cases[i].text, ": "); /* names begin otherwise there */
-        refused(f, inner, i == 4 ? "class c has no images" : said);
-        if (i == 3) {
-            onp_test_path(path, f->folder, "A");
-            assert_int_equal(remove(path), 0);
-        }
+        refused(f, inner, i == 3 ? "class c has no images" : said);
     }
+}
+
+/* One in colour makes all so, wherever it stands; or what is asked for. */
+static void grey_and_colour_become_one(void **state)
+{
+    const fixture *f = *state;
+    onp_source source = source_of(f, f->folder);
+    onp_context ctx;
+    onp_dataset ds;
+    onp_error err = {0};
+    onp_context_init(&ctx);
+    write_item(f->folder, &(item){.name = "A/0.png", .colour = {60}, .kind = 'g'});
+    for (int channels = 0; channels <= 3; channels += 3) {
+        source.channels = channels;
+        assert_int_equal(onp_dataset_open(&ctx, &source, &ds, &err), ONP_OK);
+        assert_int_equal(ds.n, N_IMAGES + 1);
+        assert_int_equal(ds.c, 3);
+        for (int i = 0; i < H * W * 3; i++) {
+            assert_int_equal(ds.images[i], 60);
+            assert_int_equal(ds.images[H * W * 3 + i], 70 + i % 3);
+        }
+        onp_dataset_close(&ds);
+    }
+    source.channels = 1;
+    assert_int_equal(onp_dataset_open(&ctx, &source, &ds, &err), ONP_OK);
+    assert_int_equal(ds.c, 1);
+    for (int i = 0; i < H * W; i++) {
+        assert_int_equal(ds.images[i], 60);
+        assert_int_equal(ds.images[H * W + i], 71);          /* (70, 71, 72) */
+        assert_in_range(ds.images[4 * H * W + i], 122, 126); /* a JPEG of (200, 100, 50): 124.2 */
+    }
+    onp_dataset_close(&ds);
+}
+
+/* A JPEG whose header is whole and whose pixels end early. */
+static void write_short_jpeg(const fixture *f, const char *name)
+{
+    char path[ONP_TEST_PATH];
+    image_bytes jpeg = make_file(&(item){.colour = {9, 99, 199}, .kind = 'j'});
+    onp_test_path(path, f->folder, name);
+    onp_test_write(path, jpeg.data, jpeg.size - 8);
+    free(jpeg.data);
+}
+
+/* Found by its header or by its pixels, first or last: counted and named, also by the next one who
+ * opens the pack. */
+static void bad_files_are_left_out(void **state)
+{
+    const fixture *f = *state;
+    static const char *const bad[] = {
+        "/images/B/0.png: is neither JPEG nor PNG", "/images/b/9.txt: is neither JPEG nor PNG",
+        "/images/a/1.jpg: JPEG: Premature end", "/images/b/8.jpg: JPEG: Premature end"};
+    onp_source source = source_of(f, f->folder);
+    char plain[ONP_SHA256_HEX];
+    onp_context ctx;
+    onp_dataset ds;
+    onp_context_init(&ctx);
+    check_items(f, f->folder, plain);
+    write_item(f->folder, &(item){.name = "B/0.png", .kind = 't', .text = "GIF89a"});
+    write_item(f->folder, &(item){.name = "b/9.txt", .kind = 't', .text = ""});
+    write_short_jpeg(f, "a/1.jpg");
+    write_short_jpeg(f, "b/8.jpg");
+    refused(f, f->folder, bad[0]);
+    source.skip_bad = true;
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(onp_dataset_open(&ctx, &source, &ds, NULL), ONP_OK);
+        assert_int_equal(ds.n, N_IMAGES);
+        assert_int_equal(ds.n_classes, 4);
+        assert_int_equal(ds.labels[N_IMAGES - 1], 3);
+        assert_int_equal(ds.images[N_IMAGES * H * W * 3 - 1], 52);
+        assert_int_equal(ds.n_skipped, ONP_COUNT(bad));
+        const char *text = ds.skipped;
+        for (size_t i = 0; i < ONP_COUNT(bad); i++, text += strlen(text) + 1)
+            onp_assert_contains(text, bad[i]);
+        assert_string_not_equal(ds.hash, plain);
+        onp_dataset_close(&ds);
+    }
+    assert_int_equal(files_in(f->cache), 2);
+}
+
+static void another_size_is_no_damage(void **state)
+{
+    const fixture *f = *state;
+    onp_source source = source_of(f, f->folder);
+    source.skip_bad = true;
+    write_item(f->folder, &(item){.name = "b/5.png", .kind = 'w'});
+    check_refused(f, &source, ONP_E_FORMAT, "/images/b/5.png: is 7 x 5 pixels");
+}
+
+static void nothing_but_bad_files(void **state)
+{
+    const fixture *f = *state;
+    char folder[ONP_TEST_PATH];
+    onp_test_path(folder, f->dir, "bad");
+    onp_source source = source_of(f, folder);
+    source.skip_bad = true;
+    write_item(folder, &(item){.name = "a/1.png", .kind = 't', .text = "one"});
+    write_item(folder, &(item){.name = "b/2.png", .kind = 't', .text = "two"});
+    check_refused(f, &source, ONP_E_FORMAT, "none of its 2 images can be read");
+}
+
+/* Each image of the pack is what the file alone becomes. */
+static void images_of_any_size(void **state)
+{
+    const fixture *f = *state;
+    static const char *const names[] = {"B/7.png", "a/10.png", "a/9.png", "a-b/x.jpg",
+                                        "b/1.png", "b/2.png",  "b/5.png"};
+    onp_source source = source_of(f, f->folder);
+    onp_context ctx;
+    onp_dataset ds;
+    onp_context_init(&ctx);
+    write_item(f->folder, &(item){.name = "b/5.png", .colour = {7, 80, 250}, .kind = 'w'});
+    for (int fit = ONP_FIT_CROP; fit <= ONP_FIT_STRETCH; fit++)
+        for (int side = 3; side <= 8; side += 5) {
+            source.side = side;
+            source.fit = (onp_fit)fit;
+            assert_int_equal(onp_dataset_open(&ctx, &source, &ds, NULL), ONP_OK);
+            assert_int_equal(ds.n, N_IMAGES + 1);
+            assert_int_equal(ds.h, side);
+            assert_int_equal(ds.w, side);
+            for (size_t i = 0; i < ONP_COUNT(names); i++) {
+                const onp_prepare how = {.side = side, .fit = (onp_fit)fit, .c = 3};
+                onp_prepared one;
+                char path[ONP_TEST_PATH];
+                onp_test_path(path, f->folder, names[i]);
+                assert_int_equal(onp_image_prepare_file(&ctx, path, &how, &one, NULL), ONP_OK);
+                assert_memory_equal(one.pixels, ds.images + i * onp_dataset_image_bytes(&ds),
+                                    onp_dataset_image_bytes(&ds));
+                onp_prepared_free(&one);
+            }
+            onp_dataset_close(&ds);
+        }
+    assert_int_equal(files_in(f->cache), 4);
 }
 
 static void archives_with_other_entries_are_refused(void **state)
@@ -461,6 +589,11 @@ int main(void)
         TEST(archives_hold_the_same),
         TEST(changed_bytes_and_names_give_another_hash),
         TEST(other_images_are_refused_by_name),
+        TEST(grey_and_colour_become_one),
+        TEST(bad_files_are_left_out),
+        TEST(another_size_is_no_damage),
+        TEST(nothing_but_bad_files),
+        TEST(images_of_any_size),
         TEST(archives_with_other_entries_are_refused),
         TEST(paths_and_options),
         TEST(damaged_archives_are_refused),
