@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onepath table list|show|import|estimate: what is in a latency table, and what goes into it. */
+/* onepath table list|show: what is in a latency table; and the verb of its verbs. */
 #include "cli/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-#include "latency/table/import.h"
 
 onp_status onp_table_open(const onp_app *app, const char *beside, onp_sql_mode mode,
                           onp_store **out, onp_error *err)
@@ -119,10 +117,10 @@ static double to_ms(int64_t ns)
 
 static onp_status add_row(void *user, const char *key, const onp_estimate *e, onp_error *err)
 {
-    json_t *row =
-        json_pack("{s:s, s:f, s:f, s:f, s:s, s:s}", "key", key, "median_ms", to_ms(e->median_ns),
-                  "ci95_lo_ms", to_ms(e->lo_ns), "ci95_hi_ms", to_ms(e->hi_ns), "source",
-                  onp_estimate_source_name(e->source), "quality", onp_quality_name(e->quality));
+    json_t *row = json_pack(
+        "{s:s, s:f, s:f, s:f, s:I, s:s, s:s}", "key", key, "median_ms", to_ms(e->median_ns),
+        "ci95_lo_ms", to_ms(e->lo_ns), "ci95_hi_ms", to_ms(e->hi_ns), "n", (json_int_t)e->n,
+        "source", onp_estimate_source_name(e->source), "quality", onp_quality_name(e->quality));
     return json_array_append_new(user, row) == 0 ? ONP_OK
                                                  : onp_fail(err, ONP_E_NOMEM, "out of memory");
 }
@@ -133,8 +131,24 @@ static onp_status print_row(void *user, const char *key, const onp_estimate *e, 
     (void)user, (void)err;
     if (e->hi_ns > 0)
         (void)snprintf(interval, sizeof interval, "%.6f..%.6f", to_ms(e->lo_ns), to_ms(e->hi_ns));
-    (void)printf("%12.6f ms  %-24s  %-12s  %-9s  %s\n", to_ms(e->median_ns), interval,
-                 onp_estimate_source_name(e->source), onp_quality_name(e->quality), key);
+    (void)printf("%12.6f ms  %-24s  %6" PRId64 "  %-12s  %-9s  %s\n", to_ms(e->median_ns), interval,
+                 e->n, onp_estimate_source_name(e->source), onp_quality_name(e->quality), key);
+    return ONP_OK;
+}
+
+static onp_status add_source(void *user, const onp_import_source *f, onp_error *err)
+{
+    json_t *source = json_pack("{s:s, s:s, s:s, s:s, s:I}", "file", f->file, "sha256", f->sha256,
+                               "format", f->format, "unit", f->unit, "rows", (json_int_t)f->n_rows);
+    return json_array_append_new(user, source) == 0 ? ONP_OK
+                                                    : onp_fail(err, ONP_E_NOMEM, "out of memory");
+}
+
+static onp_status print_source(void *user, const onp_import_source *f, onp_error *err)
+{
+    (void)user, (void)err;
+    (void)printf("imported: %" PRId64 " rows of %s (%s, %s, SHA-256 %.16s...)\n", f->n_rows,
+                 f->file, f->format, f->unit, f->sha256);
     return ONP_OK;
 }
 
@@ -143,13 +157,18 @@ static onp_status show_rows(onp_app *app, onp_store *store, int64_t platform, on
     char label[128];
     onp_store_platform_label(store, platform, label, sizeof label);
     if (!app->args->json) {
-        (void)printf("%s\n%15s  %-24s  %-12s  %-9s  %s\n", label, "median", "95 % interval",
+        (void)printf("%s\n", label);
+        ONP_TRY(onp_store_import_sources(store, platform, print_source, NULL, err));
+        (void)printf("%15s  %-24s  %6s  %-12s  %-9s  %s\n", "median", "95 % interval", "n",
                      "source", "quality", "block");
         return onp_store_estimates(store, platform, print_row, NULL, err);
     }
-    json_t *rows = json_array();
-    onp_status st = onp_store_estimates(store, platform, add_row, rows, err);
-    json_t *root = json_pack("{s:s, s:o}", "platform", label, "rows", rows);
+    json_t *rows = json_array(), *sources = json_array();
+    onp_status st = onp_store_import_sources(store, platform, add_source, sources, err);
+    if (st == ONP_OK)
+        st = onp_store_estimates(store, platform, add_row, rows, err);
+    json_t *root =
+        json_pack("{s:s, s:o, s:o}", "platform", label, "imported_from", sources, "rows", rows);
     if (st == ONP_OK)
         return onp_app_print(app, root, err);
     json_decref(root);
@@ -180,92 +199,16 @@ const onp_verb onp_verb_table_show = {
     .run = run_show,
 };
 
-/* ---- import ---- */
-
-typedef struct import_args {
-    onp_args all;
-    const char *format, *device;
-} import_args;
-
-static const onp_option import_options[] = {
-    ONP_OPTION_DB,
-    {"format", ONP_OPTION_TEXT, "NAME", "form of the file: proxylessnas",
-     offsetof(import_args, format), 0, 0},
-    {"device", ONP_OPTION_TEXT, "NAME", "the device that the file is about",
-     offsetof(import_args, device), 0, 0},
-    ONP_OPTION_END,
-};
-
-static onp_status read_import(onp_app *app, const import_args *a, onp_import **out, onp_error *err)
-{
-    onp_strbuf problems;
-    onp_strbuf_init(&problems, &app->ctx);
-    onp_status st = onp_import_read(&app->ctx, a->format, a->all.operands[0], &problems, out, err);
-    if (st != ONP_OK)
-        onp_app_report(app, &problems);
-    onp_strbuf_reset(&problems);
-    return st;
-}
-
-static onp_status print_import(onp_app *app, const char *path, onp_store *store,
-                               const onp_import_result *r, onp_error *err)
-{
-    char label[128];
-    onp_store_platform_label(store, r->platform, label, sizeof label);
-    if (app->args->json)
-        return onp_app_print(app,
-                             json_pack("{s:s, s:s, s:s, s:I}", "db", onp_store_path(store), "file",
-                                       path, "platform", label, "rows", (json_int_t)r->n_rows),
-                             err);
-    (void)printf("%s: %zu rows of %s into %s\n", path, r->n_rows, label, onp_store_path(store));
-    return ONP_OK;
-}
-
-/* The file first: one that is no table leaves no empty database behind. */
-static onp_status run_import(onp_app *app, const void *args, onp_error *err)
-{
-    const import_args *a = args;
-    onp_import *import = NULL;
-    onp_store *store = NULL;
-    onp_import_result r;
-    onp_status st = ONP_OK;
-    if (a->format == NULL || a->device == NULL)
-        return onp_fail(err, ONP_E_USAGE, "table import: --%s is missing",
-                        a->format == NULL ? "format" : "device");
-    ONP_TRY(read_import(app, a, &import, err));
-    ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_CREATE, &store, err));
-    ONP_TRY_GOTO(onp_import_store(import, store, a->device, app->command, &r, err));
-    st = print_import(app, a->all.operands[0], store, &r, err);
-done:
-    onp_store_close(store);
-    onp_import_free(import);
-    return st;
-}
-
-const onp_verb onp_verb_table_import = {
-    .name = "import",
-    .operands = "FILE",
-    .min_operands = 1,
-    .max_operands = 1,
-    .summary = "take a latency table from elsewhere: all of its rows or none",
-    .options = import_options,
-    .args_size = sizeof(import_args),
-    .run = run_import,
-};
-
 /* ---- the verb of verbs ---- */
 
 static const onp_verb *const verbs[] = {
-    &onp_verb_table_list,
-    &onp_verb_table_show,
-    &onp_verb_table_import,
-    &onp_verb_table_estimate,
-    NULL,
+    &onp_verb_table_list,   &onp_verb_table_show,     &onp_verb_table_import,
+    &onp_verb_table_export, &onp_verb_table_estimate, NULL,
 };
 
 const onp_verb onp_verb_table = {
     .name = "table",
-    .operands = "list|show|import|estimate",
+    .operands = "list|show|import|export|estimate",
     .summary = "latency tables",
     .verbs = verbs,
 };

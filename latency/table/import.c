@@ -11,12 +11,18 @@
 struct onp_import {
     const onp_importer *importer;
     onp_import_sink sink;
+    size_t n_file_rows, n_averaged;
     char sha256[ONP_SHA256_HEX]; /* of the file */
 };
 
 static const onp_importer *const importers[] = {
     &onp_import_proxylessnas,
+    &onp_import_csv,
+    &onp_import_jsonl,
+    &onp_import_yaml,
 };
+
+enum { MAX_PROBLEMS = 1000 }; /* more are only counted */
 
 const char *onp_import_format(size_t i)
 {
@@ -55,7 +61,8 @@ void onp_import_problem(onp_import_sink *sink, int line, int column, const char 
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    onp_strbuf_addf(&sink->problems, "%s:%d:%d: error: %s\n", sink->file, line, column, text);
+    if (sink->n_problems < MAX_PROBLEMS)
+        onp_strbuf_addf(&sink->problems, "%s:%d:%d: error: %s\n", sink->file, line, column, text);
     if (sink->n_problems++ == 0)
         (void)onp_fail(&sink->first, ONP_E_FORMAT, "%s:%d:%d: error: %s", sink->file, line, column,
                        text);
@@ -77,20 +84,90 @@ static int compare_rows(const void *a, const void *b)
     return order != 0 ? order : (x > y) - (x < y);
 }
 
-static onp_status find_repeats(onp_import_sink *sink, onp_error *err)
+/* first: the row that says a block's latency first; again: the next one that does. */
+static onp_status fail_repeats(const onp_import_sink *sink, const onp_import_row *first,
+                               const onp_import_row *again, size_t n, onp_error *err)
 {
-    const onp_import_row **sorted = onp_alloc(sink->ctx, sink->n_rows, sizeof *sorted);
+    return onp_fail(err, ONP_E_FORMAT,
+                    "%s:%d:%d: error: block \"%s\" has %.6g ms here and %.6g ms in line %d; %zu "
+                    "blocks have several rows, nothing imported (--duplicates mean averages them)",
+                    sink->file, again->line, again->column, again->key,
+                    (double)again->mean_ns / 1e6, (double)first->mean_ns / 1e6, first->line, n);
+}
+
+/* The first of n rows of one block becomes their mean, the others lose their count. */
+static void average(onp_import_row **rows, size_t n)
+{
+    double count = 0, sum = 0, squares = 0;
+    onp_quality worst = ONP_QUALITY_OK;
+    for (size_t i = 0; i < n; i++) {
+        const double c = (double)rows[i]->count, mean = (double)rows[i]->mean_ns;
+        count += c;
+        sum += c * mean;
+        squares += c * mean * mean * (1 + rows[i]->cv * rows[i]->cv);
+        worst = rows[i]->quality > worst ? rows[i]->quality : worst;
+        rows[i]->count = 0;
+    }
+    const double mean = sum / count, variance = squares / count - mean * mean;
+    onp_import_row *first = rows[0];
+    first->count = (int64_t)count;
+    first->mean_ns = llround(mean);
+    first->cv = variance > 0 ? sqrt(variance) / mean : 0;
+    first->lo_ns = first->hi_ns = 0; /* rows that differ are no sample of one thing */
+    first->quality = worst;
+}
+
+static size_t length_of_group(onp_import_row *const *sorted, size_t n)
+{
+    size_t length = 1;
+    while (length < n && strcmp(sorted[0]->key, sorted[length]->key) == 0)
+        length++;
+    return length;
+}
+
+/* Blocks that several rows are of: refused, or each left with one row. */
+static onp_status settle_sorted(onp_import *import, onp_import_row **sorted,
+                                onp_import_duplicates duplicates, onp_error *err)
+{
+    onp_import_sink *sink = &import->sink;
+    const onp_import_row *first = NULL, *again = NULL;
+    size_t n_repeated = 0;
+    for (size_t i = 0, n; i < sink->n_rows; i += n) {
+        n = length_of_group(sorted + i, sink->n_rows - i);
+        if (n == 1)
+            continue;
+        n_repeated++;
+        if (again == NULL || sorted[i + 1] < again) {
+            first = sorted[i];
+            again = sorted[i + 1];
+        }
+        if (duplicates == ONP_DUPLICATES_MEAN)
+            average(sorted + i, n);
+    }
+    if (n_repeated > 0 && duplicates == ONP_DUPLICATES_REFUSE)
+        return fail_repeats(sink, first, again, n_repeated, err);
+    size_t kept = 0;
+    for (size_t i = 0; i < sink->n_rows; i++)
+        if (sink->rows[i].count > 0)
+            sink->rows[kept++] = sink->rows[i];
+    sink->n_rows = kept;
+    import->n_averaged = n_repeated;
+    return ONP_OK;
+}
+
+static onp_status settle_repeats(onp_import *import, onp_import_duplicates duplicates,
+                                 onp_error *err)
+{
+    onp_import_sink *sink = &import->sink;
+    onp_import_row **sorted = onp_alloc(sink->ctx, sink->n_rows, sizeof *sorted);
     if (sorted == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", sink->file);
     for (size_t i = 0; i < sink->n_rows; i++)
         sorted[i] = &sink->rows[i];
     qsort(sorted, sink->n_rows, sizeof *sorted, compare_rows);
-    for (size_t i = 1; i < sink->n_rows; i++)
-        if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
-            onp_import_problem(sink, sorted[i]->line, sorted[i]->column,
-                               "block \"%s\" stands in an earlier row too", sorted[i]->key);
+    onp_status st = settle_sorted(import, sorted, duplicates, err);
     onp_free(sink->ctx, sorted);
-    return ONP_OK;
+    return st;
 }
 
 /* ONP_OK, or the first problem with their count. */
@@ -104,20 +181,22 @@ static onp_status check_problems(const onp_import_sink *sink, onp_error *err)
                     sink->n_problems, sink->first.msg);
 }
 
-static onp_status parse(onp_import *import, const char *text, size_t size, onp_error *err)
+static onp_status parse(onp_import *import, onp_import_duplicates duplicates, const char *text,
+                        size_t size, onp_error *err)
 {
     onp_import_sink *sink = &import->sink;
     ONP_TRY(import->importer->parse(sink, text, size, err));
-    if (sink->n_rows > 0)
-        ONP_TRY(find_repeats(sink, err));
     ONP_TRY(check_problems(sink, err));
     if (sink->n_rows == 0)
         return onp_fail(err, ONP_E_FORMAT, "%s: no rows", sink->file);
+    import->n_file_rows = sink->n_rows;
+    ONP_TRY(settle_repeats(import, duplicates, err));
     onp_sha256(text, size, import->sha256);
     return ONP_OK;
 }
 
-static onp_status read_source(onp_import *import, onp_strbuf *problems, onp_error *err)
+static onp_status read_source(onp_import *import, onp_import_duplicates duplicates,
+                              onp_strbuf *problems, onp_error *err)
 {
     onp_import_sink *sink = &import->sink;
     char *text = NULL;
@@ -125,7 +204,7 @@ static onp_status read_source(onp_import *import, onp_strbuf *problems, onp_erro
     onp_status st = onp_file_read(sink->ctx, sink->file, ONP_IMPORT_MAX_BYTES, &text, &size, err);
     if (st != ONP_OK)
         return st == ONP_E_IO ? onp_import_unreadable(err) : st;
-    st = parse(import, text, size, err);
+    st = parse(import, duplicates, text, size, err);
     if (sink->problems.failed && st == ONP_E_FORMAT)
         st = onp_strbuf_status(&sink->problems, err);
     if (problems != NULL)
@@ -135,7 +214,8 @@ static onp_status read_source(onp_import *import, onp_strbuf *problems, onp_erro
 }
 
 onp_status onp_import_read(const onp_context *ctx, const char *format, const char *path,
-                           onp_strbuf *problems, onp_import **out, onp_error *err)
+                           onp_import_duplicates duplicates, onp_strbuf *problems, onp_import **out,
+                           onp_error *err)
 {
     const onp_importer *importer = NULL;
     *out = NULL;
@@ -146,7 +226,7 @@ onp_status onp_import_read(const onp_context *ctx, const char *format, const cha
     import->importer = importer;
     import->sink = (onp_import_sink){.ctx = ctx, .file = path};
     onp_strbuf_init(&import->sink.problems, ctx);
-    onp_status st = read_source(import, problems, err);
+    onp_status st = read_source(import, duplicates, problems, err);
     if (st == ONP_OK)
         *out = import;
     else
@@ -156,21 +236,15 @@ onp_status onp_import_read(const onp_context *ctx, const char *format, const cha
 
 /* ---- storing ---- */
 
-/* 95 % interval of the mean of `count` measurements, or of the rounded mean alone. */
-static void set_interval(const onp_import_row *row, onp_estimate *e)
-{
-    double half = 1.96 * row->sd_ns / sqrt((double)row->count);
-    double lo = floor((double)row->mean_ns - half), hi = ceil((double)row->mean_ns + half);
-    e->lo_ns = lo > 0 ? (int64_t)lo : 0;
-    e->hi_ns = (int64_t)hi;
-}
-
 static onp_status store_row(onp_store *s, int64_t run, const onp_import_row *row, onp_error *err)
 {
     const onp_measurement m = {
-        .n = row->count, .mean_ns = row->mean_ns, .cv = row->sd_ns / (double)row->mean_ns};
-    onp_estimate e = {.median_ns = row->mean_ns, .source = ONP_SOURCE_IMPORTED};
-    set_interval(row, &e);
+        .n = row->count, .mean_ns = row->mean_ns, .cv = row->cv, .quality = row->quality};
+    const onp_estimate e = {.median_ns = row->mean_ns,
+                            .lo_ns = row->lo_ns,
+                            .hi_ns = row->hi_ns,
+                            .source = ONP_SOURCE_IMPORTED,
+                            .quality = row->quality};
     ONP_TRY(onp_store_measure_block(s, run, row->key, &m, NULL, err));
     return onp_store_estimate_set(s, run, row->key, &e, err);
 }
@@ -190,7 +264,22 @@ static onp_status store_rows(onp_store *s, const onp_import *import, const onp_p
         ONP_TRY(store_row(s, out->run, &sink->rows[i], err));
     ONP_TRY(onp_store_import_source_add(s, out->run, &source, err));
     out->n_rows = sink->n_rows;
+    out->n_file_rows = import->n_file_rows;
+    out->n_averaged = import->n_averaged;
     return onp_store_run_end(s, out->run, ONP_RUN_DONE, err);
+}
+
+/* What the table does not show of where the rows came from, as JSON. */
+static onp_status add_settings(const onp_import *import, onp_strbuf *out, onp_error *err)
+{
+    json_t *settings =
+        json_pack("{s:I, s:I, s:O*}", "file_rows", (json_int_t)import->n_file_rows,
+                  "averaged_blocks", (json_int_t)import->n_averaged, "origin", import->sink.origin);
+    if (settings == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", import->sink.file);
+    onp_status st = onp_json_dump(settings, 0, out, err);
+    json_decref(settings);
+    return st;
 }
 
 onp_status onp_import_store(const onp_import *import, onp_store *s, const char *device,
@@ -199,17 +288,25 @@ onp_status onp_import_store(const onp_import *import, onp_store *s, const char *
     char backend[64];
     (void)snprintf(backend, sizeof backend, "import:%s", import->importer->format);
     const onp_platform platform = {.device = device, .backend = backend};
-    const onp_run_info info = {
-        .tool_version = ONEPATH_VERSION, .target = "import", .command = command};
+    onp_run_info info = {.tool_version = ONEPATH_VERSION, .target = "import", .command = command};
     onp_import_result result = {0};
+    onp_strbuf settings;
     onp_sql_tx tx;
     if (device[0] == '\0')
         return onp_fail(err, ONP_E_USAGE, "%s: the device has no name", import->sink.file);
-    ONP_TRY(onp_store_begin(s, &tx, err));
-    onp_status st = store_rows(s, import, &platform, &info, &result, err);
-    ONP_TRY(onp_store_end(s, &tx, st, err));
-    *out = result;
-    return ONP_OK;
+    onp_strbuf_init(&settings, import->sink.ctx);
+    onp_status st = add_settings(import, &settings, err);
+    if (st == ONP_OK)
+        st = onp_store_begin(s, &tx, err);
+    if (st == ONP_OK) {
+        info.settings = settings.text;
+        st = store_rows(s, import, &platform, &info, &result, err);
+        st = onp_store_end(s, &tx, st, err);
+    }
+    onp_strbuf_reset(&settings);
+    if (st == ONP_OK)
+        *out = result;
+    return st;
 }
 
 void onp_import_free(onp_import *import)
@@ -217,6 +314,7 @@ void onp_import_free(onp_import *import)
     if (import == NULL)
         return;
     onp_strbuf_reset(&import->sink.problems);
+    json_decref(import->sink.origin);
     onp_free(import->sink.ctx, import->sink.rows);
     onp_free(import->sink.ctx, import);
 }

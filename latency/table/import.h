@@ -5,7 +5,8 @@
  *
  *     onp_import *import = NULL;
  *     onp_import_result r;
- *     ONP_TRY(onp_import_read(ctx, "proxylessnas", path, &problems, &import, err));
+ *     ONP_TRY(onp_import_read(ctx, "proxylessnas", path, ONP_DUPLICATES_REFUSE, &problems, &import,
+ *                             err));
  *     ONP_TRY_GOTO(onp_import_store(import, store, "pixel1", NULL, &r, err));
  *   done:
  *     onp_import_free(import);
@@ -25,26 +26,37 @@ extern "C" {
 
 typedef struct onp_import onp_import; /* rows that were read and are good */
 
+/* What becomes of a block that several rows are of. */
+typedef enum onp_import_duplicates {
+    ONP_DUPLICATES_REFUSE, /* an error that names the first with its values, and how many there are
+                            */
+    ONP_DUPLICATES_MEAN    /* their mean, each row weighted by its count; the counts are added up */
+} onp_import_duplicates;
+
 /*
  * Reads path, which is borrowed until onp_import_free. problems: one line
  * "FILE:LINE:COLUMN: error: ..." for each bad row is appended; NULL allowed.
  * Errors: ONP_E_USAGE (unknown format: the message lists them), ONP_E_FORMAT (missing or unreadable
- * file, not of this format, no row or a bad row: the message has the first and the count),
- * ONP_E_NOMEM. *out is then NULL.
+ * file, not of this format, no row or a bad row: the message has the first and the count; a
+ * block of several rows, where that is refused), ONP_E_NOMEM. *out is then NULL.
  */
 onp_status onp_import_read(const onp_context *ctx, const char *format, const char *path,
-                           onp_strbuf *problems, onp_import **out, onp_error *err) ONP_MUST_USE;
+                           onp_import_duplicates duplicates, onp_strbuf *problems, onp_import **out,
+                           onp_error *err) ONP_MUST_USE;
 void onp_import_free(onp_import *import); /* NULL allowed */
 
 typedef struct onp_import_result {
     int64_t platform, run;
-    size_t n_rows;
+    size_t n_rows;      /* stored */
+    size_t n_file_rows; /* in the file; more when some were averaged */
+    size_t n_averaged;  /* of n_rows, means of several rows of the file */
 } onp_import_result;
 
 /*
  * Stores the rows as the table of `device`, on the platform {device, backend "import:FORMAT"}, as
  * one run with its measurements (count, mean, spread), estimates (the mean, and its 95 % interval
- * where the file has a spread) and source. Rows the platform has already are replaced.
+ * where the file has a spread) and source. The run's settings tell what was averaged and, for a
+ * table that onepath exported, the platform it was of. Rows the platform has already are replaced.
  * command: the command line for the run, NULL allowed.
  * Errors: ONP_E_USAGE (empty device), those of the store. The store and *out are then unchanged.
  */

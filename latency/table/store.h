@@ -96,6 +96,12 @@ typedef struct onp_import_source {
 } onp_import_source;
 onp_status onp_store_import_source_add(onp_store *s, int64_t run, const onp_import_source *source,
                                        onp_error *err) ONP_MUST_USE;
+/* Calls visit for each file that rows of this platform were imported from, oldest first; its texts
+ * live during the call. Stops at, and returns, the first failure. */
+typedef onp_status (*onp_import_source_visit)(void *user, const onp_import_source *source,
+                                              onp_error *err);
+onp_status onp_store_import_sources(onp_store *s, int64_t platform, onp_import_source_visit visit,
+                                    void *user, onp_error *err) ONP_MUST_USE;
 
 /* ---- measurements ---- */
 
@@ -152,7 +158,9 @@ typedef struct onp_estimate {
     int64_t lo_ns, hi_ns; /* 95 % interval of median_ns; both 0: unknown */
     onp_estimate_source source;
     onp_quality quality; /* a failed measurement gives no estimate */
-    int64_t run;         /* set by get */
+    /* set by get: the run, and the count and spread (cv) of its measurement; 0: unknown */
+    int64_t run, n;
+    double cv;
 } onp_estimate;
 
 /* Sets the estimate of a block on the run's platform; an older one is replaced. Errors:

@@ -71,7 +71,7 @@ static const char *quality_name(int i)
     return onp_quality_name((onp_quality)i);
 }
 
-/* The columns from the first on: median, lo, hi, source, quality, run. */
+/* The columns from the first on: median, lo, hi, source, quality, run, n, cv. */
 static onp_status read_estimate(sqlite3_stmt *q, int first, onp_estimate *out, onp_error *err)
 {
     int source = 0, quality = 0;
@@ -82,7 +82,9 @@ static onp_status read_estimate(sqlite3_stmt *q, int first, onp_estimate *out, o
                           .hi_ns = sqlite3_column_int64(q, first + 2),
                           .source = (onp_estimate_source)source,
                           .quality = (onp_quality)quality,
-                          .run = sqlite3_column_int64(q, first + 5)};
+                          .run = sqlite3_column_int64(q, first + 5),
+                          .n = sqlite3_column_int64(q, first + 6),
+                          .cv = sqlite3_column_double(q, first + 7)};
     return ONP_OK;
 }
 
@@ -136,8 +138,9 @@ onp_status onp_store_estimates(onp_store *s, int64_t platform, onp_estimate_visi
                                onp_error *err)
 {
     static const char sql[] =
-        "SELECT b.key, e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id"
-        " FROM estimate e JOIN block b ON b.id = e.block_id WHERE e.platform_id = ? ORDER BY b.key";
+        "SELECT b.key, e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id, m.n, m.cv"
+        " FROM estimate e JOIN block b ON b.id = e.block_id" ONP_STORE_JOIN_MEASUREMENT
+        " WHERE e.platform_id = ? ORDER BY b.key";
     sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
     bool row = false;
     const onp_sql_value value = onp_sql_int(platform);

@@ -29,6 +29,11 @@ typedef enum onp_store_query {
     ONP_Q_COUNT
 } onp_store_query;
 
+/* The measurement m behind the estimate e: the last of its run. */
+#define ONP_STORE_JOIN_MEASUREMENT                                                                 \
+    " LEFT JOIN measurement m ON m.id = (SELECT max(id) FROM measurement"                          \
+    " WHERE block_id = e.block_id AND +run_id = e.run_id)"
+
 struct onp_store {
     const onp_context *ctx;
     sqlite3 *db;

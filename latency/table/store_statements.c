@@ -39,8 +39,9 @@ static const char *const sql[ONP_Q_COUNT] = {
         " hi_ns = excluded.hi_ns, source = excluded.source, quality = excluded.quality,"
         " run_id = excluded.run_id, updated_unix_ns = excluded.updated_unix_ns",
     [ONP_Q_ESTIMATE_GET] =
-        "SELECT e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id FROM estimate e"
-        " JOIN block b ON b.id = e.block_id WHERE e.platform_id = ? AND b.key = ?",
+        "SELECT e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id, m.n, m.cv"
+        " FROM estimate e JOIN block b ON b.id = e.block_id" ONP_STORE_JOIN_MEASUREMENT
+        " WHERE e.platform_id = ? AND b.key = ?",
 };
 
 onp_status onp_store_statement(onp_store *s, onp_store_query which, sqlite3_stmt **out,

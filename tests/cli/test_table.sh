@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Latency tables: import, list, show, estimate.
+# Latency tables: import, export, list, show, estimate.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 space=$source_root/configs/spaces/mbconv-imagenet.yaml
 tables=$shared/latency-data/han-cai-files
@@ -66,6 +66,77 @@ exits 1 "${estimate[@]}" --space "$source_root/configs/spaces/mbconv-28.yaml" --
 says err 'missing: stem in=28x28x1'
 silent out
 
+# block tables as CSV: their rows, and those of repeated blocks, counted by awk
+csv=$shared/latency-data/AnissL93-pipe-proxylessnas
+if needs "$csv"; then
+    for name in cpu_b cpu_s gpu; do
+        exits 0 table import --db c.db --format csv --device "big-$name" "$csv/blocks_$name.csv" --json
+        holds "d['rows'] == $(awk 'NR > 1' "$csv/blocks_$name.csv" | wc -l) == 72 and d['averaged'] == 0"
+        small=$csv/cifar10/$name.csv
+        exits 3 table import --db no.db --format csv --device small "$small"
+        [ "$(wc -l <err)" -eq 1 ] || wrong 'repeated blocks are not one error'
+        says err '48 blocks have several rows'
+        [ -e no.db ] && wrong 'refused rows left a database behind'
+        exits 0 table import --db c.db --format csv --device "small-$name" --duplicates mean "$small" --json
+        holds "d['file_rows'] == $(awk 'NR > 1' "$small" | wc -l) == 1496 and d['rows'] == $(
+            awk -F, 'NR > 1 && !seen[$1]++' "$small" | wc -l) == 1448 and d['averaged'] == $(
+            awk -F, 'NR > 1 && ++seen[$1] == 2' "$small" | wc -l) == 48"
+        exits 0 table show --db c.db --device "small-$name" --json
+        holds "[r['n'] for r in d['rows']].count(2) == 48 and d['imported_from'][0]['unit'] == 'ms' and \
+            d['imported_from'][0]['sha256'] == '$(sha256sum <"$small" | cut -d ' ' -f 1)'"
+    done
+    # mean of the two rows of one key, by hand
+    key=expanded_conv-input:8x8x24-output:4x4x40-expand:3-kernel:3-stride:2-idskip:0
+    mean=$(awk -F, -v k=$key '$1 == k { s += $2; n++ } END { printf "%.6f", s / n }' "$small")
+    exits 0 table show --db c.db --device small-gpu
+    grep -qE "^ *$mean ms  .* 2  imported .* mbconv in=8x8x24 out=4x4x40 k=3 e=3 s=2 skip=0$" out ||
+        wrong "no mean of $mean ms"
+    # a network, its rows added by hand: stem, mix, head, 22 blocks
+    sum=$(awk -F, '
+        NR > 1 { ms[$1] = $2 }
+        function add(key) { if (!(key in ms)) exit 1; sum += ms[key] }
+        function block(f, g, a, b, s, skip) {
+            add("expanded_conv-input:" f "x" f "x" a "-output:" g "x" g "x" b "-expand:6-kernel:3-stride:" s "-idskip:" skip)
+        }
+        END {
+            add("Conv-input:224x224x3-output:112x112x32")
+            add("expanded_conv-input:112x112x32-output:112x112x16-expand:1-kernel:3-stride:1-idskip:0")
+            add("Conv_1-input:7x7x320-output:7x7x1280")
+            add("Logits-input:7x7x1280-output:1000")
+            split("24 40 80 96 192 320", width, " "); split("2 2 2 1 2 1", stride, " "); split("4 4 4 4 4 1", n, " ")
+            f = 112; c = 16
+            for (i = 1; i <= 6; i++) {
+                g = f / stride[i]
+                block(f, g, c, width[i], stride[i], 0)
+                for (j = 2; j <= n[i]; j++) block(g, g, width[i], width[i], 1, 1)
+                f = g; c = width[i]
+            }
+            printf "%.4f", sum
+        }' "$csv/blocks_cpu_b.csv")
+    exits 0 table estimate --db c.db --device big-cpu_b --space "$space" --path 3x3e6 --json
+    holds "abs(d['latency_ms'] - $sum) < 1e-4 and abs($sum - 63.950) < 1e-3 and d['rows'] == 25"
+
+    # what is exported is imported again, in both forms and from one to the other
+    for form in jsonl yaml; do
+        exits 0 table export --db c.db --device small-gpu --to $form --out a.$form --json
+        holds 'd["rows"] == 1448'
+        exits 0 table import --db $form.db --format $form --device gpu a.$form --json
+        holds 'd["rows"] == 1448 and d["averaged"] == 0'
+        exits 0 table export --db $form.db --device gpu
+        tail -n +2 out >again.$form
+    done
+    exits 0 table export --db c.db --device small-gpu
+    tail -n +2 out >first
+    cmp -s first again.jsonl && cmp -s first again.yaml || wrong 'exported and imported rows differ'
+    python3 -c 'import json, sys; [json.loads(line) for line in open("a.jsonl")]' || wrong 'not JSON lines'
+    exits 2 table export --db c.db --device small-gpu --to xml
+    says err 'wanted jsonl|yaml'
+    exits 1 table export --db c.db --device nobody
+    exits 2 table import --db c.db --device x --format csv --duplicates last "$small"
+    says err 'wanted refuse|mean'
+fi
+
+# a damaged table changes nothing
 # a damaged table changes nothing
 head -c 3000 "$tables/mobile_trim.yaml" >cut.yaml
 printf '  broken: [\n' >>cut.yaml

@@ -11,7 +11,8 @@ static inline onp_status onp_test_import(onp_store *s, const char *format, const
                                          onp_error *err)
 {
     onp_import *import = NULL;
-    onp_status st = onp_import_read(onp_store_context(s), format, path, problems, &import, err);
+    onp_status st = onp_import_read(onp_store_context(s), format, path, ONP_DUPLICATES_REFUSE,
+                                    problems, &import, err);
     if (st == ONP_OK)
         st = onp_import_store(import, s, device, command, out, err);
     onp_import_free(import);

@@ -238,9 +238,9 @@ static void unusable_files(void **state)
                      ONP_E_FORMAT);
     assert_int_equal(t->err.status, ONP_E_FORMAT);
     onp_assert_contains(t->err.msg, "/no/such/file.yaml");
-    assert_int_equal(onp_test_import(t->store, "csv", t->path, "pixel1", NULL, NULL, &r, &t->err),
+    assert_int_equal(onp_test_import(t->store, "toml", t->path, "pixel1", NULL, NULL, &r, &t->err),
                      ONP_E_USAGE);
-    onp_assert_contains(t->err.msg, "formats: proxylessnas");
+    onp_assert_contains(t->err.msg, "formats: proxylessnas csv jsonl yaml");
     onp_test_path(path, t->dir, "table.yaml");
     onp_test_write(path, small, strlen(small));
     assert_int_equal(onp_test_import(t->store, "proxylessnas", path, "", NULL, NULL, &r, &t->err),

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* onepath table import FILE: takes a latency table from elsewhere. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/table.h"
+#include "latency/table/import.h"
+
+typedef struct import_args {
+    onp_args all;
+    const char *format, *device, *duplicates;
+} import_args;
+
+static const onp_option options[] = {
+    ONP_OPTION_DB,
+    {"format", ONP_OPTION_TEXT, "proxylessnas|csv|jsonl|yaml",
+     "form of the file: YAML of ProxylessNAS, CSV of blocks and ms, or what `table export` wrote",
+     offsetof(import_args, format), 0, 0},
+    {"device", ONP_OPTION_TEXT, "NAME", "the device that the file is about",
+     offsetof(import_args, device), 0, 0},
+    {"duplicates", ONP_OPTION_TEXT, "refuse|mean",
+     "blocks that have several rows: an error, or their mean (refuse)",
+     offsetof(import_args, duplicates), 0, 0},
+    ONP_OPTION_END,
+};
+
+static onp_status read_import(onp_app *app, const import_args *a, onp_import **out, onp_error *err)
+{
+    const bool mean = a->duplicates != NULL && strcmp(a->duplicates, "mean") == 0;
+    onp_strbuf problems;
+    onp_strbuf_init(&problems, &app->ctx);
+    onp_status st =
+        onp_import_read(&app->ctx, a->format, a->all.operands[0],
+                        mean ? ONP_DUPLICATES_MEAN : ONP_DUPLICATES_REFUSE, &problems, out, err);
+    if (st != ONP_OK)
+        onp_app_report(app, &problems);
+    onp_strbuf_reset(&problems);
+    return st;
+}
+
+static onp_status print_import(onp_app *app, const char *path, onp_store *store,
+                               const onp_import_result *r, onp_error *err)
+{
+    char label[128];
+    onp_store_platform_label(store, r->platform, label, sizeof label);
+    if (app->args->json)
+        return onp_app_print(
+            app,
+            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "db", onp_store_path(store), "file", path,
+                      "platform", label, "rows", (json_int_t)r->n_rows, "file_rows",
+                      (json_int_t)r->n_file_rows, "averaged", (json_int_t)r->n_averaged),
+            err);
+    (void)printf("%s: %zu rows of %s into %s\n", path, r->n_rows, label, onp_store_path(store));
+    if (r->n_averaged > 0)
+        (void)printf("%zu of them are means: the file has %zu rows\n", r->n_averaged,
+                     r->n_file_rows);
+    return ONP_OK;
+}
+
+/* The file first: one that is no table leaves no empty database behind. */
+static onp_status run(onp_app *app, const void *args, onp_error *err)
+{
+    const import_args *a = args;
+    onp_import *import = NULL;
+    onp_store *store = NULL;
+    onp_import_result r;
+    onp_status st = ONP_OK;
+    if (a->format == NULL || a->device == NULL)
+        return onp_fail(err, ONP_E_USAGE, "table import: --%s is missing",
+                        a->format == NULL ? "format" : "device");
+    ONP_TRY(read_import(app, a, &import, err));
+    ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_CREATE, &store, err));
+    ONP_TRY_GOTO(onp_import_store(import, store, a->device, app->command, &r, err));
+    st = print_import(app, a->all.operands[0], store, &r, err);
+done:
+    onp_store_close(store);
+    onp_import_free(import);
+    return st;
+}
+
+const onp_verb onp_verb_table_import = {
+    .name = "import",
+    .operands = "FILE",
+    .min_operands = 1,
+    .max_operands = 1,
+    .summary = "take a latency table from elsewhere: all of its rows or none",
+    .about = "The device gets a platform of its own, named after the form of the file, with the "
+             "file's name, hash and unit. A search uses such rows only with --allow-imported.",
+    .options = options,
+    .args_size = sizeof(import_args),
+    .run = run,
+};
