@@ -40,14 +40,14 @@ static const onp_option options[] = {
 
 static json_t *result_to_json(const onp_search_result *r, const char *run, const char *report)
 {
-    json_t *json =
-        json_pack("{s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:i, s:b}", "run",
-                  run, "report", report, "test_accuracy", r->test_accuracy, "test_images",
-                  (json_int_t)r->test_images, "target_ms", r->target_ms, "initial_expected_ms",
-                  r->initial_expected_ms, "expected_ms", r->expected_ms, "predicted_ms",
-                  r->predicted_ms, "params", (json_int_t)r->n_params, "macs", (json_int_t)r->n_macs,
-                  "initial_entropy", r->initial_entropy, "entropy", r->entropy, "pruned",
-                  (int)r->n_pruned, "meets_budget", r->meets_budget ? 1 : 0);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:i, s:b, s:I}", "run", run,
+        "report", report, "test_accuracy", r->test_accuracy, "test_images",
+        (json_int_t)r->test_images, "target_ms", r->target_ms, "initial_expected_ms",
+        r->initial_expected_ms, "expected_ms", r->expected_ms, "predicted_ms", r->predicted_ms,
+        "params", (json_int_t)r->n_params, "macs", (json_int_t)r->n_macs, "initial_entropy",
+        r->initial_entropy, "entropy", r->entropy, "pruned", (int)r->n_pruned, "meets_budget",
+        r->meets_budget ? 1 : 0, "imported_rows", (json_int_t)r->n_imported);
     if (json == NULL || !r->measured)
         return json;
     json_t *measured =
@@ -74,7 +74,8 @@ static void print_result(const onp_search_result *r)
         (void)printf("measured: median %.4f ms, 95 %% interval %.4f to %.4f ms, %lld samples\n",
                      r->measured_ms, r->measured_lo_ms, r->measured_hi_ms, (long long)r->n_samples);
     else
-        (void)printf("not measured: the target is another device\n");
+        (void)printf("not measured: the target is another device%s\n",
+                     r->n_imported > 0 ? ", whose latencies are imported" : "");
 }
 
 static onp_status report(onp_app *app, const search_args *a, const char *run,

@@ -17,8 +17,8 @@ typedef struct collector {
     onp_block *blocks;
     int32_t n_blocks;
     int64_t platform;
-    char *signature;
-    bool imported;
+    onp_latency_origin *origin;
+    bool imported; /* the platform is a table from elsewhere */
 } collector;
 
 static bool is_this_machine(const onp_search_options *options)
@@ -72,7 +72,7 @@ static onp_status note_platform(void *user, const onp_platform_row *row, onp_err
     collector *c = user;
     if (row->id != c->platform)
         return ONP_OK;
-    memcpy(c->signature, row->signature, 65);
+    memcpy(c->origin->signature, row->signature, 65);
     c->imported = strncmp(row->platform.backend, "import:", 7) == 0;
     return ONP_OK;
 }
@@ -119,6 +119,22 @@ static onp_status copy_rows(const collector *c, onp_rundb *db, onp_error *err)
     return ONP_OK;
 }
 
+static onp_status fail_imported(const collector *c, onp_error *err)
+{
+    return onp_fail(err, ONP_E_FAIL,
+                    "the rows of %s are imported, not measured from here: add --allow-imported to "
+                    "use them as they are",
+                    c->origin->label);
+}
+
+/* A platform that is measured here may have rows from elsewhere too. */
+static onp_status count_imported(const collector *c, onp_rundb *db, onp_error *err)
+{
+    ONP_TRY(onp_rundb_latency_imported(db, &c->origin->n_imported, err));
+    return c->origin->n_imported == 0 || c->options->allow_imported ? ONP_OK
+                                                                    : fail_imported(c, err);
+}
+
 static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
 {
     const onp_search_options *o = c->options;
@@ -128,15 +144,14 @@ static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
     else
         ONP_TRY(onp_store_platform_find(c->store, o->cfg->target.device, &c->platform, err));
     ONP_TRY(onp_store_platforms(c->store, note_platform, c, err));
+    onp_store_platform_label(c->store, c->platform, c->origin->label, sizeof c->origin->label);
     if (c->imported && !o->allow_imported)
-        return onp_fail(
-            err, ONP_E_FAIL,
-            "the rows of %s are imported, not measured here: add --allow-imported to use "
-            "them as they are",
-            o->cfg->target.device);
+        return fail_imported(c, err);
     ONP_TRY(list_missing(c, err));
     ONP_TRY(onp_rundb_begin(db, err));
     onp_status st = copy_rows(c, db, err);
+    if (st == ONP_OK)
+        st = count_imported(c, db, err);
     if (st == ONP_OK)
         st = onp_rundb_commit(db, err);
     if (st != ONP_OK)
@@ -145,10 +160,10 @@ static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
 }
 
 onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_options *options,
-                                 onp_rundb *db, char signature[65], onp_error *err)
+                                 onp_rundb *db, onp_latency_origin *origin, onp_error *err)
 {
-    collector c = {.ctx = ctx, .options = options};
-    c.signature = signature;
+    collector c = {.ctx = ctx, .options = options, .origin = origin};
+    *origin = (onp_latency_origin){.n_imported = 0};
     ONP_TRY(onp_store_open(ctx, options->db_path, ONP_SQL_CREATE, &c.store, err));
     onp_status st = collect(&c, db, err);
     onp_free(ctx, c.blocks);

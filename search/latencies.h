@@ -17,14 +17,22 @@ extern "C" {
 /* The device name that stands for the machine this runs on. */
 #define ONP_THIS_MACHINE "this-machine"
 
+/* Where the latencies of a search are from. */
+typedef struct onp_latency_origin {
+    char signature[65]; /* the platform's */
+    char label[128];    /* "pixel1 (import:csv)" */
+    int32_t n_imported; /* how many of the rows are of a table from elsewhere */
+} onp_latency_origin;
+
 /*
- * Copies a latency for every block of the space into db, in one transaction. signature gets the
- * platform's. Errors: ONP_E_MISSING listing the keys when rows are missing and the device cannot be
- * measured from here (all of them go to the log), ONP_E_FAIL when the rows are imported ones and
- * that was not allowed, ONP_E_DEVICE, ONP_E_INTERRUPTED.
+ * Copies a latency for every block of the space into db, in one transaction. Errors: ONP_E_MISSING
+ * listing the keys when rows are missing and the device cannot be measured from here (all of them
+ * go to the log), ONP_E_FAIL when the rows are imported ones and that was not allowed,
+ * ONP_E_DEVICE, ONP_E_INTERRUPTED.
  */
 onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_options *options,
-                                 onp_rundb *db, char signature[65], onp_error *err) ONP_MUST_USE;
+                                 onp_rundb *db, onp_latency_origin *origin,
+                                 onp_error *err) ONP_MUST_USE;
 
 /* Measures the folded network of these blocks on this machine; stored in the table too.
  * result->measured is false, and nothing is done, when the target is another device. Fills

@@ -89,6 +89,7 @@ enum {
     ADD_WORST_IMAGE,
     GET_LATENCY,
     ALL_LATENCIES,
+    IMPORTED_LATENCIES,
     LAST_METRIC,
     FORGET_METRICS,
     FORGET_ALPHA,
@@ -112,6 +113,7 @@ static const char *const texts[N_STATEMENTS] = {
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [GET_LATENCY] = "SELECT ns FROM latency WHERE key = ?",
     [ALL_LATENCIES] = "SELECT key, ns FROM latency ORDER BY key",
+    [IMPORTED_LATENCIES] = "SELECT count(*) FROM latency WHERE source = 'imported'",
     [LAST_METRIC] = "SELECT value FROM metric WHERE name = ?1 AND phase = coalesce(?2, phase)"
                     " ORDER BY tick DESC, id DESC LIMIT 1",
     [FORGET_METRICS] = "DELETE FROM metric WHERE tick > ?",
@@ -277,6 +279,15 @@ onp_status onp_rundb_latency_get(onp_rundb *r, const char *key, int64_t *ns, onp
     sqlite3_stmt *q = r->q[GET_LATENCY];
     ONP_TRY(query_row(q, v, ONP_COUNT(v), key, err));
     *ns = sqlite3_column_int64(q, 0);
+    (void)sqlite3_reset(q);
+    return ONP_OK;
+}
+
+onp_status onp_rundb_latency_imported(onp_rundb *r, int32_t *n, onp_error *err)
+{
+    sqlite3_stmt *q = r->q[IMPORTED_LATENCIES];
+    ONP_TRY(query_row(q, NULL, 0, "latency", err));
+    *n = sqlite3_column_int(q, 0);
     (void)sqlite3_reset(q);
     return ONP_OK;
 }

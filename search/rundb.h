@@ -74,6 +74,9 @@ onp_status onp_rundb_latency_get(onp_rundb *db, const char *key, int64_t *ns,
 onp_status onp_rundb_latency_hash(onp_rundb *db, char hex[65], int64_t *n,
                                   onp_error *err) ONP_MUST_USE;
 
+/* How many latencies are of a table from elsewhere. */
+onp_status onp_rundb_latency_imported(onp_rundb *db, int32_t *n, onp_error *err) ONP_MUST_USE;
+
 /* Deletes what has a tick above this one. */
 onp_status onp_rundb_forget_after(onp_rundb *db, int64_t tick, onp_error *err) ONP_MUST_USE;
 

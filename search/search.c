@@ -92,18 +92,42 @@ static onp_status open_folder(pipeline *p, const char *subject, onp_error *err)
                            "the run was stopped and went on from its checkpoint", err);
 }
 
+/* Into the manifest and the run's events, which the report shows. */
+static onp_status record_origin(pipeline *p, const onp_latency_origin *origin, onp_error *err)
+{
+    char text[320];
+    ONP_TRY(onp_run_folder_fact(p->folder, "platform", origin->signature, err));
+    if (origin->n_imported == 0)
+        return onp_run_folder_fact(p->folder, "latencies", "measured", err);
+    (void)snprintf(text, sizeof text, "imported: %d rows of %s", (int)origin->n_imported,
+                   origin->label);
+    ONP_TRY(onp_run_folder_fact(p->folder, "latencies", text, err));
+    (void)snprintf(text, sizeof text,
+                   "%d latencies are imported rows of %s, not measured from here: expected and "
+                   "predicted latency are only as good as those",
+                   (int)origin->n_imported, origin->label);
+    onp_log(p->ctx, ONP_LOG_WARN, "%s", text);
+    return onp_rundb_event(p->db, 0, "search", 0, "imported", text, err);
+}
+
 /* Latencies are taken once: a resumed run uses the copy in its database. */
 static onp_status get_latencies(pipeline *p, onp_error *err)
 {
     char hash[65];
     if (!onp_run_folder_is_done(p->folder, "latencies")) {
-        char signature[65] = "";
-        ONP_TRY(onp_latencies_collect(p->ctx, p->options, p->db, signature, err));
+        onp_latency_origin origin;
+        ONP_TRY(onp_latencies_collect(p->ctx, p->options, p->db, &origin, err));
+        p->result->n_imported = origin.n_imported;
         ONP_TRY(onp_rundb_latency_hash(p->db, hash, NULL, err));
-        ONP_TRY(onp_run_folder_fact(p->folder, "platform", signature, err));
+        ONP_TRY(record_origin(p, &origin, err));
         ONP_TRY(onp_run_folder_fact(p->folder, "latency_hash", hash, err));
         return onp_run_folder_done(p->folder, "latencies", err);
     }
+    ONP_TRY(onp_rundb_latency_imported(p->db, &p->result->n_imported, err));
+    if (p->result->n_imported > 0 && !p->options->allow_imported)
+        return onp_fail(err, ONP_E_FAIL,
+                        "%s: was begun with %d imported latencies: add --allow-imported to go on",
+                        p->options->run_dir, (int)p->result->n_imported);
     ONP_TRY(onp_rundb_latency_hash(p->db, hash, NULL, err));
     const char *stored = onp_run_folder_get(p->folder, "latency_hash");
     if (stored == NULL || strcmp(stored, hash) != 0)

@@ -42,7 +42,8 @@ typedef struct onp_search_result {
     int64_t n_params, n_macs;
     double initial_entropy, entropy;
     int32_t n_pruned;
-    bool meets_budget; /* measured, or predicted where it was not */
+    int32_t n_imported; /* latency rows of a table from elsewhere */
+    bool meets_budget;  /* measured, or predicted where it was not */
 } onp_search_result;
 
 /*

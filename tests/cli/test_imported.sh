@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A search on the rows of another device: refused unless asked for, and said wherever the run is told.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cat >space.yaml <<'YAML'
+schema: 1
+name: tiny
+input: {height: 28, width: 28, channels: 1}
+stem: {op: conv, kernel: 3, stride: 2, channels: 8}
+fixed: []
+candidates:
+  - {op: mbconv, kernel: 3, expand: 1}
+  - {op: zero}
+stages:
+  - {channels: 8, blocks: 2, stride: 2}
+mix: {channels: 16}
+classes: 10
+YAML
+cat >tiny.yaml <<'YAML'
+schema: 1
+seed: 3
+data: {format: generated, validation: 128, limit: 512, cache: cache}
+space: space.yaml
+target: {device: phone, latency: 100%}
+search: {warmup_epochs: 1, epochs: 1, batch: 64}
+train: {epochs: 1, batch: 64}
+YAML
+
+# the rows of this machine go out and come back as those of a phone
+"$onepath" profile space.yaml --db here.db --max-seconds-per-block 0.05 >out 2>err # noisy ones serve as well
+exits 0 table list --db here.db --json
+signature=$(python3 -c 'import json; print(json.load(open("out"))["platforms"][0]["signature"])')
+exits 0 table export --db here.db --device "$signature" --out rows.jsonl
+exits 0 table import --db phone.db --format jsonl --device phone rows.jsonl
+exits 0 table estimate --db phone.db --device phone --space space.yaml --path uniform --json
+cp out there
+exits 0 table estimate --db here.db --device "$signature" --space space.yaml --path uniform --json
+python3 -c 'import json; a, b = (json.load(open(f))["latency_ms"] for f in ("out", "there")); assert a == b > 0' ||
+    wrong 'the phone has other latencies than this machine'
+
+exits 1 search tiny.yaml --db phone.db --run run
+says err 'the rows of phone (import:jsonl) are imported'
+says err 'add --allow-imported'
+[ -e run/arch.json ] && wrong 'a refused search found a network'
+exits 0 search tiny.yaml --db phone.db --run run --allow-imported --json
+n=$(($(wc -l <rows.jsonl) - 1))
+holds "d['imported_rows'] == $n and 'measured' not in d and d['meets_budget']"
+says err "$n latencies are imported rows of phone (import:jsonl), not measured from here"
+grep -q "imported: $n rows of phone (import:jsonl)" run/manifest.json || wrong 'the manifest does not tell'
+grep -q "imported rows of phone" run/report.html || wrong 'the report does not tell'
+[ "$(sqlite3 run/run.db "select count(*) from latency where source = 'imported'")" -eq "$n" ] ||
+    wrong 'run.db does not tell'
+[ "$(sqlite3 run/run.db "select count(*) from event where kind = 'imported'")" -eq 1 ] || wrong 'not one event'
+[ "$(sqlite3 run/run.db "select count(*) from metric where name = 'measured_ms'")" -eq 0 ] || wrong 'measured'
+
+# the copy in the run needs the same word
+exits 1 search tiny.yaml --db phone.db --run run
+says err 'add --allow-imported to go on'
+exits 0 search tiny.yaml --db phone.db --run run --allow-imported
+says out 'not measured: the target is another device, whose latencies are imported'
+
+# one such row among those of this machine
+sqlite3 here.db "update estimate set source = 'imported' where block_id = (select min(block_id) from estimate)"
+exits 1 search tiny.yaml --db here.db --run here --set target.device=this-machine
+says err 'add --allow-imported'
+# kept or missed, as measured
+"$onepath" search tiny.yaml --db here.db --run here --set target.device=this-machine --allow-imported --json >out 2>err
+holds 'd["imported_rows"] == 1 and d["measured"]["median_ms"] > 0'
+finish
