@@ -85,8 +85,8 @@ static void begin_row(reader *r, const char *key, int line, int column)
     if (onp_block_parse(key, &block, &why) != ONP_OK) {
         onp_import_problem(r->sink, line, column, "%s", why.msg);
         r->bad = true;
-    } else if (block.kind == ONP_BLOCK_ZERO) {
-        onp_import_problem(r->sink, line, column, "zero costs nothing and has no row");
+    } else if (onp_block_is_free(&block)) {
+        onp_import_problem(r->sink, line, column, "%.120s costs nothing and has no row", key);
         r->bad = true;
     } else {
         onp_block_key(&block, r->row.key);

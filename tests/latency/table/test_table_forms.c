@@ -130,6 +130,7 @@ static const bad_text bad[] = {
     {"jsonl", HEAD_LINE "{\"block\": \"nonsense\"}\n", "nonsense"},
     {"jsonl", HEAD_LINE "{\"block\": \"zero\", \"median_ns\": 1, \"n\": 1, \"quality\": \"ok\"}\n",
      "zero costs nothing"},
+    {"jsonl", HEAD_LINE "{\"block\": \"identity\", \"median_ns\": 1}\n", "identity costs nothing"},
     {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 0, \"n\": 1}\n",
      "median_ns is \"0\""},
     {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 1.5, \"n\": 1}\n",
