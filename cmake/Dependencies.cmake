@@ -17,6 +17,13 @@ if(NOT ONEPATH_ONNX_PROTO_DIR)
   message(FATAL_ERROR "onnx.proto not found: install libonnx-dev")
 endif()
 
+# The charts of the report: its bytes are compiled in.
+find_file(ONEPATH_CHART_JS chart.min.js
+  PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist NO_DEFAULT_PATH)
+if(NOT ONEPATH_CHART_JS)
+  message(FATAL_ERROR "Chart.js not found: install libjs-chart.js")
+endif()
+
 # OpenBLAS in its OpenMP flavour. Debian's pthread flavour has the same SONAME and wins the alternatives when both are
 # installed, so the folder goes into the RUNPATH of every program.
 find_library(ONEPATH_OPENBLAS openblas

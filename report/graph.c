@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The derived network as pictures: blocks, nodes, and its memory when it runs on one image. */
 #include "graph/draw/network.h"
+#include "report/html.h"
 #include "report/sections.h"
 
 static onp_status add_picture(const onp_draw_network *net, const onp_draw_options *o, onp_strbuf *s,
@@ -32,12 +33,14 @@ static onp_status add_pictures(const onp_draw_network *net, onp_strbuf *s, onp_e
 
 onp_status onp_section_graph(const onp_run_view *v, onp_strbuf *s, onp_error *err)
 {
-    if (v->arch == NULL)
-        return ONP_OK; /* the section before says so */
+    if (v->arch == NULL) {
+        onp_html_missing(s, "no network has been derived yet");
+        return ONP_OK;
+    }
     onp_draw_network net;
     onp_strbuf_adds(s,
-                    "<h2>Graph and memory</h2>\n<p class=\"note\">The network as it is run, batch "
-                    "norm folded; equal blocks are drawn once with a count.</p>\n");
+                    "<p class=\"note\">The network as it is run, batch norm folded; equal blocks "
+                    "are drawn once with a count.</p>\n");
     onp_status st = onp_draw_network_make(v->ctx, v->arch->blocks, v->arch->n_blocks,
                                           &(onp_draw_network_options){.batch = 1}, &net, err);
     if (st == ONP_OK)

@@ -155,7 +155,20 @@ static void tile_measured(const onp_run_view *v, const results *r, onp_strbuf *s
     tile_end(s);
 }
 
-static void tile_predicted(const results *r, onp_strbuf *s)
+/* How many of the rows that the prediction sums are not what a quiet machine would have given. */
+static void add_noise(const onp_run_view *v, onp_strbuf *s)
+{
+    int n = 0, n_noisy = 0;
+    for (int32_t i = 0; v->arch != NULL && i < v->arch->n_blocks; i++) {
+        const onp_run_cost *row = onp_run_view_cost(v, &v->arch->blocks[i]);
+        n += row != NULL;
+        n_noisy += row != NULL && strcmp(row->quality, "ok") != 0;
+    }
+    if (n > 0)
+        onp_strbuf_addf(s, "; %d of its %d rows %s noisy", n_noisy, n, n_noisy == 1 ? "is" : "are");
+}
+
+static void tile_predicted(const onp_run_view *v, const results *r, onp_strbuf *s)
 {
     tile_begin(s, "Latency, predicted");
     if (!r->predicted_ms.known) {
@@ -170,6 +183,7 @@ static void tile_predicted(const results *r, onp_strbuf *s)
                         100 * (r->predicted_ms.value / r->measured_ms.value - 1));
     else
         onp_strbuf_adds(s, "; its error is not known: nothing was measured");
+    add_noise(v, s);
     tile_end(s);
 }
 
@@ -241,6 +255,44 @@ static void add_verdict(const results *r, onp_strbuf *s)
     onp_strbuf_adds(s, ".</p>\n");
 }
 
+/* ---- latencies side by side ---- */
+
+static void add_bar(onp_strbuf *s, const char *label, number ms, number low, number high)
+{
+    const number all[] = {ms, low, high};
+    if (!ms.known)
+        return;
+    onp_strbuf_addf(s, "<tr><th scope=\"row\">%s</th>", label);
+    for (size_t i = 0; i < ONP_COUNT(all); i++) {
+        onp_strbuf_adds(s, "<td class=\"n\">");
+        if (all[i].known)
+            onp_html_ms(s, all[i].value);
+        onp_strbuf_adds(s, "</td>");
+    }
+    onp_strbuf_adds(s, "</tr>\n");
+}
+
+static void add_latencies(const results *r, onp_strbuf *s)
+{
+    static const char *const heads[] = {"network", "#latency", "#from", "#to", NULL};
+    const number none = {0};
+    if (!r->predicted_ms.known && !r->target_ms.known)
+        return;
+    onp_html_figure_begin(
+        s, "class=\"after\" data-chart=\"bars\" data-label=\"0\" data-value=\"1\" data-low=\"2\" "
+           "data-high=\"3\" data-unit=\"ms\" data-name=\"latency\" "
+           "data-span=\"interval of the median\"");
+    onp_strbuf_adds(s, "Latency, predicted against measured");
+    onp_html_figure_table(s, heads, true);
+    add_bar(s, "measured", r->measured_ms, r->measured_lo_ms, r->measured_hi_ms);
+    add_bar(s, "predicted", r->predicted_ms, none, none);
+    add_bar(s, "budget", r->target_ms, none, none);
+    add_bar(s, "expected at the start", r->initial_expected_ms, none, none);
+    add_bar(s, "cheapest of the space", r->least_ms, none, none);
+    onp_strbuf_adds(s, "</tbody>");
+    onp_html_figure_end(s);
+}
+
 onp_status onp_section_headline(const onp_run_view *v, onp_strbuf *s, onp_error *err)
 {
     results r;
@@ -249,7 +301,7 @@ onp_status onp_section_headline(const onp_run_view *v, onp_strbuf *s, onp_error 
     onp_strbuf_adds(s, "<div class=\"grid tiles\">\n");
     tile_accuracy(&r, s);
     tile_measured(v, &r, s);
-    tile_predicted(&r, s);
+    tile_predicted(v, &r, s);
     tile_budget(v, &r, s);
     const bool derived = v->arch != NULL;
     tile_count(s, "Parameters", r.n_params, derived, derived ? onp_arch_n_params(v->arch) : 0,
@@ -257,5 +309,6 @@ onp_status onp_section_headline(const onp_run_view *v, onp_strbuf *s, onp_error 
     tile_count(s, "Multiply-accumulates", r.n_macs, derived, derived ? onp_arch_n_macs(v->arch) : 0,
                "convolutions and linear, one image, true output sizes");
     onp_strbuf_adds(s, "</div>\n");
+    add_latencies(&r, s);
     return ONP_OK;
 }

@@ -57,12 +57,14 @@ void onp_html_missing(onp_strbuf *s, const char *why)
     onp_strbuf_adds(s, "</small></span>");
 }
 
+/* What scrolls can be reached by keyboard. */
 void onp_html_table_begin(onp_strbuf *s, const char *const *heads)
 {
-    onp_strbuf_adds(s, "<div class=\"scroll\"><table><thead><tr>");
+    onp_strbuf_adds(s, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"table\">"
+                       "<table><thead><tr>");
     for (; *heads != NULL; heads++) {
         const bool number = **heads == '#';
-        onp_strbuf_adds(s, number ? "<th class=\"n\">" : "<th>");
+        onp_strbuf_adds(s, number ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">");
         onp_html_text(s, *heads + number);
         onp_strbuf_adds(s, "</th>");
     }
@@ -74,9 +76,41 @@ void onp_html_table_end(onp_strbuf *s)
     onp_strbuf_adds(s, "</tbody></table></div>\n");
 }
 
+void onp_html_figure_begin(onp_strbuf *s, const char *attributes)
+{
+    onp_strbuf_addf(s, "<figure %s><figcaption>", attributes);
+}
+
+/* Open, for those who have no script. */
+void onp_html_figure_table(onp_strbuf *s, const char *const *heads, bool behind)
+{
+    onp_strbuf_addf(s, "</figcaption><details%s open=\"open\"><summary>Numbers</summary>",
+                    behind ? " class=\"behind\"" : "");
+    onp_html_table_begin(s, heads);
+}
+
+void onp_html_figure_end(onp_strbuf *s)
+{
+    onp_strbuf_adds(s, "</table></div></details></figure>\n");
+}
+
 void onp_html_cell_text(onp_strbuf *s, const char *text)
 {
     onp_strbuf_adds(s, "<td>");
     onp_html_text(s, text);
     onp_strbuf_adds(s, "</td>");
+}
+
+void onp_html_base64(onp_strbuf *s, const void *bytes, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < size; i += 3) {
+        const unsigned b1 = i + 1 < size ? p[i + 1] : 0, b2 = i + 2 < size ? p[i + 2] : 0;
+        const unsigned v = (unsigned)p[i] << 16 | b1 << 8 | b2;
+        const char four[] = {digits[v >> 18], digits[v >> 12 & 63],
+                             i + 1 < size ? digits[v >> 6 & 63] : '=',
+                             i + 2 < size ? digits[v & 63] : '='};
+        onp_strbuf_add(s, four, 4);
+    }
 }

@@ -40,6 +40,19 @@ void onp_html_table_begin(onp_strbuf *s, const char *const *heads);
 void onp_html_table_end(onp_strbuf *s);
 void onp_html_cell_text(onp_strbuf *s, const char *text); /* <td>, escaped */
 
+/*
+ * A chart: a figure that page.js draws from the table in it, which stays readable without. Begin
+ * (attributes: data-chart and what its kind takes, as markup), the caption's text as markup,
+ * onp_html_figure_table (behind: the chart stands for it, page.js folds it), rows, an optional
+ * <tfoot> after "</tbody>", end.
+ */
+void onp_html_figure_begin(onp_strbuf *s, const char *attributes);
+void onp_html_figure_table(onp_strbuf *s, const char *const *heads, bool behind);
+void onp_html_figure_end(onp_strbuf *s);
+
+/* Bytes in base64, with padding. */
+void onp_html_base64(onp_strbuf *s, const void *bytes, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "report/chart.h"
 #include "report/html.h"
 #include "report/sections.h"
 #include "supernet/supernet.h"
@@ -94,11 +93,6 @@ static onp_status read_history(history *h, onp_error *err)
 
 /* ---- writing ---- */
 
-static bool is_zero(const char *name)
-{
-    return strcmp(name, "zero") == 0;
-}
-
 static double p_at_end(const history *h, int64_t c)
 {
     return h->p[(size_t)c * h->n + h->n - 1];
@@ -120,32 +114,6 @@ static void epoch_text(const history *h, size_t i, char *out, size_t size)
     (void)snprintf(out, size, "%s %" PRId64, e->phase, e->epoch + 1);
 }
 
-static void area_label(const history *h, int64_t c, char *out, size_t size)
-{
-    char epoch[48] = "";
-    if (h->pruned_at[c] >= h->n) {
-        (void)snprintf(out, size, "%s: p %.3f at the end", h->name[c], p_at_end(h, c));
-        return;
-    }
-    epoch_text(h, h->pruned_at[c], epoch, sizeof epoch);
-    (void)snprintf(out, size, "%s: pruned at %s", h->name[c], epoch);
-}
-
-static void draw_stack(const history *h, onp_strbuf *s)
-{
-    onp_chart_area areas[ONP_MAX_CANDIDATES];
-    char labels[ONP_MAX_CANDIDATES][128], title[64];
-    for (int64_t c = 0; c < h->n_candidates; c++) {
-        area_label(h, c, labels[c], sizeof labels[c]);
-        areas[c] = (onp_chart_area){.label = labels[c],
-                                    .values = &h->p[(size_t)c * h->n],
-                                    .ends_at = h->pruned_at[c],
-                                    .colour = is_zero(h->name[c]) ? -1 : (int)c};
-    }
-    (void)snprintf(title, sizeof title, "probabilities of block %" PRId64, h->position);
-    onp_chart_stack(s, title, areas, (size_t)h->n_candidates, h->n);
-}
-
 /* What the derived network has there; "" when there is none yet. */
 static void derived_name(const history *h, char name[NAME])
 {
@@ -155,12 +123,12 @@ static void derived_name(const history *h, char name[NAME])
         onp_block_short_name(&arch->blocks[h->position], name);
 }
 
-static void add_figure(const history *h, onp_strbuf *s)
+static void add_caption(const history *h, onp_strbuf *s)
 {
     char derived[NAME];
     const char *best = h->name[most_probable(h)];
     derived_name(h, derived);
-    onp_strbuf_addf(s, "<figure><figcaption>block %" PRId64 ": <b>", h->position);
+    onp_strbuf_addf(s, "block %" PRId64 ": <b>", h->position);
     onp_html_text(s, best);
     onp_strbuf_addf(s, "</b> <small>p %.2f</small>", p_at_end(h, most_probable(h)));
     if (derived[0] != '\0' && strcmp(derived, best) != 0) {
@@ -168,71 +136,72 @@ static void add_figure(const history *h, onp_strbuf *s)
         onp_html_text(s, derived);
         onp_strbuf_adds(s, "</b>");
     }
-    onp_strbuf_adds(s, "</figcaption>");
-    draw_stack(h, s);
-    onp_strbuf_adds(s, "</figure>\n");
 }
 
-static void add_rows(const history *h, onp_strbuf *s)
+static void add_row(const history *h, size_t i, onp_strbuf *s)
 {
+    char epoch[48];
+    epoch_text(h, i, epoch, sizeof epoch);
+    onp_strbuf_adds(s, "<tr><th scope=\"row\">");
+    onp_html_text(s, epoch);
+    onp_strbuf_adds(s, "</th>");
     for (int64_t c = 0; c < h->n_candidates; c++) {
-        char epoch[48] = "", shown[32];
-        if (h->pruned_at[c] < h->n)
-            epoch_text(h, h->pruned_at[c], epoch, sizeof epoch);
-        (void)snprintf(shown, sizeof shown, "%.4f", p_at_end(h, c));
-        onp_strbuf_addf(s, "<tr><td class=\"n\">%" PRId64 "</td>", h->position);
-        onp_html_cell_text(s, h->name[c]);
-        onp_strbuf_adds(s, "<td class=\"n\">");
-        onp_html_number(s, p_at_end(h, c), shown);
+        const double p = h->p[(size_t)c * h->n + i];
+        if (i >= h->pruned_at[c])
+            onp_strbuf_adds(s, "<td></td>");
+        else
+            onp_strbuf_addf(s, "<td class=\"n\">%.4f</td>", p);
+    }
+    onp_strbuf_adds(s, "</tr>\n");
+}
+
+/* data-row: the first row that the candidate is no longer part of. */
+static void add_pruned(const history *h, onp_strbuf *s)
+{
+    onp_strbuf_adds(s, "<tfoot><tr><th scope=\"row\">pruned</th>");
+    for (int64_t c = 0; c < h->n_candidates; c++) {
+        char epoch[48];
+        if (h->pruned_at[c] >= h->n) {
+            onp_strbuf_adds(s, "<td></td>");
+            continue;
+        }
+        epoch_text(h, h->pruned_at[c], epoch, sizeof epoch);
+        onp_strbuf_addf(s, "<td class=\"n\" data-row=\"%zu\">", h->pruned_at[c]);
+        onp_html_text(s, epoch);
         onp_strbuf_adds(s, "</td>");
-        onp_html_cell_text(s, epoch);
-        onp_strbuf_adds(s, "</tr>\n");
     }
+    onp_strbuf_adds(s, "</tr></tfoot>");
 }
 
-/* The candidates of all positions, each once: colours go by index, as in the pictures. */
-static onp_status add_key(void *user, sqlite3_stmt *q, onp_error *err)
+static void add_figure(const history *h, onp_strbuf *s)
 {
-    (void)err;
-    onp_strbuf *s = user;
-    const char *name = onp_run_text(q, 0);
-    if (is_zero(name))
-        onp_strbuf_adds(s, "<span class=\"key\"><i class=\"grey\"></i>");
-    else
-        onp_strbuf_addf(s, "<span class=\"key\"><i class=\"a%d\"></i>",
-                        (int)(sqlite3_column_int64(q, 1) % ONP_CHART_COLOURS));
-    onp_html_text(s, name);
-    onp_strbuf_adds(s, "</span> ");
-    return ONP_OK;
-}
-
-static onp_status each_position(history *h, const positions *all,
-                                void (*add)(const history *h, onp_strbuf *s), onp_strbuf *s,
-                                onp_error *err)
-{
-    for (size_t i = 0; i < all->n; i++) {
-        h->position = all->list[i];
-        ONP_TRY(read_history(h, err));
-        add(h, s);
+    const char *heads[ONP_MAX_CANDIDATES + 2] = {"epoch"};
+    char names[ONP_MAX_CANDIDATES][NAME + 1];
+    for (int64_t c = 0; c < h->n_candidates; c++) {
+        (void)snprintf(names[c], sizeof names[c], "#%s", h->name[c]);
+        heads[c + 1] = names[c];
     }
-    return ONP_OK;
+    onp_html_figure_begin(s, "data-chart=\"stack\"");
+    add_caption(h, s);
+    onp_html_figure_table(s, heads, true);
+    for (size_t i = 0; i < h->n; i++)
+        add_row(h, i, s);
+    onp_strbuf_adds(s, "</tbody>");
+    add_pruned(h, s);
+    onp_html_figure_end(s);
 }
 
 static onp_status write_paths(history *h, const positions *all, onp_strbuf *s, onp_error *err)
 {
-    static const char *const heads[] = {"#block", "candidate", "#p at the end", "pruned at", NULL};
-    onp_strbuf_adds(s, "<p>");
-    ONP_TRY(onp_run_view_rows(h->view,
-                              "SELECT DISTINCT name, candidate FROM alpha"
-                              " ORDER BY candidate, name LIMIT 64",
-                              NULL, 0, add_key, s, err));
-    onp_strbuf_adds(s, "</p><div class=\"grid small\">\n");
-    ONP_TRY(each_position(h, all, add_figure, s, err));
-    onp_strbuf_adds(s, "</div>\n<details><summary>Every path</summary>\n");
-    onp_html_table_begin(s, heads);
-    ONP_TRY(each_position(h, all, add_rows, s, err));
-    onp_html_table_end(s);
-    onp_strbuf_adds(s, "</details>\n");
+    onp_strbuf_adds(s, "<p class=\"note\">The probability of each candidate of each block at the "
+                       "end of each epoch; a cross marks where one was pruned.</p>\n"
+                       "<div id=\"path-keys\"></div><div class=\"grid small\">\n");
+    for (size_t i = 0; i < all->n; i++) {
+        h->position = all->list[i];
+        ONP_TRY(read_history(h, err));
+        add_figure(h, s);
+    }
+    onp_strbuf_adds(s, "</div>\n");
     return ONP_OK;
 }
 
@@ -254,14 +223,11 @@ onp_status onp_section_paths(const onp_run_view *v, onp_strbuf *s, onp_error *er
 {
     history h = {.view = v};
     positions all = {.ctx = v->ctx};
-    onp_strbuf_adds(s, "<h2>Paths</h2>\n");
     onp_status st = read_positions(&h, &all, err);
     if (st == ONP_OK && all.n == 0) {
         onp_html_missing(s, "no probabilities are recorded: no epoch of a search is over, or this "
                             "run trained a given network");
     } else if (st == ONP_OK) {
-        onp_strbuf_adds(s, "<p class=\"note\">The probability of each candidate of each block at "
-                           "the end of each epoch; a cross marks where one was pruned.</p>\n");
         st = write_paths(&h, &all, s, err);
     }
     onp_free(v->ctx, h.p);

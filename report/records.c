@@ -37,7 +37,6 @@ static onp_status add_event(void *user, sqlite3_stmt *q, onp_error *err)
 onp_status onp_section_events(const onp_run_view *v, onp_strbuf *s, onp_error *err)
 {
     writer w = {.view = v, .s = s};
-    onp_strbuf_adds(s, "<h2>Events</h2>\n");
     ONP_TRY(onp_run_view_rows(v, "SELECT tick, phase, kind, text FROM event ORDER BY id", NULL, 0,
                               add_event, &w, err));
     if (w.n > 0)
@@ -120,7 +119,6 @@ onp_status onp_section_latencies(const onp_run_view *v, onp_strbuf *s, onp_error
     static const char *const heads[] = {"block", "#latency", "source", "quality", NULL};
     writer w = {.view = v, .s = s};
     int64_t n[2] = {0};
-    onp_strbuf_adds(s, "<h2>Latency rows</h2>\n");
     ONP_TRY(onp_run_view_rows(v,
                               "SELECT count(*), count(*) FILTER (WHERE quality != 'ok')"
                               " FROM latency",
@@ -166,21 +164,44 @@ static onp_status add_fact(onp_strbuf *s, const char *section, const char *key, 
     return st;
 }
 
-/* One row for each entry, objects one level deep. */
+static onp_status add_facts(onp_strbuf *s, const char *section, json_t *object, onp_error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) ONP_TRY(add_fact(s, section, key, value, err));
+    return ONP_OK;
+}
+
+/* The platform's own entries; a run of an older onepath has its signature only. */
+static onp_status add_platform(onp_strbuf *s, const json_t *manifest, onp_error *err)
+{
+    const char *text =
+        json_string_value(json_object_get(json_object_get(manifest, "facts"), "platform_is"));
+    json_t *platform = NULL;
+    if (text == NULL)
+        return ONP_OK;
+    ONP_TRY(onp_json_parse(text, strlen(text), "manifest.json: platform_is", &platform, err));
+    onp_status st = add_facts(s, "platform", platform, err);
+    json_decref(platform);
+    return st;
+}
+
+/* One row for each entry, objects one level deep. The configuration has a section of its own. */
 static onp_status add_manifest(onp_strbuf *s, json_t *manifest, onp_error *err)
 {
     static const char *const heads[] = {"entry", "value", NULL};
-    const char *key, *inner_key;
-    json_t *value, *inner;
+    const char *key;
+    json_t *value;
     onp_html_table_begin(s, heads);
+    ONP_TRY(add_platform(s, manifest, err));
     json_object_foreach(manifest, key, value)
     {
-        if (!json_is_object(value)) {
-            ONP_TRY(add_fact(s, "", key, value, err));
+        if (strcmp(key, "config") == 0)
             continue;
-        }
-        json_object_foreach(value, inner_key, inner)
-            ONP_TRY(add_fact(s, key, inner_key, inner, err));
+        if (json_is_object(value))
+            ONP_TRY(add_facts(s, key, value, err));
+        else
+            ONP_TRY(add_fact(s, "", key, value, err));
     }
     onp_html_table_end(s);
     return ONP_OK;
@@ -188,12 +209,17 @@ static onp_status add_manifest(onp_strbuf *s, json_t *manifest, onp_error *err)
 
 onp_status onp_section_origin(const onp_run_view *v, onp_strbuf *s, onp_error *err)
 {
-    onp_strbuf_adds(s, "<h2>Platform and origin</h2>\n<p class=\"note\">From manifest.json: "
-                       "versions, seed, hashes, platform.</p>\n");
-    ONP_TRY(add_manifest(s, v->manifest, err));
-    onp_strbuf_adds(s, "<h2>Effective configuration</h2>\n<details open=\"open\"><summary>"
-                       "config.yaml</summary><pre>");
+    onp_strbuf_adds(s, "<p class=\"note\">From manifest.json: what latencies were measured on, "
+                       "versions, seed, hashes.</p>\n");
+    return add_manifest(s, v->manifest, err);
+}
+
+onp_status onp_section_config(const onp_run_view *v, onp_strbuf *s, onp_error *err)
+{
+    (void)err;
+    onp_strbuf_adds(s, "<p class=\"note\">config.yaml: every setting that was in force, defaults "
+                       "included.</p>\n<pre tabindex=\"0\">");
     onp_html_text(s, v->config);
-    onp_strbuf_adds(s, "</pre></details>\n");
+    onp_strbuf_adds(s, "</pre>\n");
     return ONP_OK;
 }

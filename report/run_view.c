@@ -128,6 +128,48 @@ static onp_status read_epochs(onp_run_view *v, onp_error *err)
                              NULL, 0, add_epoch, v, err);
 }
 
+static onp_status add_cost(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    onp_run_view *v = user;
+    onp_run_cost row = {.ns = sqlite3_column_int64(q, 1)};
+    if (onp_block_parse(onp_run_text(q, 0), &row.block, NULL) != ONP_OK)
+        return ONP_OK; /* it is listed all the same */
+    ONP_TRY(onp_grow(v->ctx, (void **)&v->costs, &v->cap_costs, v->n_costs + 1, sizeof row, err));
+    onp_block_short_name(&row.block, row.name);
+    keep(row.source, sizeof row.source, onp_run_text(q, 2));
+    keep(row.quality, sizeof row.quality, onp_run_text(q, 3));
+    v->costs[v->n_costs++] = row;
+    return ONP_OK;
+}
+
+static onp_status read_costs(onp_run_view *v, onp_error *err)
+{
+    return onp_run_view_rows(v, "SELECT key, ns, source, quality FROM latency ORDER BY key", NULL,
+                             0, add_cost, v, err);
+}
+
+const onp_run_cost *onp_run_view_cost(const onp_run_view *v, const onp_block *b)
+{
+    for (size_t i = 0; i < v->n_costs; i++)
+        if (onp_block_equal(&v->costs[i].block, b))
+            return &v->costs[i];
+    return NULL;
+}
+
+static bool stands_alone(const onp_block *b)
+{
+    return b->kind == ONP_BLOCK_STEM || b->kind == ONP_BLOCK_MIX || b->kind == ONP_BLOCK_HEAD;
+}
+
+bool onp_run_same_place(const onp_run_cost *row, const onp_block *b)
+{
+    const onp_block *r = &row->block;
+    if (stands_alone(r) || stands_alone(b))
+        return onp_block_equal(r, b);
+    return r->in_h == b->in_h && r->in_w == b->in_w && r->in_c == b->in_c && r->out_h == b->out_h &&
+           r->out_w == b->out_w && r->out_c == b->out_c;
+}
+
 size_t onp_run_view_epoch(const onp_run_view *v, int64_t tick)
 {
     size_t lo = 0, hi = v->n_epochs;
@@ -229,6 +271,7 @@ static onp_status open_all(onp_run_view *v, onp_error *err)
     if (!onp_file_exists(path))
         return onp_fail(err, ONP_E_FORMAT, "not a complete run folder: %s is missing", path);
     ONP_TRY(onp_sql_open(path, &onp_rundb_schema, ONP_SQL_READ, &v->db, err));
+    ONP_TRY(read_costs(v, err));
     return read_epochs(v, err);
 }
 
@@ -243,6 +286,7 @@ void onp_run_view_close(onp_run_view *v)
 {
     onp_sql_close(v->db);
     onp_free(v->ctx, v->epochs);
+    onp_free(v->ctx, v->costs);
     json_decref(v->manifest);
     onp_free(v->ctx, v->config);
     onp_arch_free(v->arch);

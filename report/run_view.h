@@ -27,12 +27,22 @@ typedef struct onp_run_epoch {
     char phase[8]; /* "warmup", "search", "train" */
 } onp_run_epoch;
 
+/* A latency row of a block. */
+typedef struct onp_run_cost {
+    onp_block block;
+    int64_t ns;
+    char name[32]; /* onp_block_short_name */
+    char source[16], quality[16];
+} onp_run_cost;
+
 typedef struct onp_run_view {
     const onp_context *ctx;
     const char *folder; /* borrowed */
     sqlite3 *db;
     onp_run_epoch *epochs; /* by tick */
     size_t n_epochs, cap_epochs;
+    onp_run_cost *costs; /* the rows whose keys are blocks' */
+    size_t n_costs, cap_costs;
     json_t *manifest;
     char *config;                              /* config.yaml as it is */
     char device[128], threads[32], budget[32]; /* target.* of the configuration; "" when absent */
@@ -62,6 +72,13 @@ const char *onp_run_text(sqlite3_stmt *q, int column);
  */
 onp_status onp_run_view_series(const onp_run_view *v, const char *name, double **out,
                                onp_error *err) ONP_MUST_USE;
+
+/* The latency row of a block, or NULL. A zero and an identity cost 0 by definition and have none.
+ */
+const onp_run_cost *onp_run_view_cost(const onp_run_view *v, const onp_block *b);
+/* Whether a row is of a block that could stand in b's place: same input, same output; stem, mix and
+ * head are a place of their own. */
+bool onp_run_same_place(const onp_run_cost *row, const onp_block *b);
 
 /* The epoch that a step belongs to, n_epochs when it is after the last. */
 size_t onp_run_view_epoch(const onp_run_view *v, int64_t tick);

@@ -13,7 +13,7 @@ set -euo pipefail
 build_packages=(
     gcc libc6-dev make cmake pkgconf
     libopenblas-openmp-dev libyaml-dev libsqlite3-dev libjansson-dev libmd-dev zlib1g-dev
-    libjpeg62-turbo-dev libpng-dev libarchive-dev
+    libjpeg62-turbo-dev libpng-dev libarchive-dev libjs-chart.js
     libonnx-dev libprotobuf-c-dev protobuf-c-compiler
 )
 test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3 groff-base zsh fish)

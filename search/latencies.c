@@ -66,15 +66,25 @@ static onp_status collect_here(collector *c, onp_error *err)
     return st;
 }
 
+static onp_status describe(const collector *c, const onp_platform *platform, onp_error *err)
+{
+    onp_strbuf text;
+    onp_strbuf_init(&text, c->ctx);
+    onp_status st = onp_platform_json(platform, &text, err);
+    if (st == ONP_OK && text.length < sizeof c->origin->platform)
+        memcpy(c->origin->platform, text.text, text.length + 1);
+    onp_strbuf_reset(&text);
+    return st;
+}
+
 static onp_status note_platform(void *user, const onp_platform_row *row, onp_error *err)
 {
-    (void)err;
     collector *c = user;
     if (row->id != c->platform)
         return ONP_OK;
     memcpy(c->origin->signature, row->signature, 65);
     c->imported = strncmp(row->platform.backend, "import:", 7) == 0;
-    return ONP_OK;
+    return describe(c, &row->platform, err);
 }
 
 /* The error has room for some keys; the log gets each. */

@@ -19,9 +19,10 @@ extern "C" {
 
 /* Where the latencies of a search are from. */
 typedef struct onp_latency_origin {
-    char signature[65]; /* the platform's */
-    char label[128];    /* "pixel1 (import:csv)" */
-    int32_t n_imported; /* how many of the rows are of a table from elsewhere */
+    char signature[65];  /* the platform's */
+    char platform[1024]; /* its canonical JSON (latency/table/platform.h); "" when that is longer */
+    char label[128];     /* "pixel1 (import:csv)" */
+    int32_t n_imported;  /* how many of the rows are of a table from elsewhere */
 } onp_latency_origin;
 
 /*

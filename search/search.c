@@ -97,6 +97,8 @@ static onp_status record_origin(pipeline *p, const onp_latency_origin *origin, o
 {
     char text[320];
     ONP_TRY(onp_run_folder_fact(p->folder, "platform", origin->signature, err));
+    if (origin->platform[0] != '\0')
+        ONP_TRY(onp_run_folder_fact(p->folder, "platform_is", origin->platform, err));
     if (origin->n_imported == 0)
         return onp_run_folder_fact(p->folder, "latencies", "measured", err);
     (void)snprintf(text, sizeof text, "imported: %d rows of %s", (int)origin->n_imported,

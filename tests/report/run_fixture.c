@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "report/report.h"
 #include "supernet/arch.h"
 
 static const char manifest[] =
     "{\"schema\": 1, \"version\": \"0.1.0\", \"seed\": 7, \"facts\": {\"platform\": \"abc123\", "
+    "\"platform_is\": \"{\\\"device\\\":\\\"Chip <7>\\\",\\\"threads\\\":2}\", "
     "\"latency_hash\": \"fedcba\"}, \"done\": [\"latencies\", \"search\"], "
     "\"odd\": \"<script>alert('m')</script>\"}";
 static const char config[] = "seed: 7\n"
@@ -50,6 +53,31 @@ void onp_run_fixture_result(onp_run_fixture *f, const char *name, double value)
     onp_rundb *db = onp_run_fixture_db(f);
     check(f, onp_rundb_metric(db, 500, "result", 0, name, value, &f->err));
     onp_rundb_close(db);
+}
+
+void onp_run_fixture_answers(onp_run_fixture *f)
+{
+    const onp_answer worst[] = {{.image = 17, .truth = 1, .answer = 0, .p = 0.96875, .loss = 3.5},
+                                {.image = 3, .truth = 0, .answer = 1, .p = 0.5, .loss = 1.25}};
+    onp_rundb *db = onp_run_fixture_db(f);
+    check(f, onp_rundb_class(db, 500, 0, "a<b>", &f->err));
+    check(f, onp_rundb_class(db, 500, 1, "dog", &f->err));
+    check(f, onp_rundb_confusion(db, 500, 0, 0, 30, &f->err));
+    check(f, onp_rundb_confusion(db, 500, 0, 1, 10, &f->err));
+    check(f, onp_rundb_confusion(db, 500, 1, 1, 20, &f->err));
+    check(f, onp_rundb_worst_image(db, 500, 1, &worst[0], "png", 3, &f->err));
+    check(f, onp_rundb_worst_image(db, 500, 2, &worst[1], NULL, 0, &f->err));
+    onp_rundb_close(db);
+}
+
+void onp_run_fixture_execute(const onp_run_fixture *f, const char *sql)
+{
+    char path[ONP_TEST_PATH];
+    sqlite3 *db = NULL;
+    onp_test_path(path, f->dir, "run.db");
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 /* ---- the network: stem, two blocks with a choice (the second became zero), head ---- */

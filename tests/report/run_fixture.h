@@ -32,6 +32,10 @@ void onp_run_fixture_remove(onp_run_fixture *f);
 onp_rundb *onp_run_fixture_db(onp_run_fixture *f);
 /* A metric of phase "result". */
 void onp_run_fixture_result(onp_run_fixture *f, const char *name, double value);
+/* Answers of a test: two classes, "a<b>" and "dog", and two images. */
+void onp_run_fixture_answers(onp_run_fixture *f);
+/* SQL on the database, past its interface. */
+void onp_run_fixture_execute(const onp_run_fixture *f, const char *sql);
 /* Replaces a file of the folder by a text. */
 void onp_run_fixture_write(onp_run_fixture *f, const char *name, const char *text);
 /* Writes the report and reads it (caller frees with onp_free). */

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
-
 #include "tests/report/run_fixture.h"
 
 #include "base/file.h"
@@ -91,16 +89,6 @@ static void a_truncated_database_is_refused(void **state)
     }
 }
 
-static void execute(const onp_run_fixture *f, const char *sql)
-{
-    char path[ONP_TEST_PATH];
-    sqlite3 *db = NULL;
-    onp_test_path(path, f->dir, "run.db");
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 static void foreign_rows_are_refused(void **state)
 {
     (void)state;
@@ -114,13 +102,20 @@ static void foreign_rows_are_refused(void **state)
         {"UPDATE metric SET value = -9e999 WHERE name = 'test_accuracy'", "test_accuracy is -inf"},
         {"UPDATE alpha SET candidate = 64 WHERE candidate = 2", "candidate 64"},
         {"UPDATE alpha SET tick = 12345 WHERE tick = 300", "belong to no epoch"},
+        {"DROP TABLE class", "no such table: class"},
+        {"DELETE FROM class WHERE number = 0", "class 1, wanted 0"},
+        {"UPDATE confusion SET answer = 2 WHERE truth = 1", "class 2, there are 2"},
+        {"UPDATE confusion SET n = 9000000000000000000", "9000000000000000000 images"},
+        {"UPDATE worst_image SET truth = -1", "class -1"},
+        {"UPDATE worst_image SET loss = 9e999", "loss inf"},
         {"PRAGMA ignore_check_constraints = 1; UPDATE alpha SET p = 7", "with p 7"},
         {"PRAGMA ignore_check_constraints = 1; UPDATE alpha SET candidate = -1", "candidate -1"},
     };
     for (size_t i = 0; i < ONP_COUNT(cases); i++) {
         onp_run_fixture f;
         make(&f);
-        execute(&f, cases[i].sql);
+        onp_run_fixture_answers(&f);
+        onp_run_fixture_execute(&f, cases[i].sql);
         assert_refused(&f, cases[i].part);
         onp_run_fixture_remove(&f);
     }

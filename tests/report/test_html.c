@@ -80,6 +80,26 @@ static void numbers_are_exact_in_their_value(void **state)
     onp_strbuf_reset(&s);
 }
 
+/* The vectors of RFC 4648, part 10. */
+static void base64(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                         "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    for (size_t n = 0; n < ONP_COUNT(wanted); n++) {
+        onp_strbuf s;
+        onp_strbuf_init(&s, &ctx);
+        onp_html_base64(&s, "foobar", n);
+        assert_string_equal(s.text, wanted[n]);
+        onp_strbuf_reset(&s);
+    }
+    onp_strbuf s;
+    onp_strbuf_init(&s, &ctx);
+    onp_html_base64(&s, "\xfb\xff\xbf", 3);
+    assert_string_equal(s.text, "+/+/");
+    onp_strbuf_reset(&s);
+}
+
 static void the_largest_numbers_fit(void **state)
 {
     (void)state;
@@ -102,6 +122,7 @@ int main(void)
         cmocka_unit_test(bad_bytes_are_replaced_one_by_one),
         cmocka_unit_test(controls_are_replaced),
         cmocka_unit_test(numbers_are_exact_in_their_value),
+        cmocka_unit_test(base64),
         cmocka_unit_test(the_largest_numbers_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
