@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds of tests/fuzz/corpus: for each parser small files that are accepted and some that are not.
+
+    python3 tests/fuzz/make_corpus.py ONEPATH      # the program; needs Pillow
+
+Inputs that a fuzzer found (names beginning with "found-") are not touched."""
+import gzip, hashlib, io, json, os, pathlib, random, shutil, sqlite3, struct, subprocess, sys, tarfile, tempfile
+
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).resolve().parent / "corpus"
+random.seed(1)
+
+
+def put(parser, name, data):
+    folder = ROOT / parser
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def picture(kind, mode, size=(17, 9), **options):
+    image = Image.frombytes("RGB", size, bytes(random.randrange(256) for _ in range(3 * size[0] * size[1])))
+    out = io.BytesIO()
+    image.convert(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+def images():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    put("image", "colour.jpg", picture("JPEG", "RGB"))
+    put("image", "progressive.jpg", picture("JPEG", "RGB", progressive=True))
+    put("image", "grey.jpg", picture("JPEG", "L"))
+    put("image", "cmyk.jpg", picture("JPEG", "CMYK"))
+    put("image", "turned.jpg", picture("JPEG", "RGB", exif=exif.tobytes()))
+    put("image", "short.jpg", picture("JPEG", "RGB")[:300])
+    for mode in ("RGB", "RGBA", "L", "LA", "P", "1"):
+        put("image", f"{mode.lower()}.png", picture("PNG", mode))
+    put("image", "short.png", picture("PNG", "RGB")[:80])
+    put("image", "huge.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\2\0\0\0\0\0\0\0")
+
+
+def archive():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name in ("cat/1.jpg", "cat/2.jpg", "dog/1.png"):
+            data = picture("PNG" if name.endswith("png") else "JPEG", "L", (8, 8))
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    put("archive", "two-classes.tar.gz", out.getvalue())
+    put("archive", "short.tar.gz", out.getvalue()[:200])
+
+
+def idx():
+    data = struct.pack(">BBBBIII", 0, 0, 8, 3, 3, 4, 5) + bytes(range(60))
+    put("idx", "images", data)
+    put("idx", "images.gz", gzip.compress(data, mtime=0))
+    put("idx", "labels", struct.pack(">BBBBI", 0, 0, 8, 1, 3) + b"\0\1\2")
+    put("idx", "short", data[:40])
+    put("idx", "huge", struct.pack(">BBBBIII", 0, 0, 8, 3, 2**32 - 1, 4, 5))
+
+
+def pack():
+    names, labels, skipped = b"cat\0dog\0", struct.pack("<3i", 0, 1, 0), b"cat/2.jpg: short\0"
+    head = struct.pack("<8sIIq4iQ64sqQ", b"ONPPACK\n", 2, 0x01020304, 2, 3, 4, 1, 2, len(names), b"5" * 64, 3, len(skipped))
+    body = head + names
+    body += bytes(-len(body) % 64) + labels
+    body += bytes(-len(body) % 64) + b"\x7f" * (2 * 3 * 4) + skipped
+    put("pack", "two-images", body)
+    put("pack", "short", body[:-1])
+
+
+SPACE = """schema: 1
+name: tiny
+input: {height: 28, width: 28, channels: 1}
+stem: {op: conv, kernel: 3, stride: 2, channels: 8}
+fixed:
+  - {op: mbconv, kernel: 3, expand: 1, channels: 8}
+candidates:
+  - {op: mbconv, kernel: 3, expand: 3}
+  - {op: mbconv, kernel: 5, expand: 3}
+  - {op: zero}
+stages:
+  - {channels: 8, blocks: 2, stride: 2}
+mix: {channels: 16}
+classes: 10
+"""
+CONFIG = """schema: 1
+seed: 1
+data:
+  format: generated
+  validation: 200
+  limit: 600
+space: space.yaml
+target: {device: this-machine, latency: 60%, threads: 1}
+search: {warmup_epochs: 1, epochs: 1, batch: 32, loss: {kind: hinge, lambda: 1.0}}
+train: {epochs: 1, batch: 32}
+"""
+
+
+def texts():
+    put("space", "tiny.yaml", SPACE)
+    put("space", "twice.yaml", SPACE + "classes: 10\n")
+    put("config", "tiny.yaml", CONFIG)
+    put("config", "unknown.yaml", CONFIG + "trian: {epochs: 1}\n")
+    put("config", "alias.yaml", "a: &a [*a, *a]\n")
+    for key in ("mbconv in=56x56x24 out=28x28x40 k=5 e=3 s=2 skip=0", "stem in=32x32x3 out=32x32x32 k=3 s=1",
+                "mix in=4x4x192 out=4x4x640", "head in=4x4x640 out=10", "zero"):
+        put("block_key", key.split()[0], key)
+    put("block_key", "wrong", "mbconv in=99999x0x-1 out= k=")
+
+
+def messages():
+    node = {"op": "conv", "in": [0, 1], "out": [2], "kernel": 3, "stride": 1}
+    graph = {"tensors": [{"shape": [1, 8, 8, 1], "external": True}, {"shape": [3, 3, 1, 4], "external": True},
+                         {"shape": [1, 8, 8, 4], "keep": True}], "nodes": [node]}
+    stop = {"warmup_calls": 3, "warmup_min_ns": 1000, "sample_min_ns": 1000, "samples_min": 3, "samples_max": 10,
+            "time_min_ns": 1000, "time_max_ns": 5000, "ci_half_width": 0.01, "cv_max": 0.03}
+    platform = {"device": "board", "backend": "onepath", "backend_version": "0.1.0", "kernel_set": "neon",
+                "kernel_hash": "6943", "blas_core": "CORTEXA72", "cluster": "any", "precision": "f32",
+                "cache_mode": "isolated", "threads": 1, "batch": 1}
+    for name, message in {
+        "hello": {"message": "hello", "version": 1, "accepts": ["graph"], "platform": platform,
+                  "run": {"os": "Linux", "governor": "performance", "clock_khz": 1500000}},
+        "measure": {"message": "measure", "id": 1, "stop": stop, "graph": graph},
+        "result": {"message": "result", "id": 1, "samples_ns": [4330, 4329, 4378],
+                   "clock_khz": [4503730, 4505431, 4505431], "inner_reps": 256, "n_rejected": 1,
+                   "overhead_ns": 1.35, "quality": "noisy", "reason": "only 3 samples"},
+        "error": {"message": "error", "id": 1, "text": "no"},
+        "bye": {"message": "bye"},
+    }.items():
+        put("message", name, json.dumps(message))
+    put("message", "not-json", "{")
+
+
+def safetensors(tensors, metadata):
+    header, data = {"__metadata__": metadata}, b""
+    for name, shape in tensors:
+        n = 4
+        for d in shape:
+            n *= d
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + n]}
+        data += struct.pack(f"<{n // 4}f", *([0.5] * (n // 4)))
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def model():
+    keys = "stem in=4x4x1 out=2x2x2 k=3 s=2\nhead in=2x2x2 out=2\n"
+    metadata = {"format": "onepath-model-1", "arch_hash": hashlib.sha256(keys.encode()).hexdigest(),
+                "input": "4x4x1", "color_order": "gray", "bn_eps": "0.001", "mean": "0.5", "deviation": "0.25",
+                "image": "4x4", "resize": "none", "fit": "none", "class_names": json.dumps(["cat", "dög"])}
+    tensors = [("blocks.0.conv.weight", [3, 3, 1, 2]), ("blocks.0.conv.bn.gamma", [2]), ("blocks.0.conv.bn.beta", [2]),
+               ("blocks.0.conv.bn.stats", [2, 2]), ("blocks.1.linear.weight", [1, 1, 2, 2]), ("blocks.1.linear.bias", [2])]
+    good = safetensors(tensors, metadata)
+    put("model", "tiny.safetensors", good)
+    put("model", "short.safetensors", good[:-4])
+    put("model", "names.safetensors", safetensors(tensors, {**metadata, "class_names": "[1"}))
+
+
+def shrink(path):
+    db = sqlite3.connect(path)
+    db.execute("VACUUM")
+    db.close()
+    return pathlib.Path(path).read_bytes()
+
+
+def run(onepath):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "space.yaml").write_text(SPACE)
+        (folder / "c.yaml").write_text(CONFIG)
+        env = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "ASAN_OPTIONS": "detect_leaks=0"}
+        subprocess.run([onepath, "search", folder / "c.yaml", "--set", f"data.cache={folder}/pack", "--run", folder / "run",
+                        "--db", folder / "latency.db", "--threads", "1"], env=env, check=False, cwd=folder)
+        result = folder / "run"
+        manifest = (result / "manifest.json").read_bytes()
+        put("manifest", "run.json", manifest)
+        put("manifest", "short.json", manifest[: len(manifest) // 2])
+        checkpoint = (result / "checkpoint.safetensors").read_bytes()
+        size = struct.unpack("<Q", checkpoint[:8])[0]
+        header = json.loads(checkpoint[8 : 8 + size])
+        put("checkpoint", "header.safetensors", safetensors([("x", [2])], header["__metadata__"]))
+        put("checkpoint", "short.safetensors", checkpoint[:500])
+        put("arch", "tiny.json", (result / "arch.json").read_bytes())
+        put("arch", "no-blocks.json", '{"name": "ProxylessNASNets", "bn": {"momentum": 0.1, "eps": 0.001}, "blocks": []}')
+        for parser, path in (("run", result / "run.db"), ("table", folder / "latency.db")):
+            data = shrink(path)
+            put(parser, "tiny.db", data)
+            put(parser, "short.db", data[:5000])
+        if (result / "model.onnx").exists():
+            data = (result / "model.onnx").read_bytes()
+            put("onnx", "tiny.onnx", data)
+            put("onnx", "short.onnx", data[:1000])
+
+
+def tables():
+    rows = ["Conv-input:8x8x3-output:4x4x8", "Logits-input:4x4x8-output:10",
+            "expanded_conv-input:4x4x8-output:4x4x8-expand:3-kernel:3-stride:1-idskip:1"]
+    text = "".join(f"{r}:\n  count: 3\n  mean: 1.5\n  var: 0.25\n" for r in rows)
+    put("import", "table.yaml", text)
+    put("import", "wrong.yaml", text.replace("1.5", "x"))
+    csv = "block_name,latency(ms)\n" + "".join(f"{r},1.5\n" for r in rows)
+    put("import", "blocks.csv", csv)
+    put("import", "twice.csv", csv + rows[0] + ",2.5\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    for make in (images, archive, idx, pack, texts, messages, model, tables):
+        make()
+    run(os.path.abspath(sys.argv[1]))
