@@ -50,6 +50,15 @@ onp_status onp_format_add_hash(const char *path, onp_strbuf *identity, onp_error
     return ONP_OK;
 }
 
+onp_status onp_format_number_names(onp_strbuf *names, int64_t n, onp_error *err)
+{
+    for (int k = 0; k < n; k++) {
+        onp_strbuf_addf(names, "%d", k);
+        onp_strbuf_add(names, "", 1);
+    }
+    return onp_strbuf_status(names, err);
+}
+
 /* SHA-256 of format, part and what the format says of its source. */
 static onp_status hash_source(const onp_context *ctx, const onp_format *format,
                               const onp_source *source, char hash[ONP_SHA256_HEX], onp_error *err)

@@ -32,6 +32,8 @@ extern "C" {
 #define ONP_FORMAT_LIST(X)                                                                         \
     X(idx, "idx")                                                                                  \
     X(image_folder, "image-folder")                                                                \
+    X(cifar_10, "cifar-10")                                                                        \
+    X(cifar_100, "cifar-100")                                                                      \
     X(generated, "generated")
 
 /* The names, ended by NULL: what a config may choose from. */
@@ -49,7 +51,9 @@ typedef enum onp_part { ONP_PART_TRAIN, ONP_PART_TEST } onp_part;
  * idx: path is a folder with {train|t10k}-images-idx{3|4}-ubyte and {train|t10k}-labels-idx1-ubyte,
  * each plain or with .gz. image-folder: path is a folder with one sub-folder of JPEG and PNG files
  * per class, or such a folder in a .tar.gz ("images.tar.gz", "images.tar.gz/train"); classes and
- * images are in the order of their names, part plays no role. generated:
+ * images are in the order of their names, part plays no role. cifar-10, cifar-100: path is a
+ * folder, or a .tar.gz, with data_batch_1.bin ... and test_batch.bin (train.bin and test.bin, fine
+ * labels) and batches.meta.txt (fine_label_names.txt) as their authors distribute them. generated:
  * no path; see data/generate.h.
  */
 typedef struct onp_source {

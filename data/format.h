@@ -25,6 +25,9 @@ typedef struct onp_format {
 /* For identify: a line with the hash of a file's bytes. Errors: those of onp_file_map. */
 onp_status onp_format_add_hash(const char *path, onp_strbuf *identity, onp_error *err) ONP_MUST_USE;
 
+/* For decode: n NUL-terminated numbers, for classes without a name. Errors: ONP_E_NOMEM. */
+onp_status onp_format_number_names(onp_strbuf *names, int64_t n, onp_error *err) ONP_MUST_USE;
+
 #define ONP_X(id, name) extern const onp_format onp_format_##id;
 ONP_FORMAT_LIST(ONP_X)
 #undef ONP_X

@@ -76,16 +76,6 @@ static onp_status read_labels(onp_idx *f, uint8_t *bytes, int32_t *labels, int64
     return ONP_OK;
 }
 
-/* n NUL-terminated numbers, for classes without a name. */
-static onp_status number_names(onp_strbuf *names, int64_t n, onp_error *err)
-{
-    for (int k = 0; k < n; k++) {
-        onp_strbuf_addf(names, "%d", k);
-        onp_strbuf_add(names, "", 1);
-    }
-    return onp_strbuf_status(names, err);
-}
-
 static onp_status copy_images(onp_idx *f, uint8_t *buffer, onp_pack_writer *pack, onp_error *err)
 {
     while (f->read_bytes < f->size_bytes) {
@@ -120,7 +110,7 @@ static onp_status decode_files(const onp_context *ctx, const onp_source *source,
         goto done;
     }
     ONP_TRY_GOTO(read_labels(labels, buffer, values, &info.n_classes, err));
-    ONP_TRY_GOTO(number_names(&names, info.n_classes, err));
+    ONP_TRY_GOTO(onp_format_number_names(&names, info.n_classes, err));
     info.names = names.text;
     info.names_bytes = names.length;
     ONP_TRY_GOTO(onp_pack_check(&info, images->path, err));

@@ -21,6 +21,8 @@ typedef struct unpacker {
     struct archive *tar;
     FILE *spool;
     size_t spooled_bytes;
+    onp_image_archive_wanted wanted; /* NULL: images in class folders are */
+    void *user;
     char packed[PIECE], plain[PIECE];
 } unpacker;
 
@@ -154,9 +156,36 @@ static onp_status name_of(const unpacker *u, struct archive_entry *entry, const 
     return ONP_OK;
 }
 
+static onp_status spool_file(unpacker *u, const char *whole, const char *class_name,
+                             size_t class_length, const char *file_name, onp_error *err)
+{
+    size_t size = 0;
+    ONP_TRY(copy_file(u, whole, &size, err));
+    ONP_TRY(onp_image_tree_add(u->tree, class_name, class_length, file_name, u->spooled_bytes, size,
+                               err));
+    u->spooled_bytes += size;
+    return ONP_OK;
+}
+
+static onp_status take_wanted(unpacker *u, struct archive_entry *entry, onp_error *err)
+{
+    const char *whole;
+    ONP_TRY(name_of(u, entry, &whole, err));
+    const char *name = name_below(whole, u->tree->inner);
+    const char *slash = name != NULL ? strrchr(name, '/') : NULL;
+    const char *file_name = slash != NULL ? slash + 1 : name;
+    if (name == NULL || !u->wanted(u->user, file_name))
+        return ONP_OK;
+    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL)
+        return onp_fail(err, ONP_E_FORMAT, "%s/%s: is not a file", u->tree->file, whole);
+    return spool_file(u, whole, "", 0, file_name, err);
+}
+
 static onp_status take_entry(unpacker *u, struct archive_entry *entry, onp_error *err)
 {
     const char *whole;
+    if (u->wanted != NULL)
+        return take_wanted(u, entry, err);
     ONP_TRY(name_of(u, entry, &whole, err));
     const char *name = name_below(whole, u->tree->inner);
     const char *slash = name != NULL ? strchr(name, '/') : NULL;
@@ -172,12 +201,7 @@ static onp_status take_entry(unpacker *u, struct archive_entry *entry, onp_error
                         "%s/%s: is not a file in a class folder, wanted images "
                         "only",
                         u->tree->file, whole);
-    size_t size = 0;
-    ONP_TRY(copy_file(u, whole, &size, err));
-    ONP_TRY(
-        onp_image_tree_add(u->tree, name, class_length, file_name, u->spooled_bytes, size, err));
-    u->spooled_bytes += size;
-    return ONP_OK;
+    return spool_file(u, whole, name, class_length, file_name, err);
 }
 
 /* *out: NULL at the end. */
@@ -247,6 +271,19 @@ onp_status onp_image_archive_list(onp_image_tree *tree, const char *spool_dir, o
     unpacker *u = new_unpacker(tree, err);
     if (u == NULL)
         return ONP_E_NOMEM;
+    const onp_status st = unpack(u, spool_dir, err);
+    free_unpacker(u);
+    return st;
+}
+
+onp_status onp_image_archive_files(onp_image_tree *tree, const char *spool_dir,
+                                   onp_image_archive_wanted wanted, void *user, onp_error *err)
+{
+    unpacker *u = new_unpacker(tree, err);
+    if (u == NULL)
+        return ONP_E_NOMEM;
+    u->wanted = wanted;
+    u->user = user;
     const onp_status st = unpack(u, spool_dir, err);
     free_unpacker(u);
     return st;

@@ -84,6 +84,14 @@ onp_status onp_image_archive_names(const onp_context *ctx, const char *file,
                                    onp_image_archive_visit visit, void *user,
                                    onp_error *err) ONP_MUST_USE;
 
+/* The files of an archive, below tree->inner in it, whose name without folders is wanted: entries
+ * of a class without a name, unsorted, their bytes in tree->spool. Errors: those of
+ * onp_image_tree_list. */
+typedef bool (*onp_image_archive_wanted)(void *user, const char *name);
+onp_status onp_image_archive_files(onp_image_tree *tree, const char *spool_dir,
+                                   onp_image_archive_wanted wanted, void *user,
+                                   onp_error *err) ONP_MUST_USE;
+
 /* onp_image_tree_list for an archive, unsorted. */
 onp_status onp_image_archive_list(onp_image_tree *tree, const char *spool_dir,
                                   onp_error *err) ONP_MUST_USE;

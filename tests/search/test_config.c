@@ -208,11 +208,13 @@ static const struct {
     {2, "seed: -1", "2:7: error: seed is the number -1, wanted at least 0\n"},
     {1, "schema: 2", "1:9: error: schema is the number 2, wanted 1..1\n"},
     {4, "  format: idxx",
-     "4:11: error: data.format is the text \"idxx\", wanted one of idx, image-folder, generated "
+     "4:11: error: data.format is the text \"idxx\", wanted one of idx, image-folder, cifar-10, "
+     "cifar-100, generated "
      "(did you mean "
      "\"idx\"?)\n"},
     {4, "",
-     "3:1: error: missing key \"format\" in data, wanted one of idx, image-folder, generated\n"},
+     "3:1: error: missing key \"format\" in data, wanted one of idx, image-folder, cifar-10, "
+     "cifar-100, generated\n"},
     {7, "", "3:1: error: missing key \"validation\" in data, wanted an integer\n"},
     {7, "  validation: 0", "7:15: error: data.validation is the number 0, wanted 1..268435456\n"},
     {9, "  augment: {pad: 2, flip: yes}",
