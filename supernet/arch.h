@@ -9,6 +9,11 @@
  *     printf("%" PRId64 " MACs\n", onp_arch_n_macs(arch));
  *     onp_arch_free(arch);
  *
+ * Read as well: the Once-for-All dialect (ResidualBlock with `conv`, null where a block is skipped,
+ * act_func, use_se, final_expand_layer). A PoolingLayer of stride above 1 says its padding, and a
+ * DepthConvLayer by "depth_bn_act" what is between its convolutions: without these keys they are
+ * the authors' layers, which compute something else and are refused.
+ *
  * `resolution` is the height and width of the input, or a list of both; a file without it means
  * 224. Shortcuts are taken from the file. A ZeroLayer beside its IdentityLayer is a zero block.
  *
@@ -26,6 +31,7 @@ extern "C" {
 #endif
 
 #define ONP_ARCH_NAME        "ProxylessNASNets"
+#define ONP_ARCH_NAME_V3     "MobileNetV3" /* of Once-for-All: a head of two layers */
 #define ONP_ARCH_BN_EPS      1e-3
 #define ONP_ARCH_BN_MOMENTUM 0.1
 
@@ -50,8 +56,8 @@ onp_status onp_arch_load(const onp_context *ctx, const char *path, onp_arch **ou
 onp_status onp_arch_parse(const onp_context *ctx, const char *text, size_t size, const char *name,
                           onp_arch **out, onp_error *err) ONP_MUST_USE;
 /*
- * The architecture of a searched network. blocks: copied; complete; a stem, any number of mbconv
- * and zero, then maybe a mix, then a head, each fitting the next; a zero has its true sizes.
+ * The architecture of a searched network. blocks: copied; complete; a stem, any number of blocks
+ * of stages, then maybe a mix, then a head, each fitting the next; a zero has its true sizes.
  * Errors: ONP_E_FORMAT, ONP_E_NOMEM.
  */
 onp_status onp_arch_from_blocks(const onp_context *ctx, const onp_block *blocks, int32_t n,

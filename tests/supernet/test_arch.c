@@ -191,6 +191,82 @@ static void test_from_blocks(void **state)
     onp_arch_free(a);
 }
 
+/* Every kind of block and activation, written and read again. */
+static void test_all_kinds(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "stem in=16x16x3 out=16x16x8 k=3 s=1 act=hswish",
+        "conv in=16x16x8 out=16x16x8 k=5 s=1 d=2 g=4",
+        "max-pool in=16x16x8 out=16x16x8 k=3 s=1",
+        "avg-pool in=16x16x8 out=8x8x8 k=5 s=2",
+        "identity",
+        "zero",
+        "depthwise-separable in=8x8x8 out=8x8x8 k=3 s=1 skip=1 d=2 act=relu",
+        "depthwise-separable in=8x8x8 out=4x4x16 k=5 s=2 skip=0",
+        "mbconv in=4x4x16 out=4x4x16 k=3 e=3 s=1 skip=1 mid=40 act=hswish se=16",
+        "mbconv in=4x4x16 out=4x4x16 k=3 e=1 s=1 skip=0 act=relu",
+        "mix in=4x4x16 out=4x4x32 act=hswish",
+        "head in=4x4x32 out=10 mid=24 act=relu",
+    };
+    enum { N = ONP_COUNT(keys) };
+    onp_context ctx = context();
+    onp_block blocks[N];
+    onp_error err = {0};
+    onp_arch *a = NULL;
+    for (int i = 0; i < N; i++) {
+        if (onp_block_parse(keys[i], &blocks[i], &err) != ONP_OK)
+            fail_msg("%s", err.msg);
+        if (!onp_block_is_free(&blocks[i]))
+            continue;
+        blocks[i].in_h = blocks[i - 1].out_h;
+        blocks[i].in_w = blocks[i - 1].out_w;
+        blocks[i].in_c = blocks[i - 1].out_c;
+        assert_int_equal(onp_block_complete(&blocks[i], &err), ONP_OK);
+    }
+    if (onp_arch_from_blocks(&ctx, blocks, N, 1e-3, 0.1, &a, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(a->n_blocks, N);
+    for (int i = 0; i < N; i++) {
+        char key[ONP_BLOCK_KEY];
+        onp_block_key(&a->blocks[i], key);
+        assert_string_equal(key, keys[i]);
+    }
+    check_round_trip(&ctx, a);
+    onp_arch_free(a);
+}
+
+/* Once-for-All writes the same network otherwise. */
+static void test_once_for_all(void **state)
+{
+    (void)state;
+    onp_context ctx = context();
+    onp_arch *a = parse_small(&ctx), *b = NULL;
+    onp_error err = {0};
+    json_t *json = json_deep_copy(a->json), *blocks = json_object_get(json, "blocks");
+    for (size_t i = 0; i < json_array_size(blocks); i++) {
+        json_t *block = json_array_get(blocks, i);
+        json_t *conv = json_incref(json_object_get(block, "mobile_inverted_conv"));
+        if (strcmp(json_string_value(json_object_get(conv, "name")), "ZeroLayer") == 0) {
+            json_decref(conv);
+            conv = json_null();
+        } else {
+            json_object_set_new(conv, "name", json_string("MBConvLayer"));
+            json_object_set_new(conv, "in_channels", json_pack("[i]", 4));
+            json_object_set_new(conv, "groups", json_null());
+        }
+        json_object_set_new(block, "name", json_string("ResidualBlock"));
+        json_object_set_new(block, "conv", conv);
+        json_object_del(block, "mobile_inverted_conv");
+    }
+    if (onp_arch_from_json(&ctx, json, "ofa", &b, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    check_keys(b);
+    check_round_trip(&ctx, b);
+    onp_arch_free(b);
+    onp_arch_free(a);
+}
+
 /* `small` with the first `old` after `behind` replaced by `with`. */
 static char *edited(const char *behind, const char *old, const char *with)
 {
@@ -229,24 +305,43 @@ static void test_refuses(void **state)
         {"", "[2, 2]", "0", "key \"stride\" is not an integer in 1..4"},
         {"", "\"in_channels\": 1", "\"in_channels\": 65537", "wanted 1..65536"},
         {"", "\"use_bn\": true", "\"use_bn\": false", "key \"use_bn\" is false, wanted true"},
-        {"", "\"use_bn\": true", "\"groups\": 2", "key \"groups\" is 2, wanted 1"},
-        {"", "\"use_bn\": true", "\"dilation\": 2", "key \"dilation\" is 2, wanted 1"},
+        {"", "\"use_bn\": true", "\"groups\": 2", "stem block: groups is 2, wanted 1"},
+        {"", "\"use_bn\": true", "\"dilation\": 2", "stem block: dilation is 2, wanted 1"},
         {"", "\"use_bn\": true", "\"bias\": true", "key \"bias\" is true, wanted false"},
-        {"", "\"act_func\": \"relu6\"", "\"act_func\": \"relu\"", "is \"relu\", wanted \"relu6\""},
+        {"", "\"act_func\": \"relu6\"", "\"act_func\": \"tanh\"",
+         "key \"act_func\" is tanh, wanted relu6, relu or h_swish"},
+        {"", "\"act_func\": \"relu6\"", "\"act_func\": null", "is no text, wanted relu6"},
         {"", "\"act_func\": \"relu6\"", "\"x\": 1", "key \"act_func\" is missing"},
         {"", "ConvLayer", "DepthConvLayer", "small: first_conv: is a DepthConvLayer"},
-        {"blocks", "MobileInvertedResidualBlock", "ResidualBlock",
-         "small: blocks[0]: is a ResidualBlock"},
+        {"blocks", "MobileInvertedResidualBlock", "ResBlock", "small: blocks[0]: is a ResBlock"},
         {"blocks", "\"mobile_inverted_conv\"", "\"conv\"",
          "small: blocks[0]: key \"mobile_inverted_conv\" is missing"},
-        {"blocks", "MBInvertedConvLayer", "MBConvLayer",
-         "small: blocks[0].mobile_inverted_conv: is a MBConvLayer"},
+        {"blocks", "MBInvertedConvLayer", "LinearLayer",
+         "small: blocks[0].mobile_inverted_conv: is a LinearLayer"},
+        {"blocks", "\"MBInvertedConvLayer\", \"in_channels\": 4, \"out_channels\": 4",
+         "\"IdentityLayer\", \"in_channels\": 4, \"out_channels\": 8",
+         "key \"out_channels\" is 8, but the layer before has 4"},
+        {"blocks", "MBInvertedConvLayer", "DepthConvLayer",
+         "is a DepthConvLayer without batch norm between its two convolutions"},
+        {"blocks", "MBInvertedConvLayer", "PoolingLayer", "key \"pool_type\" is missing"},
+        {"blocks", "{\"name\": \"MBInvertedConvLayer\"",
+         "{\"name\": \"PoolingLayer\", \"pool_type\": \"sum\"",
+         "key \"pool_type\" is sum, wanted max or avg"},
+        {"blocks",
+         "\"MBInvertedConvLayer\", \"in_channels\": 4, \"out_channels\": 4,"
+         "     \"kernel_size\": 5, \"stride\": 1",
+         "\"PoolingLayer\", \"pool_type\": \"max\", \"in_channels\": 4, \"out_channels\": 4,"
+         " \"kernel_size\": 3, \"stride\": 2",
+         "blocks[0].mobile_inverted_conv: key \"padding\" is missing"},
+        {"blocks", "\"num_bits\": 8", "\"act_func\": \"swish\"", "key \"act_func\" is swish"},
+        {"", "\"resolution\"", "\"final_expand_layer\": null, \"resolution\"",
+         "feature_mix_layer: key \"use_bn\" is missing"},
         {"blocks", "\"in_channels\": 4", "\"in_channels\": 5",
          "key \"in_channels\" is 5, but the layer before has 4 channels"},
         {"blocks", "\"expand_ratio\": 3", "\"expand_ratio\": 2.5", "is a real number"},
         {"blocks", "\"expand_ratio\": 3", "\"expand_ratio\": 1", "mid is 10, wanted 4"},
         {"blocks", "\"mid_channels\": 10", "\"mid_channels\": \"10\"", "is a string"},
-        {"blocks", "\"num_bits\": 8", "\"use_se\": true", "key \"use_se\" is true"},
+        {"blocks", "\"num_bits\": 8", "\"use_se\": 1", "key \"use_se\" is neither true nor"},
         {"blocks", "\"shortcut\": null", "\"short\": null", "key \"shortcut\" is missing"},
         {"blocks", "\"shortcut\": null", "\"shortcut\": 1", "key \"shortcut\" is an integer"},
         {"ZeroLayer", "\"stride\": 1", "\"stride\": 2", "key \"stride\" is 2, wanted 1"},
@@ -417,6 +512,51 @@ static void test_released(void **state)
     }
 }
 
+/* Networks of Once-for-All. The numbers are by a count of the layers in another language; the
+ * published multiply-accumulates are 389 and 482 million, and those of Mobile are above. */
+static void test_released_once_for_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder;
+        int64_t params, macs;
+        const char *first, *last; /* keys of the first block with a choice, and of the head */
+    } nets[] = {
+        {"flops-389M_top1-79.1_finetune-75", 8386544, 389487856, NULL,
+         "head in=7x7x1152 out=1000 mid=1536 act=hswish"},
+        {"flops-482M_top1-79.6_finetune-75", 9066368, 482413168, NULL, NULL},
+        {"note8_lat-22ms_top1-70.4_finetune-25", 4304592, 153092576,
+         "mbconv in=112x112x16 out=56x56x24 k=3 e=3 s=2 skip=0 act=relu",
+         "head in=7x7x960 out=1000 mid=1280 act=hswish"},
+        {"cpu_lat-10ms_top1-71.1_finetune-25", 4158272, 321536000, NULL, NULL},
+        {"1080ti_gpu64-27ms_top1-76.4_finetune-25", 6493328, 543580088, NULL, NULL},
+    };
+    onp_context ctx = context();
+    const char *shared = onp_test_shared();
+    if (shared == NULL)
+        skip();
+    for (size_t i = 0; i < ONP_COUNT(nets); i++) {
+        char path[ONP_TEST_PATH], file[ONP_TEST_PATH], key[ONP_BLOCK_KEY];
+        onp_arch *a = NULL;
+        onp_error err = {0};
+        onp_test_path(path, shared, "latency-data/ofa-specialized");
+        onp_test_path(file, path, nets[i].folder);
+        onp_test_path(path, file, "net.config");
+        if (onp_arch_load(&ctx, path, &a, &err) != ONP_OK)
+            fail_msg("%s", err.msg);
+        assert_int_equal(onp_arch_n_params(a), nets[i].params);
+        assert_int_equal(onp_arch_n_macs(a), nets[i].macs);
+        onp_block_key(&a->blocks[2], key);
+        if (nets[i].first != NULL)
+            assert_string_equal(key, nets[i].first);
+        onp_block_key(&a->blocks[a->n_blocks - 1], key);
+        if (nets[i].last != NULL)
+            assert_string_equal(key, nets[i].last);
+        check_round_trip(&ctx, a);
+        onp_arch_free(a);
+    }
+}
+
 /* Block 13 keeps 24 channels at stride 1 and has no shortcut: nothing may infer one. */
 static void test_null_shortcut_is_kept(void **state)
 {
@@ -459,11 +599,14 @@ int main(void)
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_keeps_what_it_does_not_know),
         cmocka_unit_test(test_from_blocks),
+        cmocka_unit_test(test_all_kinds),
+        cmocka_unit_test(test_once_for_all),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_too_many_blocks),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_released),
+        cmocka_unit_test(test_released_once_for_all),
         cmocka_unit_test(test_null_shortcut_is_kept),
         cmocka_unit_test(test_refused_files),
     };
