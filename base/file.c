@@ -289,6 +289,16 @@ onp_status onp_path_join(char *out, size_t out_size, const char *base_dir, const
     return ONP_OK;
 }
 
+onp_status onp_program_dir(char *out, size_t out_size, onp_error *err)
+{
+    char path[4096];
+    const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0)
+        return onp_fail(err, ONP_E_IO, "/proc/self/exe: %s", strerror(errno));
+    path[n] = '\0';
+    return onp_path_dir(out, out_size, path, err);
+}
+
 onp_status onp_path_dir(char *out, size_t out_size, const char *path, onp_error *err)
 {
     char copy[PATH_MAX];

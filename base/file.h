@@ -67,6 +67,9 @@ onp_status onp_path_join(char *out, size_t out_size, const char *base_dir, const
 /* The folder part of path ("." when there is none). Same errors. */
 onp_status onp_path_dir(char *out, size_t out_size, const char *path, onp_error *err) ONP_MUST_USE;
 
+/* The folder of the program that runs. Errors: ONP_E_IO, ONP_E_RANGE when it does not fit. */
+onp_status onp_program_dir(char *out, size_t out_size, onp_error *err) ONP_MUST_USE;
+
 /* SHA-256 as 64 lower-case hex digits and a NUL. */
 #define ONP_SHA256_HEX 65
 void onp_sha256(const void *data, size_t size, char hex[ONP_SHA256_HEX]);

@@ -4,19 +4,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/file.h"
-
-static onp_status program_folder(char out[PATH_MAX], onp_error *err)
-{
-    char program[PATH_MAX];
-    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n < 0)
-        return onp_fail(err, ONP_E_IO, "/proc/self/exe cannot be read");
-    program[n] = '\0';
-    return onp_path_dir(out, PATH_MAX, program, err);
-}
 
 /* Whether FOLDER/spaces/NAME.yaml is there. */
 static bool find(const char *folder, const char *name, char *out, size_t out_size)
@@ -39,7 +28,7 @@ onp_status onp_configs_space(const char *name, char *out, size_t out_size, onp_e
                         "space %s: $ONEPATH_CONFIGS is %s and has no spaces/%s.yaml", name, given,
                         name);
     }
-    ONP_TRY(program_folder(folder, err));
+    ONP_TRY(onp_program_dir(folder, sizeof folder, err));
     ONP_TRY(onp_path_join(installed, sizeof installed, folder, "../share/onepath", err));
     ONP_TRY(onp_path_join(built, sizeof built, folder, "configs", err));
     if (find(installed, name, out, out_size) || find(built, name, out, out_size))

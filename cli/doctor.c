@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/parallel.h"
+#include "cli/configs.h"
 #include "cli/verb.h"
 #include "latency/measure/driver.h"
 #include "ops/gemm.h"
@@ -196,6 +197,16 @@ static void check_agent(doctor *d)
         report(d, FINE, "agent", "%s", path);
 }
 
+static void check_spaces(doctor *d)
+{
+    char path[ONP_APP_PATH];
+    onp_error err;
+    if (onp_configs_space("mbconv-cifar", path, sizeof path, &err) != ONP_OK)
+        report(d, WARNING, "spaces", "%s: none to start from", err.msg);
+    else
+        report(d, FINE, "spaces", "%s", path);
+}
+
 static void check_libraries(doctor *d)
 {
 #if defined(__clang__)
@@ -213,8 +224,8 @@ static void check_libraries(doctor *d)
 static const onp_option options[] = {ONP_OPTION_END};
 
 static void (*const checks[])(doctor *d) = {
-    check_machine, check_kernels,   check_blas,   check_openmp, check_governor,
-    check_agent,   check_libraries, check_memory, check_disk,
+    check_machine, check_kernels, check_blas,      check_openmp, check_governor,
+    check_agent,   check_spaces,  check_libraries, check_memory, check_disk,
 };
 
 static onp_status run(onp_app *app, const void *args, onp_error *err)

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/progress.h"
 #include "latency/measure/process.h"
 #include "latency/measure/protocol.h"
@@ -113,20 +115,40 @@ onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
 
 /* ---- the agent on this machine ---- */
 
+/* As execvp finds a program; *path is untouched when it does not. */
+static bool find_in_path(char *path, size_t size)
+{
+    const char *at = getenv("PATH");
+    while (at != NULL && at[0] != '\0') {
+        const int length = (int)strcspn(at, ":");
+        char name[4096];
+        const int n = snprintf(name, sizeof name, "%.*s/" AGENT, length, at);
+        if (length > 0 && n > 0 && (size_t)n < sizeof name && (size_t)n < size &&
+            access(name, X_OK) == 0) {
+            memcpy(path, name, (size_t)n + 1);
+            return true;
+        }
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
 onp_status onp_runner_find_agent(char *path, size_t size, onp_error *err)
 {
-    ssize_t n = readlink("/proc/self/exe", path, size - sizeof AGENT);
-    if (n <= 0)
-        return onp_fail(err, ONP_E_DEVICE, "/proc/self/exe: %s", strerror(errno));
-    path[n] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash == NULL || (size_t)n >= size - sizeof AGENT)
-        return onp_fail(err, ONP_E_DEVICE, "/proc/self/exe: \"%.80s\" is no usable path", path);
-    memcpy(slash + 1, AGENT, sizeof AGENT);
-    if (access(path, X_OK) != 0)
-        return onp_fail(err, ONP_E_DEVICE, "%s: %s; it belongs beside the program", path,
-                        strerror(errno));
-    return ONP_OK;
+    char folder[4096];
+    onp_status st = onp_program_dir(folder, sizeof folder, err);
+    if (st == ONP_OK)
+        st = onp_path_join(path, size, folder, AGENT, err);
+    if (st != ONP_OK)
+        return onp_fail_prefix(err, ONP_E_DEVICE, AGENT ": ");
+    if (access(path, X_OK) == 0)
+        return ONP_OK;
+    const int failure = errno;
+    if (find_in_path(path, size))
+        return ONP_OK;
+    return onp_fail(err, ONP_E_DEVICE,
+                    "%s: %s; it belongs beside the program, or where $PATH leads", path,
+                    strerror(failure));
 }
 
 onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options *options,

@@ -47,7 +47,7 @@ onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
 
 /* The agent on this machine. Zero fields mean the defaults. */
 typedef struct onp_local_options {
-    const char *agent;   /* its path; NULL: onepath-agent beside this program */
+    const char *agent;   /* its path; NULL: as onp_runner_find_agent finds it */
     int threads;         /* 0: 1 */
     const char *kernels; /* NULL: the best, or $ONEPATH_KERNELS */
     int64_t batch;       /* 0: 1 */
@@ -56,7 +56,8 @@ typedef struct onp_local_options {
 } onp_local_options;
 onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options *options,
                                  onp_runner **out, onp_error *err) ONP_MUST_USE;
-/* Its path when none is given. Errors: ONP_E_DEVICE when it is not there. */
+/* Its path when none is given: onepath-agent beside the program that runs (which may be any that
+ * uses the library), else where $PATH has it. Errors: ONP_E_DEVICE when it is not there. */
 onp_status onp_runner_find_agent(char *path, size_t size, onp_error *err) ONP_MUST_USE;
 
 /* What its hello said; borrowed from r. */
