@@ -153,6 +153,10 @@ if [ "$full" = yes ]; then
         skip "AArch64: its packages could not be installed"
     fi
 
+    stage "package: installed in a clean Debian"
+    bash scripts/check_package.sh build | tee build/package.log
+    if grep -q '^SKIPPED: ' build/package.log; then skip "$(sed -n 's/^SKIPPED: //p' build/package.log)"; fi
+
     stage "test: long searches"
     run_tests build --test-dir build --output-on-failure --no-tests=error -L '^long$'
 fi

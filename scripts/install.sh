@@ -17,7 +17,7 @@ build_packages=(
     libonnx-dev libprotobuf-c-dev protobuf-c-compiler
 )
 test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3 groff-base zsh fish)
-full_packages=(clang-tidy-14 libclang-rt-14-dev)
+full_packages=(clang-tidy-14 libclang-rt-14-dev dpkg-dev file debootstrap)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 for package in "${build_packages[@]}" libcmocka-dev; do
     case $package in lib*-dev | zlib1g-dev) arm64_packages+=("$package:arm64") ;; esac

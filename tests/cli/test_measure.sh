@@ -143,6 +143,7 @@ says err 'wanted an architecture'
 exits 0 doctor
 says out 'ok       kernels'
 says out 'ok       agent'
+says out 'ok       spaces'
 exits 0 doctor --json
 holds 'd["ok"] and d["errors"] == 0 and {"machine", "blas", "openmp", "libraries", "memory"} <= {c["check"] for c in d["checks"]}'
 OPENBLAS_CORETYPE=Haswell exits 0 doctor
@@ -153,5 +154,5 @@ says err 'error: 1 of the checks failed'
 mkdir alone
 cp "$onepath" alone
 onepath=alone/onepath exits 1 doctor
-says out 'onepath-agent: No such file or directory; it belongs beside the program: nothing can be measured'
+says out 'onepath-agent: No such file or directory; it belongs beside the program, or where $PATH leads: nothing can be measured'
 finish

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is installed, and the Debian package: `cmake --install build --prefix P`, `cmake --build build --target package`.
+# An installed tree may be moved: everything in it finds the rest by where it is itself.
+include(CMakePackageConfigHelpers)
+
+# A build's program finds the spaces as an installed one does in share/onepath.
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/configs ${CMAKE_BINARY_DIR}/configs SYMBOLIC)
+
+install(TARGETS onepath_cli onepath-agent)
+install(TARGETS onepath EXPORT onepath)
+install(FILES include/onepath.h TYPE INCLUDE)
+install(DIRECTORY configs/spaces configs/searches DESTINATION ${CMAKE_INSTALL_DATADIR}/onepath)
+install(DIRECTORY docs/ TYPE DOC PATTERN *.png EXCLUDE) # screenshots are for those who read the source
+install(FILES README.md LICENSE TYPE DOC)
+install(DIRECTORY examples TYPE DOC)
+
+# For CMake and pkg-config.
+set(cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/onepath)
+install(EXPORT onepath NAMESPACE onepath:: FILE onepath-config.cmake DESTINATION ${cmake_dir})
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/onepath-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/onepath-config-version.cmake DESTINATION ${cmake_dir})
+file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/onepath.pc.in ${CMAKE_CURRENT_BINARY_DIR}/onepath.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/onepath.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Manual pages and completions, where this machine can run what writes them.
+if(TARGET onepath_share)
+  set(share ${CMAKE_BINARY_DIR}/share)
+  install(DIRECTORY ${share}/man/ TYPE MAN)
+  install(FILES ${share}/completions/bash/onepath DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${share}/completions/zsh/_onepath DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+  install(FILES ${share}/completions/fish/onepath.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
+
+include(cmake/Package.cmake)
