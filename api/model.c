@@ -88,7 +88,7 @@ const onepath_model_info *onepath_model_describe(const onepath_model *m)
     return &m->info;
 }
 
-void onp_api_infer(const onepath_model *m, const float *x, int64_t n, float *logits)
+static void infer(const onepath_model *m, const float *x, int64_t n, float *logits)
 {
     const int64_t n_x = m->net.n_input / m->batch, n_y = m->net.n_logits / m->batch;
     for (int64_t at = 0; at < n; at += m->batch) {
@@ -108,6 +108,6 @@ onepath_status onepath_model_infer(onepath_model *m, const float *x, int64_t n, 
     if (n < 0)
         st = onp_fail(&e, ONP_E_RANGE, "infer: %lld images, wanted 0 or more", (long long)n);
     else
-        onp_api_infer(m, x, n, logits);
+        infer(m, x, n, logits);
     return onp_api_leave(host, st, &e, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of an open model, for model.c and classify.c. */
+/* The inside of an open model, for model.c and classify.c: images into net.input, onp_plan_run,
+ * then net.logits. */
 #ifndef ONP_API_MODEL_H
 #define ONP_API_MODEL_H
 
@@ -16,8 +17,5 @@ struct onepath_model {
     int64_t batch; /* images that net takes */
     onepath_model_info info;
 };
-
-/* x [n][h][w][c] -> logits [n][classes], between enter and leave. */
-void onp_api_infer(const onepath_model *m, const float *x, int64_t n, float *logits);
 
 #endif

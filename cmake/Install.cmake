@@ -3,9 +3,6 @@
 # An installed tree may be moved: everything in it finds the rest by where it is itself.
 include(CMakePackageConfigHelpers)
 
-# A build's program finds the spaces as an installed one does in share/onepath.
-file(CREATE_LINK ${PROJECT_SOURCE_DIR}/configs ${CMAKE_BINARY_DIR}/configs SYMBOLIC)
-
 install(TARGETS onepath_cli onepath-agent)
 install(TARGETS onepath EXPORT onepath)
 install(FILES include/onepath.h TYPE INCLUDE)

@@ -53,6 +53,11 @@ onepath_context *api_context(void)
 
 void api_model_make(const char *dir, uint64_t seed)
 {
+    api_model_make_for(dir, seed, 0);
+}
+
+void api_model_make_for(const char *dir, uint64_t seed, int32_t side)
+{
     onp_context ctx;
     onp_error err = {0};
     onp_position positions[TINY_POSITIONS];
@@ -69,6 +74,10 @@ void api_model_make(const char *dir, uint64_t seed)
     for (int c = 0; c < 3; c++) {
         m->input.mean[c] = 0.1 * (c + 1);
         m->input.deviation[c] = 0.5;
+    }
+    if (side > 0) {
+        m->input.image_h = m->input.image_w = m->input.resize_side = side;
+        m->input.fit = "crop";
     }
     m->input.class_names = names;
     if (onp_model_save(m, dir, &err) != ONP_OK)

@@ -26,6 +26,8 @@ onepath_context *api_context(void); /* one thread, defaults */
 
 /* A folder with a model of TINY_CLASSES classes on API_SIDE x API_SIDE RGB images. */
 void api_model_make(const char *dir, uint64_t seed);
+/* The same, of images that were resized to side x side, of which it takes the middle. */
+void api_model_make_for(const char *dir, uint64_t seed, int32_t side);
 /* API_IMAGES normal images. */
 void api_images(float *x);
 #define API_PIXELS (API_SIDE * API_SIDE * 3)
