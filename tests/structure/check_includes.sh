@@ -18,6 +18,7 @@ search: base ops graph data supernet latency/measure latency/table search
 export: base ops graph export
 report: base ops graph data supernet latency/measure latency/table search report
 include: include
+examples: examples
 api: base ops graph data supernet latency/measure latency/table search export report include api
 cli: base ops graph data supernet latency/measure latency/table search export report include cli
 tests: base ops graph data supernet latency/measure latency/table search export report include api cli tests bench
