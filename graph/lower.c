@@ -115,7 +115,17 @@ static void need_inputs(lowering *l, const onp_node *n)
     case ONP_OP_GLOBAL_AVG_POOL_BWD:
     case ONP_OP_MAX_POOL:
     case ONP_OP_MAX_POOL_BWD:
+    case ONP_OP_AVG_POOL:
+    case ONP_OP_AVG_POOL_BWD:
     case ONP_OP_ADD:
+    case ONP_OP_HSWISH:
+    case ONP_OP_HSIGMOID:
+    case ONP_OP_HSWISH_BWD:
+    case ONP_OP_HSIGMOID_BWD:
+    case ONP_OP_CHANNEL_SCALE:
+    case ONP_OP_CHANNEL_SCALE_BWD_SCALE:
+    case ONP_OP_DROPOUT:
+    case ONP_OP_DOT:
     case ONP_OP_BN_STATS:
         return;
     case ONP_OP_RELU6:
@@ -453,7 +463,9 @@ static void lower_conv(lowering *l, const onp_node *n, onp_call_kind kind)
                                                 .in = onp_graph_shape(l->g, n->in[0]),
                                                 .out = onp_graph_shape(l->g, n->out[0]),
                                                 .kernel = n->attr.kernel,
-                                                .stride = n->attr.stride});
+                                                .stride = n->attr.stride,
+                                                .dilation = n->attr.dilation,
+                                                .groups = n->attr.groups});
     put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
     patch_tensor(l, call, offsetof(onp_call, w), n->in[1]);
     if (n->n_in > 2)
@@ -471,7 +483,9 @@ static void lower_conv_data(lowering *l, int32_t index, onp_op weight_op, onp_ca
                                                 .in = onp_graph_shape(l->g, n->out[0]),
                                                 .out = onp_graph_shape(l->g, n->in[0]),
                                                 .kernel = n->attr.kernel,
-                                                .stride = n->attr.stride});
+                                                .stride = n->attr.stride,
+                                                .dilation = n->attr.dilation,
+                                                .groups = n->attr.groups});
     if (weight != NULL) {
         put_operand(l, call, offsetof(onp_call, a), resolve(l, weight->in[0]));
         put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[0]));
@@ -492,7 +506,9 @@ static void lower_conv_weight(lowering *l, const onp_node *n, onp_call_kind kind
                                                 .in = onp_graph_shape(l->g, n->in[0]),
                                                 .out = onp_graph_shape(l->g, n->in[1]),
                                                 .kernel = n->attr.kernel,
-                                                .stride = n->attr.stride});
+                                                .stride = n->attr.stride,
+                                                .dilation = n->attr.dilation,
+                                                .groups = n->attr.groups});
     put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
     put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[1]));
     add_splits(l, call);
@@ -607,15 +623,45 @@ static void lower_rows(lowering *l, const onp_node *n, onp_call_kind kind, onp_t
     write_output(l, call, n->out[0]);
 }
 
+/* What an element-wise operation makes of one or two tensors; it cannot be loaded lazily. */
+static void lower_elementwise(lowering *l, const onp_node *n, onp_store store)
+{
+    const onp_shape s = onp_graph_shape(l->g, n->out[0]);
+    const int32_t call = new_call(l, (onp_call){.kind = ONP_CALL_STORE,
+                                                .store = store,
+                                                .in = s,
+                                                .out = s,
+                                                .rate = n->attr.rate,
+                                                .key = n->attr.key});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    if (n->n_in > 1)
+        put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[1]));
+    write_output(l, call, n->out[0]);
+}
+
+/* Sums of products of two tensors: in each image's channels, or all. */
+static void lower_dot(lowering *l, const onp_node *n, onp_call_kind kind)
+{
+    const onp_shape s = onp_graph_shape(l->g, n->in[0]);
+    const onp_shape out = kind == ONP_CALL_DOT ? s : onp_graph_shape(l->g, n->out[0]);
+    const int32_t call = new_call(l, (onp_call){.kind = kind, .in = s, .out = out});
+    put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
+    put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[1]));
+    if (kind == ONP_CALL_DOT)
+        add_splits(l, call);
+    write_output(l, call, n->out[0]);
+}
+
 /* in, out: the forward operation's maps, for both directions. */
-static void lower_max_pool(lowering *l, const onp_node *n, onp_call_kind kind, onp_tid in,
-                           onp_tid out)
+static void lower_pool(lowering *l, const onp_node *n, onp_call_kind kind, onp_tid in, onp_tid out)
 {
     const int32_t call = new_call(l, (onp_call){.kind = kind,
                                                 .in = onp_graph_shape(l->g, in),
                                                 .out = onp_graph_shape(l->g, out),
                                                 .kernel = n->attr.kernel,
-                                                .stride = n->attr.stride});
+                                                .stride = n->attr.stride,
+                                                .dilation = n->attr.dilation,
+                                                .groups = n->attr.groups});
     put_operand(l, call, offsetof(onp_call, a), resolve(l, n->in[0]));
     if (n->n_in > 1)
         put_operand(l, call, offsetof(onp_call, b), resolve(l, n->in[1]));
@@ -698,10 +744,37 @@ static void lower_node(lowering *l, int32_t index)
         lower_store(l, n);
         break;
     case ONP_OP_MAX_POOL:
-        lower_max_pool(l, n, ONP_CALL_MAX_POOL, n->in[0], n->out[0]);
+        lower_pool(l, n, ONP_CALL_MAX_POOL, n->in[0], n->out[0]);
         break;
     case ONP_OP_MAX_POOL_BWD:
-        lower_max_pool(l, n, ONP_CALL_MAX_POOL_BWD, n->out[0], n->in[0]);
+        lower_pool(l, n, ONP_CALL_MAX_POOL_BWD, n->out[0], n->in[0]);
+        break;
+    case ONP_OP_AVG_POOL:
+        lower_pool(l, n, ONP_CALL_AVG_POOL, n->in[0], n->out[0]);
+        break;
+    case ONP_OP_AVG_POOL_BWD:
+        lower_pool(l, n, ONP_CALL_AVG_POOL_BWD, n->out[0], n->in[0]);
+        break;
+    case ONP_OP_HSWISH:
+        lower_elementwise(l, n, ONP_STORE_HSWISH);
+        break;
+    case ONP_OP_HSWISH_BWD:
+        lower_elementwise(l, n, ONP_STORE_HSWISH_BWD);
+        break;
+    case ONP_OP_HSIGMOID:
+        lower_elementwise(l, n, ONP_STORE_HSIGMOID);
+        break;
+    case ONP_OP_HSIGMOID_BWD:
+        lower_elementwise(l, n, ONP_STORE_HSIGMOID_BWD);
+        break;
+    case ONP_OP_CHANNEL_SCALE:
+        lower_elementwise(l, n, ONP_STORE_CHANNEL_SCALE);
+        break;
+    case ONP_OP_CHANNEL_SCALE_BWD_SCALE:
+        lower_dot(l, n, ONP_CALL_CHANNEL_DOT);
+        break;
+    case ONP_OP_DROPOUT:
+        lower_elementwise(l, n, ONP_STORE_DROPOUT);
         break;
     case ONP_OP_FLATTEN:
     case ONP_OP_FLATTEN_BWD:
@@ -725,13 +798,12 @@ static void lower_node(lowering *l, int32_t index)
     case ONP_OP_GATE:
         lower_gate(l, n);
         break;
-    default:
-        l->st =
-            onp_fail(l->err, ONP_E_RANGE, "plan: %s has no float kernel", onp_op_get(n->op)->name);
+    case ONP_OP_DOT:
+        lower_dot(l, n, ONP_CALL_DOT);
+        break;
+    case ONP_OP_COUNT:
         break;
     }
-    if (l->st == ONP_OK && (onp_attr_dilation(&n->attr) > 1 || onp_attr_groups(&n->attr) > 1))
-        l->st = onp_fail(l->err, ONP_E_RANGE, "plan: no float kernel for dilation and groups");
 }
 
 onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_options *options,

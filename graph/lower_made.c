@@ -116,7 +116,7 @@ onp_made onp_plan_makes_again(const onp_plan *p, const onp_graph *g, int32_t nod
     const search s = {p, g, node};
     onp_tid normed;
     if (n->op != ONP_OP_CONV || n->repeats == ONP_NONE || n->n_in != 2 || n->attr.kernel != 1 ||
-        n->attr.stride != 1 || p->state[n->out[0]].n_uses != 3)
+        n->attr.stride != 1 || onp_attr_groups(&n->attr) != 1 || p->state[n->out[0]].n_uses != 3)
         return ONP_MADE_NOT;
     if (!forward_side(&s, n->out[0], &normed) || !backward_side(&s, n, n->out[0], normed))
         return ONP_MADE_NOT;

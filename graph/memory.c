@@ -44,7 +44,7 @@ static bool may_lie_on(const onp_call *call, size_t field, int k)
     const bool a = field == offsetof(onp_call, a.x), b = field == offsetof(onp_call, b.x);
     switch (call->kind) {
     case ONP_CALL_STORE:
-        return k == 0 ? a : b;
+        return k == 0 ? a : b && call->store != ONP_STORE_CHANNEL_SCALE;
     case ONP_CALL_DEPTHWISE_DATA:
         return k == 0 && a && onp_call_can_overwrite(call);
     case ONP_CALL_DEPTHWISE_BACKWARD:

@@ -141,6 +141,12 @@ onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options
     return st;
 }
 
+void onp_plan_set_first_sample(onp_plan *p, int64_t first)
+{
+    for (int32_t i = 0; i < p->n_calls; i++)
+        p->calls[i].first_sample = first;
+}
+
 void onp_plan_run(const onp_plan *p)
 {
     for (int32_t i = 0; i < p->n_calls; i++)

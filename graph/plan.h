@@ -60,6 +60,9 @@ onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options
                          onp_error *err) ONP_MUST_USE;
 /* Runs all calls. */
 void onp_plan_run(const onp_plan *p);
+/* The batch of the next runs begins with this sample (0 from the start): a batch that is run in
+ * pieces then meets the dropout masks that it meets as a whole. */
+void onp_plan_set_first_sample(onp_plan *p, int64_t first);
 
 /* Memory of a tensor of the planned graph: valid after a run for external and kept tensors; NULL
  * when it is not stored. */

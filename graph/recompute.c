@@ -48,7 +48,8 @@ static bool is_elementwise(onp_op op)
 
 static bool widens(const onp_graph *g, const onp_node *n)
 {
-    return n->op == ONP_OP_CONV && n->attr.kernel == 1 &&
+    const onp_shape s = g->tensors[n->out[0]].shape;
+    return n->op == ONP_OP_CONV && n->attr.kernel == 1 && s.h * s.w > 1 &&
            onp_shape_count(g->tensors[n->out[0]].shape) >
                onp_shape_count(g->tensors[n->in[0]].shape);
 }

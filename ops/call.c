@@ -130,13 +130,17 @@ int64_t onp_call_split_floats(const onp_call *call)
         if (onp_call_is_pointwise(call))
             return onp_pointwise_split_floats(call);
         splits = onp_conv_splits(call);
-        return splits > 1 ? splits * call->kernel * call->kernel * call->in.c * call->out.c : 0;
+        return splits > 1 ? splits * call->kernel * call->kernel *
+                                (call->in.c / onp_call_groups(call)) * call->out.c
+                          : 0;
     case ONP_CALL_DEPTHWISE_WEIGHT:
     case ONP_CALL_DEPTHWISE_BACKWARD:
         splits = onp_depthwise_splits(call);
         return splits > 1 ? splits * call->kernel * call->kernel * call->in.c : 0;
     case ONP_CALL_SOFTMAX:
         return 2 * call->in.n;
+    case ONP_CALL_DOT:
+        return onp_tiling_count(onp_call_tiling(call)) * (int64_t)(sizeof(double) / sizeof(float));
     default:
         return 0;
     }
@@ -162,7 +166,8 @@ int64_t onp_call_scratch_floats(const onp_call *call)
     case ONP_CALL_DEPTHWISE_BACKWARD:
         return onp_depthwise_scratch(call);
     case ONP_CALL_STORE:
-    case ONP_CALL_SUMS: {
+    case ONP_CALL_SUMS:
+    case ONP_CALL_DOT: {
         onp_tiling t = onp_call_tiling(call);
         return 2 * onp_round_lane(t.rows * call->out.c);
     }
@@ -173,6 +178,11 @@ int64_t onp_call_scratch_floats(const onp_call *call)
     case ONP_CALL_MAX_POOL:
     case ONP_CALL_MAX_POOL_BWD:
         return onp_max_pool_scratch(call);
+    case ONP_CALL_AVG_POOL:
+    case ONP_CALL_AVG_POOL_BWD:
+        return onp_avg_pool_scratch(call);
+    case ONP_CALL_CHANNEL_DOT:
+        return onp_channel_dot_scratch(call);
     default:
         return 0;
     }
@@ -274,6 +284,10 @@ void onp_call_run(const onp_context *ctx, const onp_call *call, float *scratch,
         [ONP_CALL_POOL_BWD] = onp_run_pool_bwd,
         [ONP_CALL_MAX_POOL] = onp_run_max_pool,
         [ONP_CALL_MAX_POOL_BWD] = onp_run_max_pool_bwd,
+        [ONP_CALL_AVG_POOL] = onp_run_avg_pool,
+        [ONP_CALL_AVG_POOL_BWD] = onp_run_avg_pool_bwd,
+        [ONP_CALL_CHANNEL_DOT] = onp_run_channel_dot,
+        [ONP_CALL_DOT] = onp_run_dot,
         [ONP_CALL_MOMENTS_MERGE] = onp_run_norm,
         [ONP_CALL_BN_COEF] = onp_run_norm,
         [ONP_CALL_GRAD_MERGE] = onp_run_norm,

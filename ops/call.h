@@ -33,12 +33,16 @@ typedef enum onp_call_kind {
      * convolution, and a depthwise one */
     ONP_CALL_CONV_BACKWARD,
     ONP_CALL_DEPTHWISE_BACKWARD,
-    ONP_CALL_STORE,         /* a (+ b) -> y [out]; in == out; y may be a.x or b.x */
+    ONP_CALL_STORE,         /* a (, b) -> y [out] by `store`; in == out; y may be a.x or b.x */
     ONP_CALL_SUMS,          /* column sums of a, nothing stored; in == out */
     ONP_CALL_POOL,          /* a -> y {n, 1, 1, c} */
     ONP_CALL_POOL_BWD,      /* a = gy {n, 1, 1, c} -> y [in] */
     ONP_CALL_MAX_POOL,      /* a = x -> y [out] */
     ONP_CALL_MAX_POOL_BWD,  /* a = gy, b = x -> y [in] */
+    ONP_CALL_AVG_POOL,      /* a = x -> y [out] */
+    ONP_CALL_AVG_POOL_BWD,  /* a = gy -> y [in] */
+    ONP_CALL_CHANNEL_DOT,   /* a, b [in] -> y {n, 1, 1, c}: sums of products over an image */
+    ONP_CALL_DOT,           /* a, b [in] -> y[0]; splits, in double */
     ONP_CALL_MOMENTS_MERGE, /* partial -> stats; with gamma also coef = scale, shift */
     ONP_CALL_BN_COEF,       /* stats, gamma, beta -> coef = scale, shift */
     ONP_CALL_GRAD_MERGE,    /* partial, stats -> dgamma, dbeta; with gamma also coef = ga, gb, gc */
@@ -52,6 +56,17 @@ typedef enum onp_call_kind {
 
 typedef enum onp_sums_kind { ONP_SUMS_NONE, ONP_SUMS_MOMENTS, ONP_SUMS_GRAD } onp_sums_kind;
 
+/* What a STORE makes of its operands. */
+typedef enum onp_store {
+    ONP_STORE_SUM, /* a (+ b) */
+    ONP_STORE_HSWISH,
+    ONP_STORE_HSIGMOID,
+    ONP_STORE_HSWISH_BWD, /* a times the derivative at b */
+    ONP_STORE_HSIGMOID_BWD,
+    ONP_STORE_CHANNEL_SCALE, /* a times b {n, 1, 1, c}, on which y may not lie */
+    ONP_STORE_DROPOUT        /* a times the mask of samples first_sample.. */
+} onp_store;
+
 /* How rows are cut: `groups` of `group` rows (an image, or all rows), each into tiles of `rows`,
  * the last one shorter. */
 typedef struct onp_tiling {
@@ -60,7 +75,9 @@ typedef struct onp_tiling {
 
 typedef struct onp_call {
     onp_call_kind kind;
+    onp_store store;
     int32_t kernel, stride;
+    int32_t dilation, groups; /* 0 means 1 */
     onp_shape in, out;
     onp_operand a, b;
     /* CONV, CONV_DATA, CONV_BACKWARD: added to what is stored before the clamp, a residual shaped
@@ -88,9 +105,11 @@ typedef struct onp_call {
     float *coef;               /* [2][c] or [3][c] */
     float *dgamma, *dbeta;     /* [c] */
     onp_tiling partial_tiling; /* of the call that took the sums, for the merge */
-    double eps, smoothing;
-    bool frozen;   /* ga, gb, gc: the statistics are constants, so gb = gc = 0 */
-    int64_t count; /* rows behind the sums */
+    double eps, smoothing, rate;
+    onp_rng key;          /* of a dropout */
+    int64_t first_sample; /* its number of the first sample in this batch */
+    bool frozen;          /* ga, gb, gc: the statistics are constants, so gb = gc = 0 */
+    int64_t count;        /* rows behind the sums */
     const int32_t *labels;
 } onp_call;
 

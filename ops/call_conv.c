@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Convolutions as matrix products over tiles of rows. Pointwise ones are in call_pointwise.c, data
- * gradients in call_conv_data.c. The forward k x k one multiplies the taps of a line's output
- * pixels where they lie, in a few padded lines of the input; the weight gradient gathers the taps
- * of a tile's pixels (im2col of one tile, never of a whole tensor). What a tile reads is
- * transformed into scratch that fits the second-level cache, then multiplied.
+ * Convolutions as matrix products over tiles of rows. Pointwise ones are in call_pointwise.c, those
+ * with dilation or groups in call_conv_taps.c, data gradients in call_conv_data.c. The forward k x
+ * k one multiplies the taps of a line's output pixels where they lie, in a few padded lines of the
+ * input; the weight gradient gathers the taps of a tile's pixels (im2col of one tile, never of a
+ * whole tensor). What a tile reads is transformed into scratch that fits the second-level cache,
+ * then multiplied.
  */
 #include <string.h>
 
@@ -21,6 +22,8 @@ onp_tiling onp_conv_tiling(const onp_call *call)
 {
     if (onp_call_is_pointwise(call))
         return onp_pointwise_tiling(call);
+    if (onp_call_is_spread(call))
+        return onp_taps_tiling(call);
     if (call->kind == ONP_CALL_CONV_DATA)
         return onp_conv_data_tiling(call);
     const int64_t row_floats = call->out.w * (taps(call) + call->out.c);
@@ -46,6 +49,8 @@ int64_t onp_conv_scratch(const onp_call *call)
     const onp_tiling t = onp_conv_tiling(call);
     if (onp_call_is_pointwise(call))
         return onp_pointwise_scratch(call);
+    if (onp_call_is_spread(call))
+        return onp_taps_scratch(call);
     if (call->kind == ONP_CALL_CONV_DATA)
         return onp_conv_data_scratch(call);
     const int64_t padded = onp_round_lane(padded_lines(call, t) * padded_width(call) * call->in.c);
@@ -113,11 +118,17 @@ static int64_t run_length(const onp_call *call)
 
 int64_t onp_conv_packed_floats(const onp_call *call)
 {
+    if (onp_call_is_spread(call))
+        return onp_taps_packed_floats(call);
     return onp_round_lane(onp_gemm_packed_floats(taps(call), call->out.c));
 }
 
 void onp_conv_pack(const onp_kernels *k, const onp_call *call, float *packed)
 {
+    if (onp_call_is_spread(call)) {
+        onp_taps_pack(k, call, packed);
+        return;
+    }
     const int64_t run = run_length(call), n = call->out.c;
     k->gemm_pack(call->w, n, 1, run, taps(call) / run, n, 0, taps(call), packed);
 }
@@ -159,6 +170,10 @@ void onp_run_conv(onp_call_env *env)
         onp_run_pointwise(env);
         return;
     }
+    if (onp_call_is_spread(env->call)) {
+        onp_run_taps(env);
+        return;
+    }
     if (env->call->packed == NULL)
         onp_parallel_for(1, pack_tile, env);
     onp_parallel_for(onp_tiling_count(env->tiling), conv_tile, env);
@@ -170,7 +185,7 @@ void onp_run_conv(onp_call_env *env)
  * where they are large. */
 int64_t onp_conv_splits(const onp_call *call)
 {
-    const int64_t floats = taps(call) * call->out.c;
+    const int64_t floats = taps(call) / onp_call_groups(call) * call->out.c;
     const int64_t splits = floats <= 32 * 1024 ? 16 : floats <= 128 * 1024 ? 8 : 4;
     return onp_min64(splits, onp_tiling_count(onp_conv_tiling(call)));
 }
@@ -200,6 +215,10 @@ void onp_run_conv_weight(onp_call_env *env)
 {
     if (onp_call_is_pointwise(env->call)) {
         onp_run_pointwise_backward(env);
+        return;
+    }
+    if (onp_call_is_spread(env->call)) {
+        onp_run_taps_weight(env);
         return;
     }
     const int64_t splits = onp_conv_splits(env->call);

@@ -178,6 +178,10 @@ void onp_run_conv_data(onp_call_env *env)
         onp_run_pointwise(env);
         return;
     }
+    if (onp_call_is_spread(call)) {
+        onp_run_taps(env);
+        return;
+    }
     data_args args = {.env = env};
     for (; args.j0 < call->in.c; args.j0 += part_columns(call)) {
         args.n = onp_min64(part_columns(call), call->in.c - args.j0);

@@ -63,8 +63,9 @@ static void cut_channels(cut *c, int64_t parts)
 
 static int64_t ring_lines(const onp_call *call, const cut *c, int64_t band)
 {
-    const int64_t lines = c->backward ? (band + call->kernel - 2) / call->stride + 1
-                                      : (band - 1) * call->stride + call->kernel;
+    const int64_t reach = (call->kernel - 1) * onp_call_dilation(call);
+    const int64_t lines =
+        c->backward ? (band - 1 + reach) / call->stride + 1 : (band - 1) * call->stride + reach + 1;
     return onp_min64(lines, c->from.h);
 }
 
@@ -187,7 +188,8 @@ static bool in_place(const cut *c, const onp_operand *o)
 bool onp_call_can_overwrite(const onp_call *call)
 {
     const bool both = call->kind == ONP_CALL_DEPTHWISE_BACKWARD;
-    if ((!both && call->kind != ONP_CALL_DEPTHWISE_DATA) || call->stride != 1)
+    if ((!both && call->kind != ONP_CALL_DEPTHWISE_DATA) || call->stride != 1 ||
+        onp_call_dilation(call) > 1)
         return false;
     const cut c = cut_call(call);
     return c.chunks == 1 && !in_place(&c, both ? &call->b : &call->a);
@@ -206,15 +208,26 @@ typedef struct piece {
 static int64_t met_line(const job *j, int64_t line, int u)
 {
     const onp_call *call = j->env->call;
-    const int64_t pad = call->kernel / 2;
-    int64_t met = line * call->stride + u - pad;
+    const int64_t off = (u - call->kernel / 2) * onp_call_dilation(call);
+    int64_t met = line * call->stride + off;
     if (j->c.backward) {
-        const int64_t spread = line + pad - u;
+        const int64_t spread = line - off;
         if (spread < 0 || spread % call->stride != 0)
             return -1;
         met = spread / call->stride;
     }
     return met >= 0 && met < j->c.from.h ? met : -1;
+}
+
+/* With dilation the next lines of the band meet lines between those that one line meets: all below
+ * `line` that have a place in the ring beside it. */
+static void fill_ring(const job *j, const piece *p, const onp_operand *o, int64_t line)
+{
+    const cut *c = &j->c;
+    const int64_t first = line - c->ring + 1;
+    for (int64_t i = first > p->loaded ? first : p->loaded; i < line; i++)
+        j->env->k->load(o, (p->image * c->from.h + i) * c->from.w, c->from.w, p->c0, p->cn,
+                        p->at.ring + i % c->ring * c->from.w * c->pixel, c->pixel);
 }
 
 static const float *line_at(const job *j, piece *p, const onp_operand *o, int64_t line)
@@ -225,6 +238,8 @@ static const float *line_at(const job *j, piece *p, const onp_operand *o, int64_
         return o->x + row * o->c + p->c0;
     float *to = p->at.ring + line % c->ring * c->from.w * c->pixel;
     if (line >= p->loaded) {
+        if (onp_call_dilation(j->env->call) > 1)
+            fill_ring(j, p, o, line);
         j->env->k->load(o, row, c->from.w, p->c0, p->cn, to, c->pixel);
         p->loaded = line + 1;
     }
@@ -247,6 +262,7 @@ static onp_window make_window(const job *j, piece *p, const onp_operand *o, int6
         }
     return (onp_window){.kernel = kernel,
                         .stride = call->stride,
+                        .dilation = call->dilation,
                         .backward = c->backward,
                         .lines = p->at.lines,
                         .width = c->from.w,

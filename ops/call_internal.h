@@ -49,7 +49,35 @@ static inline int64_t onp_shape_rows(onp_shape s)
 
 static inline bool onp_call_is_pointwise(const onp_call *call)
 {
-    return call->kernel == 1 && call->stride == 1;
+    return call->kernel == 1 && call->stride == 1 && call->groups <= 1;
+}
+
+/* Convolutions whose taps are not runs of a line, or that are several: call_conv_taps.c. */
+static inline bool onp_call_is_spread(const onp_call *call)
+{
+    return call->groups > 1 || (call->dilation > 1 && call->kernel > 1);
+}
+
+static inline int64_t onp_call_dilation(const onp_call *call)
+{
+    return call->dilation > 1 ? call->dilation : 1;
+}
+
+static inline int64_t onp_call_groups(const onp_call *call)
+{
+    return call->groups > 1 ? call->groups : 1;
+}
+
+/* Of a pool: taps from..to-1 of a window lie inside the map; tap t reads origin + t. */
+typedef struct onp_pool_window {
+    int64_t origin, from, to;
+} onp_pool_window;
+
+static inline onp_pool_window onp_pool_window_at(const onp_call *call, int64_t place, int64_t map)
+{
+    const int64_t origin = place * call->stride - (call->kernel - 1) / 2;
+    return (onp_pool_window){origin, origin < 0 ? -origin : 0,
+                             onp_min64(call->kernel, map - origin)};
 }
 
 /* First row of tile i. */
@@ -80,12 +108,21 @@ int64_t onp_conv_scratch(const onp_call *call);
 int64_t onp_conv_data_scratch(const onp_call *call);
 int64_t onp_depthwise_scratch(const onp_call *call);
 int64_t onp_max_pool_scratch(const onp_call *call);
+int64_t onp_avg_pool_scratch(const onp_call *call);
+int64_t onp_channel_dot_scratch(const onp_call *call);
 int64_t onp_conv_splits(const onp_call *call);
 int64_t onp_depthwise_splits(const onp_call *call);
 
 onp_tiling onp_pointwise_tiling(const onp_call *call);
 int64_t onp_pointwise_scratch(const onp_call *call);
 int64_t onp_pointwise_split_floats(const onp_call *call);
+
+onp_tiling onp_taps_tiling(const onp_call *call);
+int64_t onp_taps_scratch(const onp_call *call);
+int64_t onp_taps_packed_floats(const onp_call *call);
+void onp_taps_pack(const onp_kernels *k, const onp_call *call, float *packed);
+void onp_run_taps(onp_call_env *env);        /* CONV, CONV_DATA */
+void onp_run_taps_weight(onp_call_env *env); /* CONV_WEIGHT */
 
 void onp_run_pointwise(onp_call_env *env);          /* CONV, CONV_DATA */
 void onp_run_pointwise_backward(onp_call_env *env); /* CONV_WEIGHT, CONV_BACKWARD */
@@ -115,6 +152,10 @@ void onp_run_pool(onp_call_env *env);
 void onp_run_pool_bwd(onp_call_env *env);
 void onp_run_max_pool(onp_call_env *env);
 void onp_run_max_pool_bwd(onp_call_env *env);
+void onp_run_avg_pool(onp_call_env *env);
+void onp_run_avg_pool_bwd(onp_call_env *env);
+void onp_run_channel_dot(onp_call_env *env);
+void onp_run_dot(onp_call_env *env);
 void onp_run_norm(onp_call_env *env);
 void onp_run_softmax(onp_call_env *env);
 void onp_run_column_sum(onp_call_env *env);

@@ -4,17 +4,6 @@
 
 #include "ops/call_internal.h"
 
-/* Taps from..to-1 of a window lie inside the map; tap t reads origin + t. */
-typedef struct window {
-    int64_t origin, from, to;
-} window;
-
-static window window_at(const onp_call *call, int64_t place, int64_t map)
-{
-    const int64_t origin = place * call->stride - (call->kernel - 1) / 2;
-    return (window){origin, origin < 0 ? -origin : 0, onp_min64(call->kernel, map - origin)};
-}
-
 int64_t onp_max_pool_scratch(const onp_call *call)
 {
     if (call->kind == ONP_CALL_MAX_POOL)
@@ -33,7 +22,7 @@ static void take_line(const onp_call *call, const float *line, bool first, float
 {
     const int64_t c = call->in.c;
     for (int64_t j = 0; j < call->out.w; j++, y += c) {
-        const window v = window_at(call, j, call->in.w);
+        const onp_pool_window v = onp_pool_window_at(call, j, call->in.w);
         int64_t t = v.from;
         if (first)
             memcpy(y, line + (v.origin + t++) * c, (size_t)c * sizeof *y);
@@ -50,7 +39,7 @@ static void max_tile(void *arg, int64_t tile, int thread)
     const onp_call_env *env = arg;
     const onp_call *call = env->call;
     const int64_t image = tile / call->out.h, c = call->in.c;
-    const window u = window_at(call, tile % call->out.h, call->in.h);
+    const onp_pool_window u = onp_pool_window_at(call, tile % call->out.h, call->in.h);
     float *scratch = onp_env_scratch(env, thread);
     for (int64_t t = u.from; t < u.to; t++) {
         const int64_t row = (image * call->in.h + u.origin + t) * call->in.w;
@@ -70,8 +59,8 @@ void onp_run_max_pool(onp_call_env *env)
 
 /* Gives the gradient of output (i, j) to the place of its maximum, for cn channels; x holds the
  * lines of the window, gx is the first pixel of the image. */
-static void give(const onp_call *call, window u, window v, const float *x, const float *g,
-                 int64_t cn, float *gx)
+static void give(const onp_call *call, onp_pool_window u, onp_pool_window v, const float *x,
+                 const float *g, int64_t cn, float *gx)
 {
     for (int64_t k = 0; k < cn; k++) {
         int64_t best_u = u.from, best_v = v.from;
@@ -103,14 +92,14 @@ static void max_bwd_tile(void *arg, int64_t tile, int thread)
     for (int64_t p = 0; p < pixels; p++)
         memset(gx + p * c, 0, (size_t)cn * sizeof *gx);
     for (int64_t i = 0; i < call->out.h; i++) {
-        const window u = window_at(call, i, call->in.h);
+        const onp_pool_window u = onp_pool_window_at(call, i, call->in.h);
         env->k->load(&call->b, (image * call->in.h + u.origin + u.from) * call->in.w,
                      (u.to - u.from) * call->in.w, c0, cn, x + u.from * call->in.w * ONP_LANE,
                      ONP_LANE);
         env->k->load(&call->a, (image * call->out.h + i) * call->out.w, call->out.w, c0, cn, g,
                      ONP_LANE);
         for (int64_t j = 0; j < call->out.w; j++)
-            give(call, u, window_at(call, j, call->in.w), x, g + j * ONP_LANE, cn, gx);
+            give(call, u, onp_pool_window_at(call, j, call->in.w), x, g + j * ONP_LANE, cn, gx);
     }
 }
 

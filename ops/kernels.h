@@ -15,6 +15,7 @@
 #define ONP_OPS_KERNELS_H
 
 #include "base/context.h"
+#include "base/philox.h"
 #include "ops/operand.h"
 
 #ifdef __cplusplus
@@ -27,13 +28,15 @@ extern "C" {
 /*
  * What a depthwise kernel walks: `rows` lines of `cols` pixels, c channels each, which it writes
  * (or, for the weight gradient, reads); and the lines of the other map that their taps meet.
- * Forward, tap v of pixel j meets column j * stride + v - kernel / 2 of a line; backward, where the
- * other map is the gradient of the output, column (j + kernel / 2 - v) / stride, if it is whole.
- * Columns outside of the line count as 0. Rows of the table tell of one map: tap row u of a line
- * meets what the next line's tap row u - stride does, at stride 1 backward u + 1.
+ * Forward, tap v of pixel j meets column j * stride + (v - kernel / 2) * dilation of a line;
+ * backward, where the other map is the gradient of the output, column
+ * (j + (kernel / 2 - v) * dilation) / stride, if it is whole. Columns outside of the line count as
+ * 0. Rows of the table tell of one map: without dilation tap row u of a line meets what the next
+ * line's tap row u - stride does, at stride 1 backward u + 1.
  */
 typedef struct onp_window {
     int kernel, stride;
+    int dilation; /* 0 means 1 */
     bool backward;
     const float *const *lines; /* [rows][kernel]: what tap row u meets; NULL: nothing */
     int64_t width, pixel;      /* columns of each, floats from one to the next */
@@ -90,6 +93,22 @@ typedef struct onp_kernels {
                    float hi);
     /* dst += src, n floats. */
     void (*accumulate)(float *dst, const float *src, int64_t n);
+    /* y = hswish(y), hsigmoid(y), in place; y *= their derivative at x (0 below and 1 or 0 above
+     * the kinks, and on them). */
+    void (*hswish)(float *y, int64_t n);
+    void (*hsigmoid)(float *y, int64_t n);
+    void (*hswish_bwd)(float *y, const float *x, int64_t n);
+    void (*hsigmoid_bwd)(float *y, const float *x, int64_t n);
+    /* y[r][j] *= s[j], dense rows. */
+    void (*multiply_rows)(float *y, int64_t rows, int64_t c, const float *s);
+    /* y is elements [first, first + n) of a sample: each times 1 / (1 - rate) or 0, as
+     * ops/dropout.h tells. */
+    void (*dropout)(float *y, int64_t n, onp_rng key, int64_t sample, int64_t first, double rate);
+    /* sums[j] += sum_r a[r][j] b[r][j]. */
+    void (*column_products)(const float *a, const float *b, int64_t rows, int64_t c, int64_t ld,
+                            float *sums);
+    /* sum_i a[i] b[i] in double. */
+    double (*dot)(const float *a, const float *b, int64_t n);
     /* Depthwise convolution, w [k*k][c], w_tap floats from tap to tap:
      * y[r][j] = sum_{u,v} line(r, u)[column(j, v)] w[u][v]. */
     void (*depthwise)(const onp_window *d, const float *w, int64_t w_tap, float *y);

@@ -19,13 +19,22 @@ void onp_draw_group_name(const onp_draw_options *o, int32_t group, char *out, si
         (void)snprintf(out, size, "block %" PRId32, group);
 }
 
+/* " s2", unless it is 1. */
+static void put_number(char *text, size_t size, char letter, int32_t value)
+{
+    const size_t used = strlen(text);
+    if (value > 1)
+        (void)snprintf(text + used, size - used, " %c%d", letter, (int)value);
+}
+
 void onp_draw_node_name(const onp_node *n, char *out, size_t size)
 {
     const char *name = onp_op_get(n->op)->name;
     const size_t depthwise = strlen("depthwise-");
-    char stride[16] = "";
-    if (n->attr.stride > 1)
-        (void)snprintf(stride, sizeof stride, " s%d", (int)n->attr.stride);
+    char stride[48] = "";
+    put_number(stride, sizeof stride, 's', n->attr.stride);
+    put_number(stride, sizeof stride, 'd', n->attr.dilation);
+    put_number(stride, sizeof stride, 'g', n->attr.groups);
     if (strncmp(name, "depthwise-", depthwise) == 0) /* a box is not wide enough */
         (void)snprintf(out, size, "dw-%s %dx%d%s", name + depthwise, (int)n->attr.kernel,
                        (int)n->attr.kernel, stride);

@@ -58,8 +58,11 @@ static uint64_t hash_shape(uint64_t h, onp_shape s)
 static uint64_t hash_node(const onp_graph *g, int32_t index)
 {
     const onp_node *n = onp_graph_node(g, index);
-    uint64_t h = onp_fold_hash(
-        0, (const int64_t[]){n->op, n->attr.kernel, n->attr.stride, n->n_in, n->n_out}, 5);
+    uint64_t h = onp_fold_hash(0,
+                               (const int64_t[]){n->op, n->attr.kernel, n->attr.stride,
+                                                 onp_attr_dilation(&n->attr),
+                                                 onp_attr_groups(&n->attr), n->n_in, n->n_out},
+                               7);
     for (int i = 0; i < n->n_out; i++)
         h = hash_shape(h, onp_graph_shape(g, n->out[i]));
     for (int i = 0; i < n->n_in; i++) {

@@ -102,16 +102,22 @@ static int64_t clamp64(int64_t x, int64_t lo, int64_t hi)
     return x < lo ? lo : x > hi ? hi : x;
 }
 
+/* How far the taps of an odd kernel reach. */
+static int64_t reach(const onp_call *c)
+{
+    return (int64_t)(c->kernel / 2) * (c->dilation > 1 ? c->dilation : 1);
+}
+
 /* Rows of the input map that rows s of the output map are made from, whole lines of it unless the
  * kernel is 1x1 at stride 1. */
 static span rows_behind(const onp_call *c, span s)
 {
-    const int64_t pad = c->kernel / 2, stride = c->stride;
+    const int64_t stride = c->stride, pad = reach(c);
     if (c->kernel <= 1 && stride <= 1)
         return s;
     const int64_t a = s.lo / c->out.w, b = (s.hi - 1) / c->out.w;
     const int64_t y0 = clamp64(a % c->out.h * stride - pad, 0, c->in.h - 1);
-    const int64_t y1 = clamp64(b % c->out.h * stride - pad + c->kernel - 1, 0, c->in.h - 1);
+    const int64_t y1 = clamp64(b % c->out.h * stride + pad, 0, c->in.h - 1);
     return (span){(a / c->out.h * c->in.h + y0) * c->in.w,
                   (b / c->out.h * c->in.h + y1 + 1) * c->in.w};
 }
@@ -119,11 +125,11 @@ static span rows_behind(const onp_call *c, span s)
 /* The other way: rows of the output map that reach rows s of the input map. */
 static span rows_before(const onp_call *c, span s)
 {
-    const int64_t pad = c->kernel / 2, stride = c->stride;
+    const int64_t stride = c->stride, pad = reach(c);
     if (c->kernel <= 1 && stride <= 1)
         return s;
     const int64_t a = s.lo / c->in.w, b = (s.hi - 1) / c->in.w;
-    const int64_t up = a % c->in.h + pad - c->kernel + 1;
+    const int64_t up = a % c->in.h - pad;
     const int64_t y0 = clamp64(up > 0 ? (up + stride - 1) / stride : 0, 0, c->out.h - 1);
     const int64_t y1 = clamp64((b % c->in.h + pad) / stride, 0, c->out.h - 1);
     return (span){(a / c->in.h * c->out.h + y0) * c->out.w,
@@ -196,6 +202,12 @@ static const char *const call_names[ONP_CALL_KIND_COUNT] = {
     [ONP_CALL_SUMS] = "sums",
     [ONP_CALL_POOL] = "pool",
     [ONP_CALL_POOL_BWD] = "pool-bwd",
+    [ONP_CALL_MAX_POOL] = "max-pool",
+    [ONP_CALL_MAX_POOL_BWD] = "max-pool-bwd",
+    [ONP_CALL_AVG_POOL] = "avg-pool",
+    [ONP_CALL_AVG_POOL_BWD] = "avg-pool-bwd",
+    [ONP_CALL_CHANNEL_DOT] = "channel sums",
+    [ONP_CALL_DOT] = "dot",
     [ONP_CALL_MOMENTS_MERGE] = "merge moments",
     [ONP_CALL_BN_COEF] = "bn coefficients",
     [ONP_CALL_GRAD_MERGE] = "merge gradients",

@@ -18,7 +18,7 @@
 #include "ops/kernels.h"
 #include "tests/test_support.h"
 
-#define CALL_MAX_BLOCKS 96
+#define CALL_MAX_BLOCKS 160
 
 typedef struct call_case {
     onp_context ctx;

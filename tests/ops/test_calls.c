@@ -15,59 +15,83 @@
 typedef struct conv_case {
     onp_shape in;
     int64_t out_c;
-    int kernel, stride;
+    int kernel, stride, dilation, groups;
 } conv_case;
 
 static const conv_case dense[] = {
     /* pointwise: around tiles of 16 rows, then eight tiles and a rest, then
        tiles of 512 */
-    {{1, 1, 1, 1}, 1, 1, 1},
-    {{1, 3, 5, 7}, 9, 1, 1},
-    {{1, 4, 4, 16}, 5, 1, 1},
-    {{1, 1, 17, 3}, 17, 1, 1},
-    {{3, 43, 1, 8}, 33, 1, 1},
-    {{1, 241, 17, 3}, 5, 1, 1},
+    {{1, 1, 1, 1}, 1, 1, 1, 1, 1},
+    {{1, 3, 5, 7}, 9, 1, 1, 1, 1},
+    {{1, 4, 4, 16}, 5, 1, 1, 1, 1},
+    {{1, 1, 17, 3}, 17, 1, 1, 1, 1},
+    {{3, 43, 1, 8}, 33, 1, 1, 1, 1},
+    {{1, 241, 17, 3}, 5, 1, 1, 1, 1},
     /* k x k: one band, several bands of an image, kernels wider than the map,
        strides */
-    {{2, 7, 5, 3}, 4, 3, 1},
-    {{2, 40, 37, 24}, 16, 3, 1},
-    {{1, 41, 37, 24}, 7, 5, 2},
-    {{1, 40, 31, 5}, 3, 7, 3},
-    {{2, 11, 10, 3}, 6, 3, 4},
-    {{2, 9, 7, 5}, 6, 1, 2},
-    {{1, 5, 6, 2}, 3, 15, 1},
-    {{1, 1, 1, 4}, 3, 5, 3},
-    {{3, 16, 16, 3}, 8, 3, 2},
+    {{2, 7, 5, 3}, 4, 3, 1, 1, 1},
+    {{2, 40, 37, 24}, 16, 3, 1, 1, 1},
+    {{1, 41, 37, 24}, 7, 5, 2, 1, 1},
+    {{1, 40, 31, 5}, 3, 7, 3, 1, 1},
+    {{2, 11, 10, 3}, 6, 3, 4, 1, 1},
+    {{2, 9, 7, 5}, 6, 1, 2, 1, 1},
+    {{1, 5, 6, 2}, 3, 15, 1, 1, 1},
+    {{1, 1, 1, 4}, 3, 5, 3, 1, 1},
+    {{3, 16, 16, 3}, 8, 3, 2, 1, 1},
+};
+
+/* Dilation, groups and both: taps that only ever meet the padding, strides, odd and single channels
+ * of a group, many bands of an image, weights and tiles of several parts. */
+static const conv_case spread[] = {
+    {{1, 1, 1, 1}, 1, 3, 1, 2, 1},     {{2, 7, 5, 3}, 4, 3, 1, 2, 1},
+    {{2, 30, 17, 12}, 16, 3, 1, 3, 1}, {{1, 41, 17, 24}, 7, 5, 2, 2, 1},
+    {{1, 40, 31, 5}, 3, 7, 3, 5, 1},   {{2, 11, 10, 3}, 6, 3, 4, 3, 1},
+    {{2, 9, 7, 6}, 6, 1, 2, 4, 2},     {{1, 5, 6, 2}, 3, 3, 1, 32, 1},
+    {{2, 9, 7, 6}, 6, 1, 1, 1, 3},     {{2, 9, 7, 6}, 9, 3, 1, 1, 3},
+    {{2, 9, 7, 5}, 10, 3, 2, 1, 5},    {{3, 16, 16, 34}, 18, 3, 2, 2, 2},
+    {{1, 13, 14, 64}, 96, 5, 1, 2, 4}, {{3, 43, 1, 8}, 32, 1, 1, 1, 8},
+    {{1, 1, 1, 4}, 4, 5, 3, 3, 4},     {{1, 12, 20, 66}, 132, 3, 3, 4, 33},
 };
 
 /* Weight gradients so large that fewer of them are kept apart. */
 static const conv_case wide[] = {
-    {{1, 20, 10, 200}, 200, 1, 1},
-    {{1, 20, 10, 400}, 400, 1, 1},
-    {{2, 9, 9, 40}, 100, 3, 2},
+    {{1, 20, 10, 200}, 200, 1, 1, 1, 1},
+    {{1, 20, 10, 400}, 400, 1, 1, 1, 1},
+    {{2, 9, 9, 40}, 100, 3, 2, 1, 1},
 };
 
 static const conv_case depthwise[] = {
-    {{1, 1, 1, 1}, 0, 3, 1},
-    {{2, 7, 5, 3}, 0, 3, 1},
-    {{2, 9, 7, 16}, 0, 5, 1},
-    {{2, 60, 120, 17}, 0, 3, 1},
-    {{1, 61, 119, 33}, 0, 5, 2},
-    {{1, 61, 121, 24}, 0, 7, 3},
-    {{2, 11, 10, 20}, 0, 9, 1},
-    {{2, 11, 10, 20}, 0, 3, 4},
-    {{2, 9, 7, 5}, 0, 1, 2},
-    {{1, 5, 6, 2}, 0, 15, 2},
-    {{1, 1, 1, 4}, 0, 7, 3},
-    {{3, 16, 16, 31}, 0, 3, 2},
+    {{1, 1, 1, 1}, 0, 3, 1, 1, 1},
+    {{2, 7, 5, 3}, 0, 3, 1, 1, 1},
+    {{2, 9, 7, 16}, 0, 5, 1, 1, 1},
+    {{2, 60, 120, 17}, 0, 3, 1, 1, 1},
+    {{1, 61, 119, 33}, 0, 5, 2, 1, 1},
+    {{1, 61, 121, 24}, 0, 7, 3, 1, 1},
+    {{2, 11, 10, 20}, 0, 9, 1, 1, 1},
+    {{2, 11, 10, 20}, 0, 3, 4, 1, 1},
+    {{2, 9, 7, 5}, 0, 1, 2, 1, 1},
+    {{1, 5, 6, 2}, 0, 15, 2, 1, 1},
+    {{1, 1, 1, 4}, 0, 7, 3, 1, 1},
+    {{3, 16, 16, 31}, 0, 3, 2, 1, 1},
     /* whole lanes, which plain operands give in place; many images; parts of
      * channels, and bands of an image that share lines */
-    {{1, 14, 14, 160}, 0, 7, 1},
-    {{9, 8, 8, 48}, 0, 5, 1},
-    {{9, 7, 7, 40}, 0, 3, 2},
-    {{1, 33, 40, 144}, 0, 5, 2},
-    {{9, 40, 33, 144}, 0, 7, 1},
-    {{9, 41, 35, 72}, 0, 3, 2},
+    {{1, 14, 14, 160}, 0, 7, 1, 1, 1},
+    {{9, 8, 8, 48}, 0, 5, 1, 1, 1},
+    {{9, 7, 7, 40}, 0, 3, 2, 1, 1},
+    {{1, 33, 40, 144}, 0, 5, 2, 1, 1},
+    {{9, 40, 33, 144}, 0, 7, 1, 1, 1},
+    {{9, 41, 35, 72}, 0, 3, 2, 1, 1},
+};
+
+/* Lines that one line meets with lines between them, in a ring and in place; strides; more bands of
+ * an image than one; kernels wider than the map. */
+static const conv_case spread_depthwise[] = {
+    {{1, 1, 1, 1}, 0, 3, 1, 2, 1},     {{2, 7, 5, 3}, 0, 3, 1, 2, 1},
+    {{2, 9, 7, 16}, 0, 5, 1, 3, 1},    {{2, 60, 120, 17}, 0, 3, 1, 4, 1},
+    {{1, 61, 59, 33}, 0, 5, 2, 2, 1},  {{1, 61, 51, 24}, 0, 7, 3, 3, 1},
+    {{2, 11, 10, 20}, 0, 3, 4, 2, 1},  {{1, 5, 6, 2}, 0, 3, 2, 32, 1},
+    {{9, 8, 8, 48}, 0, 5, 1, 2, 1},    {{1, 33, 40, 144}, 0, 5, 2, 3, 1},
+    {{8, 20, 17, 144}, 0, 7, 1, 2, 1}, {{8, 21, 25, 72}, 0, 3, 2, 5, 1},
 };
 
 typedef enum direction { FORWARD, DATA, WEIGHT } direction;
@@ -89,14 +113,20 @@ static plan make_plan(const conv_case *c, bool is_depthwise, direction d)
     static const onp_op op[2][3] = {
         {ONP_OP_CONV, ONP_OP_CONV_BWD_DATA, ONP_OP_CONV_BWD_WEIGHT},
         {ONP_OP_DEPTHWISE, ONP_OP_DEPTHWISE_BWD_DATA, ONP_OP_DEPTHWISE_BWD_WEIGHT}};
-    plan p = {.op = op[is_depthwise][d], .attr = {.kernel = c->kernel, .stride = c->stride}};
+    plan p = {.op = op[is_depthwise][d],
+              .attr = {.kernel = c->kernel,
+                       .stride = c->stride,
+                       .dilation = c->dilation,
+                       .groups = c->groups}};
     const int64_t out_c = is_depthwise ? c->in.c : c->out_c;
     const onp_shape out = {c->in.n, (c->in.h + c->stride - 1) / c->stride,
                            (c->in.w + c->stride - 1) / c->stride, out_c};
-    p.w = (onp_shape){c->kernel, c->kernel, is_depthwise ? 1 : c->in.c, out_c};
+    p.w = (onp_shape){c->kernel, c->kernel, is_depthwise ? 1 : c->in.c / c->groups, out_c};
     p.call = (onp_call){.kind = kind[is_depthwise][d],
                         .kernel = c->kernel,
                         .stride = c->stride,
+                        .dilation = c->dilation,
+                        .groups = c->groups,
                         .in = c->in,
                         .out = out,
                         .lo = 1};
@@ -104,7 +134,7 @@ static plan make_plan(const conv_case *c, bool is_depthwise, direction d)
     const double taps = (double)c->kernel * c->kernel;
     p.products = d == WEIGHT    ? (double)(out.n * out.h * out.w)
                  : is_depthwise ? taps
-                                : taps * (double)(d == FORWARD ? c->in.c : out_c);
+                                : taps * (double)(d == FORWARD ? c->in.c : out_c) / c->groups;
     return p;
 }
 
@@ -194,7 +224,8 @@ static void check_all(const conv_case *cases, size_t n_cases, bool is_depthwise,
     for (int k = 0; onp_kernels_at(k) != NULL; k++) {
         for (size_t i = 0; i < n_cases; i++)
             check(onp_kernels_at(k), &cases[i], is_depthwise, d, (int)i + 3 * k);
-        const conv_case small = {{2, 7, 5, 19}, 21, 3, 2}, pointwise = {{2, 7, 5, 19}, 21, 1, 1};
+        const conv_case small = {{2, 7, 5, 19}, 21, 3, 2, 1, 1},
+                        pointwise = {{2, 7, 5, 19}, 21, 1, 1, 1, 1};
         for (int variant = 0; variant < 8; variant++) {
             check(onp_kernels_at(k), &small, is_depthwise, d, variant);
             check(onp_kernels_at(k), &pointwise, is_depthwise, d, variant);
@@ -220,6 +251,21 @@ static void test_conv_weight(void **state)
     check_all(dense, ONP_COUNT(dense), false, WEIGHT);
     for (size_t i = 0; i < ONP_COUNT(wide); i++)
         check(onp_kernels_at(0), &wide[i], false, WEIGHT, (int)i);
+}
+
+static void check_each(const conv_case *cases, size_t n, bool is_depthwise)
+{
+    for (int k = 0; onp_kernels_at(k) != NULL; k++)
+        for (size_t i = 0; i < n; i++)
+            for (int d = FORWARD; d <= WEIGHT; d++)
+                check(onp_kernels_at(k), &cases[i], is_depthwise, (direction)d, (int)i + 3 * k);
+}
+
+static void test_spread(void **state)
+{
+    (void)state;
+    check_each(spread, ONP_COUNT(spread), false);
+    check_each(spread_depthwise, ONP_COUNT(spread_depthwise), true);
 }
 
 static void test_depthwise(void **state)
@@ -308,6 +354,14 @@ static void check_overwrite(const onp_kernels *k, const conv_case *c, int parts,
     call_case_reset(&t);
 }
 
+static void test_spread_backward(void **state)
+{
+    (void)state;
+    for (int k = 0; onp_kernels_at(k) != NULL; k++)
+        for (size_t i = 0; i < ONP_COUNT(spread_depthwise); i++)
+            check_both(onp_kernels_at(k), &spread_depthwise[i], (int)i + 3 * k);
+}
+
 static void test_overwrite(void **state)
 {
     (void)state;
@@ -365,7 +419,8 @@ int main(void)
         cmocka_unit_test(test_conv_data),        cmocka_unit_test(test_conv_weight),
         cmocka_unit_test(test_depthwise),        cmocka_unit_test(test_depthwise_data),
         cmocka_unit_test(test_depthwise_weight), cmocka_unit_test(test_depthwise_backward),
-        cmocka_unit_test(test_overwrite),
+        cmocka_unit_test(test_overwrite),        cmocka_unit_test(test_spread),
+        cmocka_unit_test(test_spread_backward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

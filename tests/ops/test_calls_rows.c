@@ -157,6 +157,205 @@ static void check_max_pool(call_case *t, onp_shape s, int variant)
     call_close(back.y, gx[0], gx[1], onp_shape_count(s), 16);
 }
 
+/* Both directions of means. */
+static void check_avg_pool(call_case *t, onp_shape s, int variant)
+{
+    const int kernel = 2 + variant % 2 + variant / 4, stride = 1 + variant % 3;
+    const onp_attr attr = {.kernel = kernel, .stride = stride};
+    const onp_shape out = {s.n, (s.h + stride - 1) / stride, (s.w + stride - 1) / stride, s.c};
+    const int64_t n = onp_shape_count(s), n_out = onp_shape_count(out);
+    onp_call call = {.kind = ONP_CALL_AVG_POOL,
+                     .in = s,
+                     .out = out,
+                     .kernel = kernel,
+                     .stride = stride,
+                     .lo = 1};
+    const call_tensor x =
+        call_operand(t, &call.a, rows_of(s), s.c, call_forward_parts[variant % 4]);
+    call.y = call_output(t, n_out);
+    call_run(t, &call);
+    const double *in[2] = {x.value, x.sum};
+    double *y[2] = {call_zeros(t, n_out), call_zeros(t, n_out)};
+    for (int i = 0; i < 2; i++)
+        onp_ref_run(ONP_OP_AVG_POOL, &attr, &in[i], &s, 1, NULL, &y[i], &out);
+    call_close(call.y, y[0], y[1], n_out, kernel * kernel + 8);
+
+    call.kind = ONP_CALL_AVG_POOL_BWD;
+    const call_tensor g = call_operand(t, &call.a, rows_of(out), s.c, call_backward_parts[variant]);
+    call.y = call_output(t, n);
+    call_run(t, &call);
+    const double *gy[2] = {g.value, g.sum};
+    double *gx[2] = {call_zeros(t, n), call_zeros(t, n)};
+    for (int i = 0; i < 2; i++)
+        onp_ref_run(ONP_OP_AVG_POOL_BWD, &attr, &gy[i], &out, 1, NULL, &gx[i], &s);
+    call_close(call.y, gx[0], gx[1], n, kernel * kernel + 8);
+}
+
+static void test_avg_pool(void **state)
+{
+    (void)state;
+    each_table_and_map(check_avg_pool);
+}
+
+/* Values in all parts of the hard activations, away from their kinks. */
+static void spread_out(float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        x[i] *= 4;
+        if (fabsf(fabsf(x[i]) - 3) < 1e-3F)
+            x[i] += 0.01F;
+    }
+}
+
+/* a (with b) through `op`; sums: of what makes up each entry. */
+static void compare_store(call_case *t, onp_call *call, onp_op op, const onp_attr *attr,
+                          const call_tensor *a, const call_tensor *b, const double *sum)
+{
+    const onp_shape s = call->out, scale = {s.n, 1, 1, s.c};
+    const onp_shape shapes[2] = {s, op == ONP_OP_CHANNEL_SCALE ? scale : s};
+    const int64_t n = onp_shape_count(s);
+    call_run(t, call);
+    const double *in[2] = {a->value, b != NULL ? b->value : NULL};
+    double *y = call_zeros(t, n);
+    onp_ref_run(op, attr, in, shapes, b != NULL ? 2 : 1, NULL, &y, &s);
+    call_close(call->y, y, sum, n, 16);
+    call_check_sums(t, call);
+}
+
+static void check_hard(call_case *t, onp_shape s, int variant)
+{
+    static const struct {
+        onp_op op;
+        onp_store store;
+    } kinds[4] = {{ONP_OP_HSWISH, ONP_STORE_HSWISH},
+                  {ONP_OP_HSIGMOID, ONP_STORE_HSIGMOID},
+                  {ONP_OP_HSWISH_BWD, ONP_STORE_HSWISH_BWD},
+                  {ONP_OP_HSIGMOID_BWD, ONP_STORE_HSIGMOID_BWD}};
+    const int64_t n = onp_shape_count(s);
+    const int kind = variant % 4;
+    const bool back = kind >= 2;
+    onp_call call = {
+        .kind = ONP_CALL_STORE, .store = kinds[kind].store, .in = s, .out = s, .lo = 1};
+    float *x = call_numbers(t, n, 0);
+    spread_out(x, n);
+    call_tensor a = {call_doubles(t, x, n), NULL}, b = a;
+    call.a = (onp_operand){.x = x, .c = s.c};
+    if (back) {
+        call.b = call.a;
+        a = call_operand(t, &call.a, rows_of(s), s.c, call_backward_parts[variant]);
+    }
+    static const onp_sums_kind sums[3] = {ONP_SUMS_NONE, ONP_SUMS_MOMENTS, ONP_SUMS_GRAD};
+    call_prepare(t, &call, sums[variant % 3]);
+    call.y = call_output(t, n);
+    double *sum = call_zeros(t, n);
+    for (int64_t k = 0; k < n; k++) /* factors of up to (2 |x| + 3) / 6 */
+        sum[k] = (back ? a.sum[k] : 1 + fabs(b.value[k])) * (3 + fabs(b.value[k]));
+    compare_store(t, &call, kinds[kind].op, NULL, &a, back ? &b : NULL, sum);
+}
+
+static void test_hard(void **state)
+{
+    (void)state;
+    each_table_and_map(check_hard);
+}
+
+/* Lazy operands: what is loaded is the same as for a plain store. */
+static void check_channel_scale(call_case *t, onp_shape s, int variant)
+{
+    onp_call call = {
+        .kind = ONP_CALL_STORE, .store = ONP_STORE_CHANNEL_SCALE, .in = s, .out = s, .lo = 1};
+    const int64_t n = onp_shape_count(s);
+    const call_tensor a = call_operand(t, &call.a, rows_of(s), s.c, call_backward_parts[variant]);
+    const call_tensor b = call_operand(t, &call.b, s.n, s.c, call_forward_parts[variant % 4]);
+    call_prepare(t, &call, variant % 2 ? ONP_SUMS_MOMENTS : ONP_SUMS_NONE);
+    call.y = call_output(t, n);
+    double *sum = call_zeros(t, n);
+    for (int64_t i = 0; i < n; i++)
+        sum[i] = a.sum[i] * b.sum[i / (s.h * s.w * s.c) * s.c + i % s.c];
+    compare_store(t, &call, ONP_OP_CHANNEL_SCALE, NULL, &a, &b, sum);
+
+    /* and the gradient of the factors */
+    onp_call dot = {.kind = ONP_CALL_CHANNEL_DOT, .in = s, .out = {s.n, 1, 1, s.c}, .lo = 1};
+    const call_tensor g = call_operand(t, &dot.a, rows_of(s), s.c, call_backward_parts[variant]);
+    const call_tensor x = call_operand(t, &dot.b, rows_of(s), s.c, call_forward_parts[variant % 4]);
+    dot.y = call_output(t, s.n * s.c);
+    call_run(t, &dot);
+    double *y[2] = {call_zeros(t, s.n * s.c), call_zeros(t, s.n * s.c)};
+    double *absolute = call_absolute(t, x.sum, n);
+    const double *in[2][2] = {{g.value, x.value}, {g.sum, absolute}};
+    const onp_shape shapes[2] = {s, s};
+    for (int i = 0; i < 2; i++)
+        onp_ref_run(ONP_OP_CHANNEL_SCALE_BWD_SCALE, NULL, in[i], shapes, 2, NULL, &y[i], &dot.out);
+    call_close(dot.y, y[0], y[1], s.n * s.c, (double)(s.h * s.w) + 8);
+}
+
+static void test_channel_scale(void **state)
+{
+    (void)state;
+    each_table_and_map(check_channel_scale);
+}
+
+static void check_dropout(call_case *t, onp_shape s, int variant)
+{
+    const onp_attr attr = {.rate = variant * 0.13, .key = {{7, (uint32_t)variant}}};
+    const int64_t n = onp_shape_count(s);
+    onp_call call = {.kind = ONP_CALL_STORE,
+                     .store = ONP_STORE_DROPOUT,
+                     .in = s,
+                     .out = s,
+                     .lo = 1,
+                     .rate = attr.rate,
+                     .key = attr.key};
+    const call_tensor a = call_operand(t, &call.a, rows_of(s), s.c, call_backward_parts[variant]);
+    call_prepare(t, &call, variant % 2 ? ONP_SUMS_MOMENTS : ONP_SUMS_NONE);
+    call.y = call_output(t, n);
+    double *sum = call_zeros(t, n);
+    for (int64_t i = 0; i < n; i++)
+        sum[i] = a.sum[i] / (1 - attr.rate);
+    compare_store(t, &call, ONP_OP_DROPOUT, &attr, &a, NULL, sum);
+    /* the last sample alone, with its number */
+    const onp_shape one = {1, s.h, s.w, s.c};
+    const int64_t before = n - onp_shape_count(one);
+    onp_call last = call;
+    last.in = last.out = one;
+    last.a.x += before;
+    last.a.q = last.a.q != NULL ? last.a.q + before : NULL;
+    last.first_sample = s.n - 1;
+    last.sums = ONP_SUMS_NONE;
+    last.y = call_output(t, onp_shape_count(one));
+    call_run(t, &last);
+    assert_memory_equal(last.y, call.y + before, (size_t)(n - before) * sizeof *last.y);
+}
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    each_table_and_map(check_dropout);
+}
+
+static void check_dot(call_case *t, onp_shape s, int variant)
+{
+    onp_call call = {.kind = ONP_CALL_DOT, .in = s, .out = s, .lo = 1};
+    const onp_shape shapes[2] = {s, s}, scalar = {1, 1, 1, 1};
+    const call_tensor a = call_operand(t, &call.a, rows_of(s), s.c, call_backward_parts[variant]);
+    const call_tensor b =
+        call_operand(t, &call.b, rows_of(s), s.c, call_forward_parts[variant % 4]);
+    call_prepare(t, &call, ONP_SUMS_NONE);
+    call.y = call_output(t, 1);
+    call_run(t, &call);
+    double y[2], *out[2] = {&y[0], &y[1]};
+    const double *in[2][2] = {{a.value, b.value}, {a.sum, b.sum}};
+    for (int i = 0; i < 2; i++)
+        onp_ref_run(ONP_OP_DOT, NULL, in[i], shapes, 2, NULL, &out[i], &scalar);
+    call_close(call.y, &y[0], &y[1], 1, 8); /* summed in double: only operands are rounded */
+}
+
+static void test_dot(void **state)
+{
+    (void)state;
+    each_table_and_map(check_dot);
+}
+
 static void test_max_pool(void **state)
 {
     (void)state;
@@ -167,7 +366,10 @@ static void test_max_pool(void **state)
 static void check_store_in_place(call_case *t, onp_shape s, int variant)
 {
     const int64_t n = onp_shape_count(s);
-    onp_call call = {.kind = ONP_CALL_STORE, .in = s, .out = s, .lo = 1};
+    const onp_store stores[4] = {ONP_STORE_SUM, ONP_STORE_HSWISH_BWD, ONP_STORE_HSIGMOID_BWD,
+                                 ONP_STORE_SUM};
+    onp_call call = {
+        .kind = ONP_CALL_STORE, .store = stores[variant % 4], .in = s, .out = s, .lo = 1};
     (void)call_operand(t, &call.a, rows_of(s), s.c, call_forward_parts[variant % 4]);
     (void)call_operand(t, &call.b, rows_of(s), s.c, call_forward_parts[variant / 2]);
     call.y = call_output(t, n);
@@ -323,11 +525,21 @@ static void test_moments_of_a_large_mean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_store),      cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_pool),       cmocka_unit_test(test_pool_bwd),
-        cmocka_unit_test(test_max_pool),   cmocka_unit_test(test_store_in_place),
-        cmocka_unit_test(test_column_sum), cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_softmax),    cmocka_unit_test(test_moments_of_a_large_mean),
+        cmocka_unit_test(test_store),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_pool_bwd),
+        cmocka_unit_test(test_max_pool),
+        cmocka_unit_test(test_store_in_place),
+        cmocka_unit_test(test_avg_pool),
+        cmocka_unit_test(test_hard),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_channel_scale),
+        cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_column_sum),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_moments_of_a_large_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
