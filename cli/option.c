@@ -206,7 +206,8 @@ onp_status onp_options_parse(const onp_option *options, int argc, char **argv, v
     }
     all->operands = argv;
     all->n_operands = n_operands;
-    return ONP_OK;
+    static const onp_option set = ONP_OPTION_SET;
+    return all->skip_bad ? add_item(&set, "data.skip_bad=true", &all->sets, err) : ONP_OK;
 }
 
 /* ---- help ---- */

@@ -52,6 +52,7 @@ typedef struct onp_option {
 /* What the arguments of every verb begin with. An option that a verb does not take stays zero. */
 typedef struct onp_args {
     bool help, json, quiet;
+    bool skip_bad;        /* stands for --set data.skip_bad=true, which it is in `sets` too */
     int64_t threads;      /* of this process; 0: all processors */
     const char *kernels;  /* NULL: $ONEPATH_KERNELS, else the best */
     const char *db;       /* NULL: see onp_app_db_path() */
@@ -82,6 +83,11 @@ typedef struct onp_args {
     {                                                                                              \
         "set", ONP_OPTION_LIST, "KEY=VALUE", "override a key of the file; may be repeated",        \
             offsetof(onp_args, sets), 0, 0                                                         \
+    }
+#define ONP_OPTION_SKIP_BAD                                                                        \
+    {                                                                                              \
+        "skip-bad", ONP_OPTION_FLAG, NULL, "leave out files that are no readable image",           \
+            offsetof(onp_args, skip_bad), 0, 0                                                     \
     }
 #define ONP_OPTION_END                                                                             \
     {                                                                                              \

@@ -28,6 +28,7 @@ static const onp_option options[] = {
     {"seed", ONP_OPTION_INT, "N", "of the random order (default: the config's, else 1)",
      offsetof(profile_args, seed), 1, 1e15},
     ONP_OPTION_SET,
+    ONP_OPTION_SKIP_BAD,
     ONP_OPTION_END,
 };
 

@@ -20,6 +20,7 @@ typedef struct search_args {
 
 static const onp_option options[] = {
     ONP_OPTION_SET,
+    ONP_OPTION_SKIP_BAD,
     ONP_OPTION_DB,
     ONP_OPTION_THREADS,
     ONP_OPTION_KERNELS,

@@ -27,6 +27,7 @@ static const onp_option options[] = {
     {"allow-other-bits", ONP_OPTION_FLAG, NULL,
      "resume under another build, kernel set or BLAS core", offsetof(train_args, other_bits), 0, 0},
     ONP_OPTION_SET,
+    ONP_OPTION_SKIP_BAD,
     ONP_OPTION_THREADS,
     ONP_OPTION_KERNELS,
     ONP_OPTION_END,

@@ -92,6 +92,33 @@ static onp_status open_folder(pipeline *p, const char *subject, onp_error *err)
                            "the run was stopped and went on from its checkpoint", err);
 }
 
+/* Files that were left out, into the run's events; their number into the manifest. */
+static onp_status record_skipped(pipeline *p, const onp_dataset *ds, const char *key,
+                                 onp_error *err)
+{
+    char count[24];
+    const char *text = ds->skipped;
+    if (ds->n_skipped == 0)
+        return ONP_OK;
+    (void)snprintf(count, sizeof count, "%lld", (long long)ds->n_skipped);
+    ONP_TRY(onp_rundb_begin(p->db, err));
+    for (int64_t i = 0; i < ds->n_skipped; i++, text += strlen(text) + 1)
+        ONP_TRY(onp_rundb_event(p->db, 0, "data", 0, "skipped", text, err));
+    ONP_TRY(onp_rundb_commit(p->db, err));
+    return onp_run_folder_fact(p->folder, key, count, err);
+}
+
+/* With a checkpoint they were recorded before it; without, what was recorded is forgotten. */
+static onp_status record_data(pipeline *p, onp_error *err)
+{
+    if (p->saved.found)
+        return ONP_OK;
+    ONP_TRY(record_skipped(p, &p->feed.train, "skipped_train_files", err));
+    if (p->feed.test_list != NULL) /* the same files */
+        return ONP_OK;
+    return record_skipped(p, &p->feed.test, "skipped_test_files", err);
+}
+
 /* Into the manifest and the run's events, which the report shows. */
 static onp_status record_origin(pipeline *p, const onp_latency_origin *origin, onp_error *err)
 {
@@ -449,6 +476,7 @@ static onp_status run(pipeline *p, onp_error *err)
     ONP_TRY(onp_feed_open(p->ctx, p->cfg, &p->feed, err));
     ONP_TRY(space_hash(p, space, err));
     ONP_TRY(open_folder(p, space, err));
+    ONP_TRY(record_data(p, err));
     ONP_TRY(get_latencies(p, err));
     ONP_TRY(build_supernet(p, err));
     ONP_TRY(set_target(p, err));
@@ -489,6 +517,7 @@ static onp_status train_only(pipeline *p, const onp_arch *arch, onp_error *err)
     ONP_TRY(onp_feed_set_input(&p->feed, arch->in_h, arch->in_w, err));
     ONP_TRY(onp_arch_hash(arch, hash, err));
     ONP_TRY(open_folder(p, hash, err));
+    ONP_TRY(record_data(p, err));
     ONP_TRY(onp_model_new(p->ctx, arch->blocks, arch->n_blocks, arch->bn_eps,
                           (uint64_t)p->cfg->seed, &p->model, err));
     ONP_TRY(train_stage(p, err));
