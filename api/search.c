@@ -96,6 +96,7 @@ static onp_status run(const onp_context *ctx, const onepath_search_options *o,
                                         .fresh = o->fresh != 0,
                                         .allow_other_bits = o->allow_other_bits != 0,
                                         .allow_imported = o->allow_imported != 0,
+                                        .max_block_ns = (int64_t)(o->seconds_per_block * 1e9),
                                         .agent = o->agent,
                                         .stop = &w.stop,
                                         .watch = o->progress != NULL ? &watch : NULL};
@@ -123,6 +124,9 @@ static onp_status search(const onp_context *ctx, const onepath_search_options *o
     ONP_TRY(onp_api_can_give(result, "onepath_search_result", err));
     if (o.config == NULL || o.run_dir == NULL)
         return onp_fail(err, ONP_E_USAGE, "onepath_search_options: wanted config and run_dir");
+    if (!(o.seconds_per_block >= 0 && o.seconds_per_block <= 3600))
+        return onp_fail(err, ONP_E_RANGE, "seconds_per_block: %g is not in 0..3600",
+                        o.seconds_per_block);
     ONP_TRY(load_config(ctx, &o, &cfg, err));
     const onp_status st = run(ctx, &o, &cfg, result, err);
     onp_config_free(&cfg);

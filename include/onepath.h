@@ -243,6 +243,7 @@ typedef struct onepath_search_options {
     /* Program that measures on this machine; NULL: onepath-agent beside the program that runs, else
      * where PATH has it. */
     const char *agent;
+    double seconds_per_block; /* time to measure a block that has no row yet; 0: 0.8 */
     /* Called after every step, in the thread of the call; NULL: not. Not 0 asks to stop: a
      * checkpoint is written, the search returns ONEPATH_E_INTERRUPTED, and the same call goes on
      * from there with the same result as one that was not stopped. */
@@ -270,9 +271,9 @@ typedef struct onepath_search_result {
  * test, measurement, report. run_dir is then a model for onepath_model_open. result (may be NULL;
  * its size is set by the caller) is filled when the search returns ONEPATH_OK or
  * ONEPATH_E_OVER_BUDGET. Other errors: ONEPATH_E_CONFIG (the text is the first problem, the log has
- * all), ONEPATH_E_USAGE (options, or a run of another configuration), ONEPATH_E_BUDGET,
- * ONEPATH_E_MISSING, ONEPATH_E_DEVICE, ONEPATH_E_INTERRUPTED, ONEPATH_E_FORMAT, ONEPATH_E_FAIL
- * (another process holds the folder), ONEPATH_E_IO, ONEPATH_E_NOMEM.
+ * all), ONEPATH_E_USAGE (options, or a run of another configuration), ONEPATH_E_RANGE,
+ * ONEPATH_E_BUDGET, ONEPATH_E_MISSING, ONEPATH_E_DEVICE, ONEPATH_E_INTERRUPTED, ONEPATH_E_FORMAT,
+ * ONEPATH_E_FAIL (another process holds the folder), ONEPATH_E_IO, ONEPATH_E_NOMEM.
  */
 ONEPATH_API onepath_status onepath_search(onepath_context *ctx,
                                           const onepath_search_options *options,
