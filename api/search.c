@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/onnx.h"
 #include "report/report.h"
 #include "search/search.h"
 
@@ -105,7 +106,9 @@ static onp_status run(const onp_context *ctx, const onepath_search_options *o,
     if (st != ONP_OK && st != ONP_E_OVER_BUDGET)
         return st;
     onp_error why = {0};
-    const onp_status written = onp_report_write(ctx, o->run_dir, &why);
+    onp_status written = onp_onnx_export_run(ctx, o->run_dir, &why);
+    if (written == ONP_OK)
+        written = onp_report_write(ctx, o->run_dir, &why);
     if (written != ONP_OK)
         return onp_fail(err, written, "%s", why.msg);
     if (result != NULL) {

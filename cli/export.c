@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/suggest.h"
-#include "cli/onnx.h"
+#include "api/onnx.h"
 #include "cli/source.h"
 #include "cli/verb.h"
 
@@ -41,7 +41,7 @@ static onp_status save_json(onp_app *app, const subject *s, const char *path, on
 
 static onp_status save_onnx(onp_app *app, const subject *s, const char *path, onp_error *err)
 {
-    return onp_onnx_export(app, s->model, path, err);
+    return onp_onnx_export(&app->ctx, s->model, path, err);
 }
 
 static onp_status save_safetensors(onp_app *app, const subject *s, const char *path, onp_error *err)

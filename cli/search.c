@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/interrupt.h"
-#include "cli/onnx.h"
+#include "api/onnx.h"
 #include "cli/run_options.h"
 #include "cli/verb.h"
 #include "report/report.h"
@@ -83,7 +83,7 @@ static onp_status report(onp_app *app, const search_args *a, const char *run,
                          const onp_search_result *r, onp_error *err)
 {
     char path[1024];
-    ONP_TRY(onp_onnx_export_run(app, run, err));
+    ONP_TRY(onp_onnx_export_run(&app->ctx, run, err));
     ONP_TRY(onp_report_write(&app->ctx, run, err));
     ONP_TRY(onp_path_join(path, sizeof path, run, "report.html", err));
     if (a->all.json)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "cli/interrupt.h"
-#include "cli/onnx.h"
+#include "api/onnx.h"
 #include "cli/run_options.h"
 #include "cli/source.h"
 #include "cli/verb.h"
@@ -44,7 +44,7 @@ static onp_status train(onp_app *app, const train_args *a, const onp_config *cfg
                                   .progress = app->progress};
     onp_search_result r;
     ONP_TRY(onp_search_train(&app->ctx, &o, arch, &r, err));
-    ONP_TRY(onp_onnx_export_run(app, a->out, err));
+    ONP_TRY(onp_onnx_export_run(&app->ctx, a->out, err));
     if (a->all.json)
         return onp_app_print(app,
                              json_pack("{s:s, s:f, s:I, s:I, s:I}", "model", a->out,

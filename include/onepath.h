@@ -268,8 +268,8 @@ typedef struct onepath_search_result {
 
 /*
  * A whole search, as `onepath search` does it: latencies, warm-up, search, derivation, training,
- * test, measurement, report. run_dir is then a model for onepath_model_open. result (may be NULL;
- * its size is set by the caller) is filled when the search returns ONEPATH_OK or
+ * test, measurement, ONNX, report. run_dir is then a model for onepath_model_open. result (may be
+ * NULL; its size is set by the caller) is filled when the search returns ONEPATH_OK or
  * ONEPATH_E_OVER_BUDGET. Other errors: ONEPATH_E_CONFIG (the text is the first problem, the log has
  * all), ONEPATH_E_USAGE (options, or a run of another configuration), ONEPATH_E_RANGE,
  * ONEPATH_E_BUDGET, ONEPATH_E_MISSING, ONEPATH_E_DEVICE, ONEPATH_E_INTERRUPTED, ONEPATH_E_FORMAT,

@@ -20,9 +20,9 @@ report: base ops graph data supernet latency/measure latency/table search report
 include: include
 examples: examples
 api: base ops graph data supernet latency/measure latency/table search export report include api
-cli: base ops graph data supernet latency/measure latency/table search export report include cli
+cli: base ops graph data supernet latency/measure latency/table search export report include api cli
 tests: base ops graph data supernet latency/measure latency/table search export report include api cli tests bench
-bench: base ops graph data supernet latency/measure latency/table search export report include cli bench tests
+bench: base ops graph data supernet latency/measure latency/table search export report include api cli bench tests
 '
 
 mapfile -t files < <(sources "$1" '*.c' '*.h' '*.inc')
