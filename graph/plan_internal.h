@@ -87,6 +87,8 @@ struct onp_plan {
 /* Fills calls, buffers and patches from the graph. */
 onp_status onp_plan_lower(onp_plan *p, const onp_graph *g, const onp_plan_options *options,
                           onp_error *err) ONP_MUST_USE;
+/* Fills the state of every tensor before calls are made; with `stored` nothing is lazy. */
+void onp_plan_mark_unstored(onp_plan *p, const onp_graph *g, bool stored);
 /* Can the output of a repeated convolution do without memory? */
 onp_made onp_plan_makes_again(const onp_plan *p, const onp_graph *g, int32_t node);
 /* The weight gradient (operation op) of the convolution whose data gradient node `index` is: it

@@ -230,6 +230,7 @@ static onp_status run_pieces(onp_step *s, const onp_step_gradient *whole, int64_
             ONP_TRY(onp_step_plan_gradient(s, &a, err));
         }
         onp_step_result r;
+        onp_plan_set_first_sample(s->plan, first);
         ONP_TRY(onp_step_run(s, &r, err));
         const double share = (double)n / (double)whole->batch;
         result->loss += share * r.loss;
