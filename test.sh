@@ -101,6 +101,7 @@ fi
 
 stage "install"
 if [ "$full" = yes ]; then bash scripts/install.sh full; else bash scripts/install.sh test; fi
+bash scripts/install.sh modules
 
 stage "format"
 find . \( -path ./.git -o -path './build*' -o -path ./runs \) -prune -o -name '*.[ch]' -print0 |

@@ -14,17 +14,20 @@ static onp_status add_picture(const onp_draw_network *net, const onp_draw_option
     return ONP_OK;
 }
 
+#define SCROLL(label)                                                                              \
+    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" label "\">"
+
 static onp_status add_pictures(const onp_draw_network *net, onp_strbuf *s, onp_error *err)
 {
     onp_draw_options o = {.title = "Blocks", .group_names = net->names, .n_groups = net->n_blocks};
-    onp_strbuf_adds(s, "<div class=\"scroll\">");
+    onp_strbuf_adds(s, SCROLL("blocks"));
     o.zoom = ONP_ZOOM_LAYER;
     ONP_TRY(add_picture(net, &o, s, err));
-    onp_strbuf_adds(s, "</div><details><summary>Operations</summary><div class=\"scroll\">");
+    onp_strbuf_adds(s, "</div><details><summary>Operations</summary>" SCROLL("operations"));
     o.zoom = ONP_ZOOM_OP;
     o.title = "Operations";
     ONP_TRY(add_picture(net, &o, s, err));
-    onp_strbuf_adds(s, "</div></details><div class=\"scroll\">");
+    onp_strbuf_adds(s, "</div></details>" SCROLL("memory"));
     o.title = "Memory for one image";
     ONP_TRY(onp_draw_memory(net->ctx, net->g, net->plan, &o, s, err));
     onp_strbuf_adds(s, "</div>\n");

@@ -6,6 +6,7 @@
 #     bash scripts/install.sh test     and to run its tests (test.sh)
 #     bash scripts/install.sh full     and those of test.sh --full
 #     bash scripts/install.sh arm64    to build for AArch64 and run its tests (test.sh --full)
+#     bash scripts/install.sh modules  into build/node, from npm: what drives a browser in tests (test.sh)
 #
 # As root, or with a sudo that asks for no password; else it names what is missing and exits 1.
 set -euo pipefail
@@ -24,14 +25,40 @@ for package in "${build_packages[@]}" libcmocka-dev; do
 done
 # Images for the quickstart; without them it draws its own.
 optional_packages=(dataset-fashion-mnist)
+# The report's test in a browser; without them it is skipped. Node may be there from elsewhere, with an npm of its own,
+# beside which Debian's cannot be installed.
+browser_packages=(chromium)
+for program in node:nodejs npm:npm; do
+    command -v "${program%:*}" >/dev/null || browser_packages+=("${program#*:}")
+done
+modules=(playwright-core@1.49.1) # without dependencies; brings no browser
+
+# Tests that want them are skipped where npm or the network is not there.
+install_modules() {
+    cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    local module
+    for module in "${modules[@]}"; do
+        grep -qsF "\"version\": \"${module#*@}\"" "build/node/node_modules/${module%@*}/package.json" && continue
+        mkdir -p build/node
+        npm install --prefix build/node --no-audit --no-fund --ignore-scripts --silent "$module" >&2 ||
+            echo "note: npm could not install $module" >&2
+    done
+}
 
 case ${1:-} in
 build) wanted=("${build_packages[@]}") ;;
-test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
-full) wanted=("${build_packages[@]}" "${test_packages[@]}" "${full_packages[@]}") ;;
+test | full)
+    wanted=("${build_packages[@]}" "${test_packages[@]}")
+    [ "$1" = test ] || wanted+=("${full_packages[@]}")
+    optional_packages+=("${browser_packages[@]}")
+    ;;
 arm64) wanted=("${build_packages[@]}" "${arm64_packages[@]}") ;;
+modules)
+    install_modules
+    exit 0
+    ;;
 *)
-    echo "usage: install.sh build|test|full|arm64" >&2
+    echo "usage: install.sh build|test|full|arm64|modules" >&2
     exit 2
     ;;
 esac
@@ -102,7 +129,7 @@ if [ ${#none[@]} -gt 0 ]; then
     exit 1
 fi
 mapfile -t none < <(unavailable "${optional[@]}")
-[ ${#none[@]} -gt 0 ] && optional=()
+mapfile -t optional < <(without "$(printf '%s\n' "${none[@]}")" "${optional[@]}")
 
 install() {
     echo "installing: $*" >&2
