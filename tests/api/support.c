@@ -6,6 +6,9 @@
 #include "base/philox.h"
 #include "bench/season.h"
 #include "ops/kernels.h"
+#include "tests/supernet/tiny_net.h"
+
+_Static_assert(API_CLASSES == TINY_CLASSES && API_BLOCKS == TINY_POSITIONS, "of tiny_net.h");
 
 static const char *const names[TINY_CLASSES] = {"ant", "bee", "cat", "dog", "elk"};
 

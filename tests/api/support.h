@@ -9,11 +9,12 @@
 #define ONP_TESTS_API_SUPPORT_H
 
 #include "include/onepath.h"
-#include "supernet/model.h"
-#include "tests/supernet/tiny_net.h"
+#include "tests/test_support.h"
 
-#define API_SIDE   8
-#define API_IMAGES 5
+#define API_SIDE    8
+#define API_IMAGES  5
+#define API_CLASSES 5
+#define API_BLOCKS  6
 
 typedef struct api_memory {
     long fail_at; /* the 1-based allocation that fails; 0: none */
@@ -24,7 +25,7 @@ typedef struct api_memory {
 onepath_options api_options(api_memory *memory);
 onepath_context *api_context(void); /* one thread, defaults */
 
-/* A folder with a model of TINY_CLASSES classes on API_SIDE x API_SIDE RGB images. */
+/* A folder with a model of API_CLASSES classes on API_SIDE x API_SIDE RGB images. */
 void api_model_make(const char *dir, uint64_t seed);
 /* The same, of images that were resized to side x side, of which it takes the middle. */
 void api_model_make_for(const char *dir, uint64_t seed, int32_t side);

@@ -31,12 +31,12 @@ typedef struct fixture {
     char dir[ONP_TEST_PATH], image[ONP_TEST_PATH];
     image_bytes png;
     uint8_t pixels[SIDE * SIDE * 3];
-    float wanted[TINY_CLASSES]; /* probabilities */
+    float wanted[API_CLASSES]; /* probabilities */
 } fixture;
 
 static void expect_classes(fixture *f)
 {
-    float x[API_PIXELS], logits[TINY_CLASSES];
+    float x[API_PIXELS], logits[API_CLASSES];
     double sum = 0;
     onepath_context *ctx = api_context();
     onepath_model *m = NULL;
@@ -44,9 +44,9 @@ static void expect_classes(fixture *f)
     normalise(f->pixels, x);
     api_ok(onepath_model_open(ctx, f->dir, NULL, &m, &err), &err);
     api_ok(onepath_model_infer(m, x, 1, logits, &err), &err);
-    for (int k = 0; k < TINY_CLASSES; k++)
+    for (int k = 0; k < API_CLASSES; k++)
         sum += exp((double)logits[k]);
-    for (int k = 0; k < TINY_CLASSES; k++)
+    for (int k = 0; k < API_CLASSES; k++)
         f->wanted[k] = (float)(exp((double)logits[k]) / sum);
     onepath_model_close(m);
     onepath_context_free(ctx);
@@ -79,7 +79,7 @@ static int teardown(void **state)
 static void assert_wanted(const fixture *f, const float *p)
 {
     float sum = 0;
-    for (int k = 0; k < TINY_CLASSES; k++) {
+    for (int k = 0; k < API_CLASSES; k++) {
         assert_true(fabsf(p[k] - f->wanted[k]) < 1e-5F);
         sum += p[k];
     }
@@ -89,7 +89,7 @@ static void assert_wanted(const fixture *f, const float *p)
 static onepath_status classify(const fixture *f, api_memory *memory, onepath_error *err)
 {
     const onepath_options o = api_options(memory);
-    float by_file[TINY_CLASSES], by_bytes[TINY_CLASSES];
+    float by_file[API_CLASSES], by_bytes[API_CLASSES];
     onepath_context *ctx = NULL;
     onepath_model *m = NULL;
     onepath_status st = onepath_context_new(&o, &ctx, err);
@@ -132,7 +132,7 @@ static void test_each_allocation_fails(void **state)
 static void test_wrong_images(void **state)
 {
     const fixture *f = *state;
-    float p[TINY_CLASSES] = {7, 7, 7, 7, 7};
+    float p[API_CLASSES] = {7, 7, 7, 7, 7};
     char path[ONP_TEST_PATH];
     onepath_context *ctx = api_context();
     onepath_model *m = NULL;
@@ -146,7 +146,7 @@ static void test_wrong_images(void **state)
     for (size_t size = 0; size < f->png.size; size += 1 + f->png.size / 50)
         assert_int_equal(onepath_model_classify_bytes(m, f->png.data, size, p, &err),
                          ONEPATH_E_FORMAT);
-    for (int k = 0; k < TINY_CLASSES; k++)
+    for (int k = 0; k < API_CLASSES; k++)
         assert_true(p[k] == 7);
     api_ok(onepath_model_classify_file(m, f->image, p, &err), &err); /* none of it is left */
     assert_wanted(f, p);

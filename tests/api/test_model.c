@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ops/kernels.h"
+#include "supernet/model.h"
 
 static char dirs[2][ONP_TEST_PATH];
 
@@ -54,7 +55,7 @@ static void test_describe(void **state)
     assert_int_equal(info->height, API_SIDE);
     assert_int_equal(info->width, API_SIDE);
     assert_int_equal(info->channels, 3);
-    assert_int_equal(info->n_classes, TINY_CLASSES);
+    assert_int_equal(info->n_classes, API_CLASSES);
     assert_string_equal(info->class_names[4], "elk");
     assert_true(info->mean[2] == 0.1 * 3 && info->deviation[2] == 0.5);
     assert_string_equal(info->color_order, "RGB");
@@ -68,7 +69,7 @@ static void test_describe(void **state)
     onepath_context_free(ctx);
 }
 
-/* logits [API_IMAGES][TINY_CLASSES] of evaluation mode. */
+/* logits [API_IMAGES][API_CLASSES] of evaluation mode. */
 static void evaluate(const char *dir, const float *x, float *logits)
 {
     onp_context ctx;
@@ -88,7 +89,7 @@ static void evaluate(const char *dir, const float *x, float *logits)
 static void test_infer(void **state)
 {
     (void)state;
-    enum { VALUES = API_IMAGES * TINY_CLASSES };
+    enum { VALUES = API_IMAGES * API_CLASSES };
     float x[API_IMAGES * API_PIXELS], wanted[VALUES], seen[VALUES + 1];
     onepath_context *ctx = api_context();
     onepath_error err;
@@ -111,7 +112,7 @@ static void test_infer(void **state)
 typedef struct visitor {
     const char *dir;
     onepath_context *ctx; /* NULL: one of its own */
-    float logits[API_IMAGES * TINY_CLASSES];
+    float logits[API_IMAGES * API_CLASSES];
 } visitor;
 
 static void *visit(void *arg)
@@ -158,7 +159,7 @@ static onepath_status use(api_memory *memory)
     onepath_context *ctx = NULL;
     onepath_model *m = NULL;
     onepath_error err;
-    float x[API_IMAGES * API_PIXELS], logits[API_IMAGES * TINY_CLASSES];
+    float x[API_IMAGES * API_PIXELS], logits[API_IMAGES * API_CLASSES];
     onepath_status st = onepath_context_new(&o, &ctx, &err);
     if (st == ONEPATH_OK)
         st = onepath_model_open(ctx, dirs[0], NULL, &m, &err);
