@@ -13,7 +13,7 @@
 
 typedef struct search_args {
     onp_args all;
-    const char *run;
+    const char *run, *tensorboard;
     bool fresh, other_bits, imported;
     double block_seconds;
 } search_args;
@@ -28,6 +28,9 @@ static const onp_option options[] = {
      offsetof(search_args, run), 0, 0},
     {"fresh", ONP_OPTION_FLAG, NULL, "begin anew; an old folder is renamed, never deleted",
      offsetof(search_args, fresh), 0, 0},
+    {"tensorboard", ONP_OPTION_TEXT, "DIR",
+     "write curves for TensorBoard there too: losses, accuracies, latency, probabilities",
+     offsetof(search_args, tensorboard), 0, 0},
     {"allow-other-bits", ONP_OPTION_FLAG, NULL,
      "resume under another build, kernel set or BLAS core", offsetof(search_args, other_bits), 0,
      0},
@@ -105,6 +108,7 @@ static onp_status run_search(onp_app *app, const search_args *a, const onp_confi
                                   .fresh = a->fresh,
                                   .allow_other_bits = a->other_bits,
                                   .allow_imported = a->imported,
+                                  .tensorboard = a->tensorboard,
                                   .max_block_ns = (int64_t)(a->block_seconds * 1e9),
                                   .stop = onp_interrupt_flag(),
                                   .progress = app->progress};

@@ -12,7 +12,7 @@
 
 typedef struct train_args {
     onp_args all;
-    const char *config, *out;
+    const char *config, *out, *tensorboard;
     bool fresh, other_bits;
 } train_args;
 
@@ -24,6 +24,9 @@ static const onp_option options[] = {
      offsetof(train_args, out), 0, 0},
     {"fresh", ONP_OPTION_FLAG, NULL, "begin anew; an old folder is renamed, never deleted",
      offsetof(train_args, fresh), 0, 0},
+    {"tensorboard", ONP_OPTION_TEXT, "DIR",
+     "write curves for TensorBoard there too: losses, accuracies, latency, probabilities",
+     offsetof(train_args, tensorboard), 0, 0},
     {"allow-other-bits", ONP_OPTION_FLAG, NULL,
      "resume under another build, kernel set or BLAS core", offsetof(train_args, other_bits), 0, 0},
     ONP_OPTION_SET,
@@ -40,6 +43,7 @@ static onp_status train(onp_app *app, const train_args *a, const onp_config *cfg
                                   .run_dir = a->out,
                                   .fresh = a->fresh,
                                   .allow_other_bits = a->other_bits,
+                                  .tensorboard = a->tensorboard,
                                   .stop = onp_interrupt_flag(),
                                   .progress = app->progress};
     onp_search_result r;

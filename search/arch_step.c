@@ -84,6 +84,12 @@ static onp_status update(const onp_trainer *t, int32_t position, const choice *c
     return ONP_OK;
 }
 
+double onp_trainer_arch_rate(const onp_trainer *t)
+{
+    const double given = t->cfg->search.architecture.lr;
+    return given > 0 ? given : 4.0 / (double)onp_trainer_arch_steps(t);
+}
+
 static onp_status arch_step(onp_trainer *t, arch_args *a, onp_error *err)
 {
     onp_supernet *net = t->net;
@@ -101,8 +107,7 @@ static onp_status arch_step(onp_trainer *t, arch_args *a, onp_error *err)
     const double expected = onp_latency_model_expected(t->latency, net);
     const onp_objective_value v =
         onp_objective(&t->cfg->search.loss, r.loss, expected, t->target_ns);
-    const double lr = t->cfg->search.architecture.lr > 0 ? t->cfg->search.architecture.lr
-                                                         : 4.0 / (double)onp_trainer_arch_steps(t);
+    const double lr = onp_trainer_arch_rate(t);
     net->n_arch_steps++;
     for (int32_t i = 0; i < net->n_positions; i++)
         if (onp_supernet_n_alive(net, i) > 1)

@@ -90,6 +90,8 @@ enum {
     GET_LATENCY,
     ALL_LATENCIES,
     IMPORTED_LATENCIES,
+    METRICS_AFTER,
+    ALPHA_AFTER,
     LAST_METRIC,
     FORGET_METRICS,
     FORGET_ALPHA,
@@ -114,6 +116,10 @@ static const char *const texts[N_STATEMENTS] = {
     [GET_LATENCY] = "SELECT ns FROM latency WHERE key = ?",
     [ALL_LATENCIES] = "SELECT key, ns FROM latency ORDER BY key",
     [IMPORTED_LATENCIES] = "SELECT count(*) FROM latency WHERE source = 'imported'",
+    [METRICS_AFTER] = "SELECT id, tick, phase || '/' || name, value FROM metric WHERE id > ?"
+                      " ORDER BY id",
+    [ALPHA_AFTER] = "SELECT id, tick, printf('p/%02d/%s', position, name), p FROM alpha"
+                    " WHERE id > ? ORDER BY id",
     [LAST_METRIC] = "SELECT value FROM metric WHERE name = ?1 AND phase = coalesce(?2, phase)"
                     " ORDER BY tick DESC, id DESC LIMIT 1",
     [FORGET_METRICS] = "DELETE FROM metric WHERE tick > ?",
@@ -336,4 +342,20 @@ onp_status onp_rundb_metric_last(onp_rundb *r, const char *phase, const char *na
     *value = sqlite3_column_double(q, 0);
     (void)sqlite3_reset(q);
     return ONP_OK;
+}
+
+onp_status onp_rundb_scalars_after(onp_rundb *r, onp_rundb_series series, int64_t *last,
+                                   onp_rundb_scalar_visit visit, void *user, onp_error *err)
+{
+    sqlite3_stmt *q = r->q[series == ONP_RUNDB_METRICS ? METRICS_AFTER : ALPHA_AFTER];
+    const onp_sql_value v[] = {onp_sql_int(*last)};
+    bool row = false;
+    onp_status st = onp_sql_bind(q, v, ONP_COUNT(v), err);
+    while (st == ONP_OK && (st = onp_sql_step(q, &row, err)) == ONP_OK && row) {
+        st = visit(user, sqlite3_column_int64(q, 1), (const char *)sqlite3_column_text(q, 2),
+                   sqlite3_column_double(q, 3), err);
+        *last = sqlite3_column_int64(q, 0);
+    }
+    (void)sqlite3_reset(q);
+    return st;
 }

@@ -77,6 +77,23 @@ onp_status onp_rundb_latency_hash(onp_rundb *db, char hex[65], int64_t *n,
 /* How many latencies are of a table from elsewhere. */
 onp_status onp_rundb_latency_imported(onp_rundb *db, int32_t *n, onp_error *err) ONP_MUST_USE;
 
+/*
+ * What is a curve, for other programs: metrics (tag "PHASE/NAME") and the probabilities of
+ * candidates ("p/05/3x3e6"). Calls visit for each row with an id above *last, in the order they
+ * were written, and moves *last to the newest; the tag lives during the call. Stops at, and
+ * returns, the first failure.
+ */
+typedef enum onp_rundb_series {
+    ONP_RUNDB_METRICS,
+    ONP_RUNDB_PROBABILITIES,
+    ONP_RUNDB_SERIES_COUNT
+} onp_rundb_series;
+typedef onp_status (*onp_rundb_scalar_visit)(void *user, int64_t tick, const char *tag,
+                                             double value, onp_error *err);
+onp_status onp_rundb_scalars_after(onp_rundb *db, onp_rundb_series series, int64_t *last,
+                                   onp_rundb_scalar_visit visit, void *user,
+                                   onp_error *err) ONP_MUST_USE;
+
 /* Deletes what has a tick above this one. */
 onp_status onp_rundb_forget_after(onp_rundb *db, int64_t tick, onp_error *err) ONP_MUST_USE;
 

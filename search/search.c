@@ -22,6 +22,7 @@ typedef struct pipeline {
     onp_feed feed;
     onp_run_folder *folder;
     onp_rundb *db;
+    onp_tensorboard *board; /* NULL: not asked for */
     char checkpoint[1024];
     onp_checkpoint_info saved;            /* the checkpoint found at the start */
     char search_hash[80], train_hash[96]; /* what checkpoints of the two nets belong to */
@@ -82,7 +83,10 @@ static onp_status open_folder(pipeline *p, const char *subject, onp_error *err)
     ONP_TRY(onp_checkpoint_peek(p->ctx, p->checkpoint, &p->saved, err));
     ONP_TRY(check_saved(p, err));
     p->tick = p->saved.tick;
-    ONP_TRY(onp_rundb_forget_after(p->db, p->saved.found ? p->saved.tick : -1, err));
+    const int64_t last = p->saved.found ? p->saved.tick : -1;
+    ONP_TRY(onp_rundb_forget_after(p->db, last, err));
+    if (p->options->tensorboard != NULL)
+        ONP_TRY(onp_tensorboard_open(p->ctx, p->options->tensorboard, p->db, last, &p->board, err));
     if (!onp_run_folder_resumed(p->folder))
         return ONP_OK;
     onp_log(p->ctx, ONP_LOG_INFO, "%s: resuming after %lld steps", p->options->run_dir,
@@ -236,6 +240,7 @@ static onp_trainer trainer_of(pipeline *p, onp_supernet *net, onp_step *step,
                          .latency = &p->latency,
                          .target_ns = p->target_ns,
                          .db = p->db,
+                         .board = p->board,
                          .checkpoint_path = p->checkpoint,
                          .net_hash = belongs_to,
                          .progress = p->options->progress,
@@ -467,6 +472,7 @@ static onp_status measure(pipeline *p, onp_error *err)
         if (metrics[i].known)
             ONP_TRY(onp_rundb_metric(p->db, p->tick + 1, "result", 0, metrics[i].name,
                                      metrics[i].value, err));
+    ONP_TRY(onp_tensorboard_update(p->board, err));
     return onp_run_folder_done(p->folder, "measure", err);
 }
 
@@ -524,8 +530,9 @@ static onp_status train_only(pipeline *p, const onp_arch *arch, onp_error *err)
     ONP_TRY(test_and_save(p, err));
     p->result->n_params = onp_arch_n_params(arch);
     p->result->n_macs = onp_arch_n_macs(arch);
-    return onp_rundb_metric(p->db, p->tick + 1, "result", 0, "test_accuracy",
-                            p->result->test_accuracy, err);
+    ONP_TRY(onp_rundb_metric(p->db, p->tick + 1, "result", 0, "test_accuracy",
+                             p->result->test_accuracy, err));
+    return onp_tensorboard_update(p->board, err);
 }
 
 /* arch NULL: a search. */
@@ -545,6 +552,7 @@ static onp_status open_and_run(const onp_context *ctx, const onp_search_options 
     onp_model_free(p->model);
     onp_latency_model_free(&p->latency);
     onp_supernet_free(p->net);
+    onp_tensorboard_close(p->board);
     onp_rundb_close(p->db);
     onp_run_folder_close(p->folder);
     onp_feed_close(&p->feed);

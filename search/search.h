@@ -25,6 +25,7 @@ typedef struct onp_search_options {
     const char *run_dir;
     const char *db_path; /* latency table */
     bool fresh, allow_other_bits, allow_imported;
+    const char *tensorboard;           /* folder for event files; NULL: none */
     int64_t max_block_ns;              /* time to measure one block; 0: 800 ms */
     const char *agent;                 /* NULL: beside this program */
     const volatile sig_atomic_t *stop; /* may be NULL */

@@ -194,9 +194,11 @@ static onp_status record_search(onp_trainer *t, onp_stage stage, onp_error *err)
     ONP_TRY(metric(t, stage, "validation_loss", score.loss, err));
     ONP_TRY(metric(t, stage, "expected_latency_ms", expected / 1e6, err));
     ONP_TRY(metric(t, stage, "entropy", onp_supernet_entropy(t->net), err));
-    if (t->cursor.arch_steps > 0)
+    if (t->cursor.arch_steps > 0) {
         ONP_TRY(metric(t, stage, "architecture_loss",
                        t->cursor.arch_loss_sum / (double)t->cursor.arch_steps, err));
+        ONP_TRY(metric(t, stage, "architecture_learning_rate", onp_trainer_arch_rate(t), err));
+    }
     if (stage == ONP_STAGE_SEARCH)
         ONP_TRY(prune(t, err));
     ONP_TRY(record_alpha(t, err));
@@ -215,6 +217,7 @@ static onp_status record_epoch(onp_trainer *t, onp_stage stage, onp_error *err)
     const double accuracy = (double)t->cursor.hits / (double)t->cursor.images;
     ONP_TRY(metric(t, stage, "train_loss", loss, err));
     ONP_TRY(metric(t, stage, "train_accuracy", accuracy, err));
+    ONP_TRY(metric(t, stage, "learning_rate", schedule(t, stage).lr, err));
     if (stage != ONP_STAGE_TRAIN)
         return record_search(t, stage, err);
     onp_log(t->ctx, ONP_LOG_INFO, "train epoch %lld: loss %.4f, %.2f %% of the training images",
@@ -232,6 +235,7 @@ static onp_status end_epoch(onp_trainer *t, onp_stage stage, onp_error *err)
         onp_rundb_rollback(t->db);
         return st;
     }
+    ONP_TRY(onp_tensorboard_update(t->board, err)); /* what a checkpoint keeps is there before it */
     onp_cursor *c = &t->cursor;
     *c = (onp_cursor){.stage = c->stage, .epoch = c->epoch + 1, .tick = c->tick};
     if (c->epoch == epochs_of(t->cfg, stage)) {

@@ -17,7 +17,7 @@
 #include "base/watch.h"
 #include "search/evaluate.h"
 #include "search/latency_model.h"
-#include "search/rundb.h"
+#include "search/tensorboard.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,6 +52,7 @@ typedef struct onp_trainer {
     const onp_latency_model *latency; /* search only */
     double target_ns;
     onp_rundb *db;
+    onp_tensorboard *board; /* may be NULL */
     const char *checkpoint_path;
     const char
         *net_hash; /* of the configuration and data: stored in checkpoints, checked on load */
@@ -73,6 +74,8 @@ onp_status onp_trainer_run(onp_trainer *t, onp_stage stage, onp_error *err) ONP_
 int64_t onp_trainer_steps(const onp_trainer *t, onp_stage stage);
 int64_t onp_trainer_arch_steps(const onp_trainer *t);
 
+/* Adam's learning rate in architecture steps. */
+double onp_trainer_arch_rate(const onp_trainer *t);
 /* One architecture step on the next batch of the held-out stream (search/arch_step.c). */
 onp_status onp_trainer_arch_step(onp_trainer *t, onp_error *err) ONP_MUST_USE;
 
