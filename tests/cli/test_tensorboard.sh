@@ -54,7 +54,7 @@ finishes search tiny.yaml "${table[@]}" --run whole --tensorboard boards/whole
 shows boards/whole whole/run.db "${curves[@]}"
 
 # killed a little later each time: what is newer than the checkpoint is written again, and shown once
-for tenths in 1 1 2 2 3 3 4; do
+for tenths in 1 2 3 4; do
     timeout -s KILL "0.$tenths" "$onepath" search tiny.yaml "${table[@]}" --run killed --tensorboard boards/killed
 done >/dev/null 2>&1
 finishes search tiny.yaml "${table[@]}" --run killed --tensorboard boards/killed
