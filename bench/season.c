@@ -3,8 +3,9 @@
 
 #define IMAGES 8
 
-static void spread_norms(onp_model *m, onp_rng rng)
+void bench_spread_norms(onp_model *m, uint64_t seed)
 {
+    const onp_rng rng = onp_rng_make(seed, ONP_RNG_SYNTHETIC);
     for (int32_t i = 0; i < m->arch->n_blocks; i++) {
         onp_param_spec specs[ONP_BLOCK_MAX_PARAMS];
         const int n = onp_block_params(&m->arch->blocks[i], ONP_MODE_TRAIN, specs);
@@ -26,7 +27,7 @@ onp_status bench_season(onp_model *m, uint64_t seed, onp_error *err)
     const onp_arch *a = m->arch;
     const onp_rng rng = onp_rng_make(seed, ONP_RNG_SYNTHETIC);
     onp_step *step = NULL;
-    spread_norms(m, rng);
+    bench_spread_norms(m, seed);
     ONP_TRY(onp_step_new(m->ctx, m->net, IMAGES, &step, err));
     const int64_t pixels = (int64_t)IMAGES * a->in_h * a->in_w * a->in_c;
     for (int64_t i = 0; i < pixels; i++)

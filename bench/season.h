@@ -17,4 +17,7 @@
  */
 onp_status bench_season(onp_model *m, uint64_t seed, onp_error *err) ONP_MUST_USE;
 
+/* Only the spread of gamma and beta. */
+void bench_spread_norms(onp_model *m, uint64_t seed);
+
 #endif

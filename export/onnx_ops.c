@@ -15,7 +15,7 @@ typedef struct emitter {
 /* A node of the graph with what names are made of. */
 typedef struct source {
     const onp_node *node;
-    const char *name, *out;
+    const char *name, *out; /* the node's, and its result's */
 } source;
 
 static const char *value_of(const emitter *e, const source *s, int input)
@@ -81,13 +81,15 @@ static void add_window(emitter *e, const source *s, Onnx__NodeProto *n, const in
 static void emit_conv(emitter *e, const source *s)
 {
     const onp_attr *a = &s->node->attr;
-    const int64_t group = s->node->op == ONP_OP_DEPTHWISE ? shape_of(e, s, 0).c : 1;
-    const int64_t pad = a->kernel / 2;
+    const int64_t d = onp_attr_dilation(a), pad = a->kernel / 2 * d;
+    const int64_t groups =
+        s->node->op == ONP_OP_DEPTHWISE ? shape_of(e, s, 0).c : onp_attr_groups(a);
     const char *in[3] = {value_of(e, s, 0), add_weight(e, s, 4)};
     if (s->node->n_in == 3)
         in[2] = add_bias(e, s);
     Onnx__NodeProto *n = onp_onnx_node(e->t, "Conv", s->name, in, (size_t)s->node->n_in, s->out);
-    onp_onnx_int(e->t, n, "group", group);
+    onp_onnx_ints(e->t, n, "dilations", (const int64_t[]){d, d}, 2);
+    onp_onnx_int(e->t, n, "group", groups);
     add_window(e, s, n, (const int64_t[]){pad, pad, pad, pad});
 }
 
@@ -155,11 +157,53 @@ static void emit_max_pool(emitter *e, const source *s)
     add_pool_window(e, s, plain(e, s, "MaxPool", 1));
 }
 
+/* Opset 13 divides by the taps within the map unless told otherwise; said all the same. */
+static void emit_avg_pool(emitter *e, const source *s)
+{
+    Onnx__NodeProto *n = plain(e, s, "AveragePool", 1);
+    onp_onnx_int(e->t, n, "count_include_pad", 0);
+    add_pool_window(e, s, n);
+}
+
+/* min(max(x / 6 + 1 / 2, 0), 1) */
+static void add_hsigmoid(emitter *e, const char *x, const char *name)
+{
+    Onnx__NodeProto *n = onp_onnx_node(e->t, "HardSigmoid", name, &x, 1, name);
+    onp_onnx_float(e->t, n, "alpha", 1.0F / 6.0F);
+    onp_onnx_float(e->t, n, "beta", 0.5F);
+}
+
+static void emit_hsigmoid(emitter *e, const source *s)
+{
+    add_hsigmoid(e, value_of(e, s, 0), s->name);
+}
+
+/* HardSwish is of opset 14. */
+static void emit_hswish(emitter *e, const source *s)
+{
+    const char *in[2] = {value_of(e, s, 0), onp_onnx_text(e->t, "%s.gate", s->name)};
+    add_hsigmoid(e, in[0], in[1]);
+    (void)onp_onnx_node(e->t, "Mul", s->name, in, 2, s->name);
+}
+
+/* [N][C][1][1] is broadcast over the map. */
+static void emit_channel_scale(emitter *e, const source *s)
+{
+    (void)plain(e, s, "Mul", 2);
+}
+
 static void (*const emitters[ONP_OP_COUNT])(emitter *e, const source *s) = {
-    [ONP_OP_CONV] = emit_conv,         [ONP_OP_DEPTHWISE] = emit_conv,
-    [ONP_OP_RELU6] = emit_relu6,       [ONP_OP_RELU] = emit_relu,
-    [ONP_OP_ADD] = emit_add,           [ONP_OP_GLOBAL_AVG_POOL] = emit_global_avg_pool,
+    [ONP_OP_CONV] = emit_conv,
+    [ONP_OP_DEPTHWISE] = emit_conv,
+    [ONP_OP_RELU6] = emit_relu6,
+    [ONP_OP_RELU] = emit_relu,
+    [ONP_OP_ADD] = emit_add,
+    [ONP_OP_GLOBAL_AVG_POOL] = emit_global_avg_pool,
     [ONP_OP_MAX_POOL] = emit_max_pool,
+    [ONP_OP_AVG_POOL] = emit_avg_pool,
+    [ONP_OP_HSIGMOID] = emit_hsigmoid,
+    [ONP_OP_HSWISH] = emit_hswish,
+    [ONP_OP_CHANNEL_SCALE] = emit_channel_scale,
 };
 
 /* ---- the graph ---- */

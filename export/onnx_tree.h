@@ -20,7 +20,7 @@
 
 #include "base/context.h"
 
-#define ONP_ONNX_MAX_ATTRS 6
+#define ONP_ONNX_MAX_ATTRS 6 /* of a Conv: 5 */
 
 typedef struct onp_onnx_tree {
     const onp_context *ctx;
