@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/onnx.h"
 
+#include <string.h>
+
 #include "base/file.h"
 #include "export/onnx.h"
 #include "supernet/fold.h"
@@ -21,13 +23,17 @@ static int32_t size_of(const json_t *summary, const char *ends, size_t i)
     return size > 0 && size <= INT32_MAX ? (int32_t)size : 0;
 }
 
-/* Metadata as onepath writes it must fit the network; other files may hold what they like. */
+/* Metadata as onepath writes it must be whole (its last key is "version") and fit the network;
+ * other files may hold what they like. */
 static onp_status check_metadata(const onp_context *ctx, const json_t *summary, const char *path,
                                  onp_error *err)
 {
     const json_t *metadata = json_object_get(summary, "metadata");
-    if (json_object_get(metadata, "format") == NULL)
+    const char *producer = json_string_value(json_object_get(summary, "producer"));
+    if (strncmp(producer, "onepath ", 8) != 0)
         return ONP_OK;
+    if (json_object_get(metadata, "version") == NULL)
+        return onp_fail(err, ONP_E_FORMAT, "%s: truncated: metadata \"version\" is missing", path);
     const onp_meta_source source = {.path = path, .from = metadata, .get = get_meta};
     const int32_t hwc[3] = {size_of(summary, "inputs", 2), size_of(summary, "inputs", 3),
                             size_of(summary, "inputs", 1)};

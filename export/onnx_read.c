@@ -183,6 +183,9 @@ static onp_status describe_versions(const Onnx__ModelProto *m, const char *path,
     for (size_t i = 0; i < m->n_opset_import; i++)
         if (text_of(m->opset_import[i]->domain)[0] == '\0')
             opset = m->opset_import[i]->version;
+    if (opset <= 0)
+        return onp_fail(err, ONP_E_FORMAT, "%s: truncated or no ONNX model: it names no opset",
+                        path);
     ONP_TRY(set_text(root, "name", m->graph->name, path, err));
     ONP_TRY(set_text(root, "producer", producer, path, err));
     ONP_TRY(set_new(root, "ir_version", json_integer(m->ir_version), path, err));

@@ -36,61 +36,87 @@ static bool is_text(const ProtobufCFieldDescriptor *field)
            field->type == PROTOBUF_C_TYPE_BYTES;
 }
 
-static bool check_message(checker *c, const ProtobufCMessageDescriptor *message, cursor in,
-                          int depth);
+/* A message within another: its numbers of fields with a part of its own that is there already. */
+typedef struct level {
+    const ProtobufCMessageDescriptor *message;
+    cursor in;
+    int depth;
+    uint64_t seen;
+} level;
+
+static bool check_message(checker *c, level l);
+
+/* protobuf-c would merge the second of such parts into the first: nobody writes that. */
+static bool is_second(level *l, const ProtobufCFieldDescriptor *field)
+{
+    const uint64_t bit = field->id < 64 ? (uint64_t)1 << field->id : 0;
+    const bool second = field->label != PROTOBUF_C_LABEL_REPEATED && (l->seen & bit) != 0;
+    l->seen |= bit;
+    return second;
+}
 
 /* Text and bytes are copied as they are; of packed numbers each byte may become eight. */
-static bool check_bytes(checker *c, const ProtobufCFieldDescriptor *field, cursor in, int depth)
+static bool check_bytes(checker *c, level *l, const ProtobufCFieldDescriptor *field, cursor body)
 {
     if (is_text(field))
         return true;
     if (field->type == PROTOBUF_C_TYPE_MESSAGE)
-        return check_message(c, field->descriptor, in, depth + 1);
-    c->n_fields += (size_t)(in.end - in.at);
+        return is_second(l, field)
+                   ? fails(c, "a part that is there twice")
+                   : check_message(c, (level){field->descriptor, body, l->depth + 1, 0});
+    c->n_fields += (size_t)(body.end - body.at);
     return true;
 }
 
-static bool check_field(checker *c, const ProtobufCMessageDescriptor *message, cursor *in,
-                        int depth)
+/* The bytes of the field at l->in, which is moved behind it. */
+static bool read_field(checker *c, level *l, uint64_t *tag, cursor *body)
 {
-    uint64_t tag = 0, value = 0;
-    if (!read_varint(in, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
+    uint64_t length = 0;
+    cursor *in = &l->in;
+    if (!read_varint(in, tag) || *tag > UINT32_MAX || *tag >> 3 == 0)
         return fails(c, "a field without a number");
-    const size_t left = (size_t)(in->end - in->at);
-    switch (tag & 7) {
+    body->at = in->at;
+    switch (*tag & 7) {
     case WIRE_VARINT:
-        return read_varint(in, &value) || fails(c, "a number that is cut off");
+        if (!read_varint(in, &length))
+            return fails(c, "a number that is cut off");
+        length = 0;
+        break;
     case WIRE_64:
+        length = 8;
+        break;
     case WIRE_32:
-        value = (tag & 7) == WIRE_64 ? 8 : 4;
+        length = 4;
         break;
     case WIRE_BYTES:
-        if (!read_varint(in, &value))
+        if (!read_varint(in, &length))
             return fails(c, "a length that is cut off");
+        body->at = in->at;
         break;
     default:
         return fails(c, "a field of an unknown type");
     }
-    if (value > (size_t)(in->end - in->at))
-        return fails(c, left == 0 ? "a field that is cut off" : "a field longer than its message");
-    const cursor body = {in->at, in->at + value};
-    in->at = body.end;
-    if ((tag & 7) != WIRE_BYTES)
-        return true;
-    return check_bytes(c, protobuf_c_message_descriptor_get_field(message, (unsigned)(tag >> 3)),
-                       body, depth);
+    if (length > (size_t)(in->end - in->at))
+        return fails(c, "a field longer than what is left");
+    in->at += length;
+    body->end = in->at;
+    return true;
 }
 
-static bool check_message(checker *c, const ProtobufCMessageDescriptor *message, cursor in,
-                          int depth)
+static bool check_message(checker *c, level l)
 {
-    if (depth > ONP_ONNX_MAX_DEPTH)
+    if (l.depth > ONP_ONNX_MAX_DEPTH)
         return fails(c, "messages nested too deep");
-    while (in.at < in.end) {
-        c->n_fields++;
-        if (!check_field(c, message, &in, depth))
+    while (l.in.at < l.in.end) {
+        uint64_t tag = 0;
+        cursor body;
+        if (!read_field(c, &l, &tag, &body))
             return false;
-        if (c->n_fields > ONP_ONNX_MAX_FIELDS)
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field(l.message, (unsigned)(tag >> 3));
+        if ((tag & 7) == WIRE_BYTES && !check_bytes(c, &l, field, body))
+            return false;
+        if (++c->n_fields > ONP_ONNX_MAX_FIELDS)
             return fails(c, "too many fields");
     }
     return true;
@@ -100,7 +126,7 @@ bool onp_onnx_wire_check(const ProtobufCMessageDescriptor *message, const uint8_
                          size_t size, const char **why)
 {
     checker c = {.why = NULL};
-    const bool fine = check_message(&c, message, (cursor){data, data + size}, 0);
+    const bool fine = check_message(&c, (level){message, {data, data + size}, 0, 0});
     *why = c.why;
     return fine;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A network of each space of configs/spaces (or of those named), exported to ONNX: Debian's checker accepts it, and ONNX
-# Runtime's logits agree with ours, one line a space:
+# Small networks with every operation, and a network of each space of configs/spaces (or of those named), exported to
+# ONNX: Debian's checker accepts it, and ONNX Runtime's logits agree with ours, one line each:
 #
 #     bash tests/export/agree.sh [--images N] [SPACE...]
 #
@@ -68,10 +68,18 @@ agree() {
     exits 0 export model --to onnx --out model
     [ -z "$checker" ] || "$checker" "$here/check.py" model/model.onnx || wrong "$name: the checker refuses it"
     exits 0 eval model --config config.yaml --logits answers.safetensors --json
-    [ -z "$runtime" ] && return
-    node "$here/compare.js" "$name" model/model.onnx model/images.safetensors answers.safetensors || wrong "$name"
     rm -rf cache
+    [ -z "$runtime" ] ||
+        node "$here/compare.js" "$name" model/model.onnx model/images.safetensors answers.safetensors || wrong "$name"
 }
 
+# Small networks against our reference kernels.
+mkdir ops
+"$ONEPATH_BINARY/tests/export/op_answers" ops || wrong 'op_answers fails'
+for answers in ops/*.safetensors; do
+    model=${answers%.safetensors}.onnx
+    [ -z "$checker" ] || "$checker" "$here/check.py" "$model" || wrong "$model: the checker refuses it"
+    [ -z "$runtime" ] || node "$here/compare.js" "$(basename "$model")" "$model" "$answers" "$answers" || wrong "$model"
+done
 for space in "${spaces[@]}"; do agree "$space" 1; done
 finish
