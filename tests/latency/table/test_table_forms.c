@@ -322,6 +322,52 @@ static void a_platform_without_rows(void **state)
     onp_strbuf_reset(&out);
 }
 
+/* ---- memory ---- */
+
+typedef struct form_case {
+    const char *format, *path, *db;
+} form_case;
+
+/* In and out again, in a database of its own. */
+static onp_status round_trip(const onp_context *ctx, void *arg)
+{
+    const form_case *c = arg;
+    onp_import *import = NULL;
+    onp_store *s = NULL;
+    onp_strbuf out;
+    onp_import_result r = {0};
+    onp_status st = ONP_OK;
+    onp_strbuf_init(&out, ctx);
+    ONP_TRY_GOTO(
+        onp_import_read(ctx, c->format, c->path, ONP_DUPLICATES_MEAN, NULL, &import, NULL));
+    ONP_TRY_GOTO(onp_store_open(ctx, c->db, ONP_SQL_CREATE, &s, NULL));
+    ONP_TRY_GOTO(onp_import_store(import, s, "x", NULL, &r, NULL));
+    ONP_TRY_GOTO(onp_table_export(s, r.platform, ONP_EXPORT_YAML, &out, NULL, NULL));
+done:
+    onp_strbuf_reset(&out);
+    onp_store_close(s);
+    onp_import_free(import);
+    return st;
+}
+
+static void each_allocation_may_fail(void **state)
+{
+    onp_test_table *t = *state;
+    static const char *const texts[][2] = {
+        {"csv",
+         "block_name,time\nLogits-input:7x7x8-output:10,1\nLogits-input:7x7x8-output:10,2\n"},
+        {"jsonl",
+         HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 5, \"n\": 1, \"quality\": \"ok\"}\n"},
+        {"yaml", HEAD_YAML MIX ": {median_ns: 5, n: 1, quality: ok}\n"}};
+    for (size_t i = 0; i < ONP_COUNT(texts); i++) {
+        char path[ONP_TEST_PATH], db[ONP_TEST_PATH];
+        onp_test_path(path, t->dir, "table.txt");
+        onp_test_path(db, t->dir, "other.db");
+        onp_test_write(path, texts[i][1], strlen(texts[i][1]));
+        onp_test_each_allocation(round_trip, &(form_case){texts[i][0], path, db});
+    }
+}
+
 #define WITH_STORE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, onp_test_table_setup, onp_test_table_teardown)
 
@@ -331,7 +377,7 @@ int main(void)
         WITH_STORE(a_csv_is_read),           WITH_STORE(repeated_blocks),
         WITH_STORE(bad_files_are_refused),   WITH_STORE(bytes_that_are_no_text),
         WITH_STORE(a_file_cut_short),        WITH_STORE(what_goes_out_comes_back),
-        WITH_STORE(a_platform_without_rows),
+        WITH_STORE(a_platform_without_rows), WITH_STORE(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
