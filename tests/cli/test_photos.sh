@@ -83,4 +83,10 @@ grep -q 'skip_bad: true' skipping/config.yaml || wrong 'config.yaml does not say
 exits 0 eval skipping
 exits 3 eval whole
 exits 0 eval whole --skip-bad
+
+# the same pack on any number of threads
+for n in 1 3; do
+    exits 0 eval whole --skip-bad --threads "$n" --set "data.cache=with$n"
+done
+cmp with1/*.pack with3/*.pack || wrong 'packs differ with the number of threads'
 finish

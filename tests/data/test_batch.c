@@ -193,7 +193,7 @@ static void hash_with_threads(int threads, char hex[ONP_SHA256_HEX])
 {
     static struct {
         onp_channel_stats stats;
-        float x[N * MAX_PIXELS];
+        float x[2][N * MAX_PIXELS];
     } result;
     pictures *p = make(6, 7, 3);
     if (onp_parallel_start(threads, false, NULL) != ONP_OK)
@@ -201,7 +201,11 @@ static void hash_with_threads(int threads, char hex[ONP_SHA256_HEX])
     result.stats = stats_of(p);
     onp_transform t =
         onp_transform_train(&result.stats, (onp_augment){.pad = 3, .flip = true}, 5, 0);
-    onp_batch_fill(&p->ds, p->all, N, 4, &t, result.x, NULL);
+    onp_batch_fill(&p->ds, p->all, N, 4, &t, result.x[0], NULL);
+    const onp_augment all = {
+        .flip = true, .crop_scale = 0.3, .brightness = 0.4, .saturation = 0.4, .cutout = 2};
+    t = onp_transform_train(&result.stats, all, 5, 0);
+    onp_batch_fill(&p->ds, p->all, N, 4, &t, result.x[1], NULL);
     onp_sha256(&result, sizeof result, hex);
 }
 
