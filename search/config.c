@@ -107,6 +107,7 @@ static const onp_yaml_field train_fields[] = {
     {KEY("inherit", ONP_YAML_BOOL, train.inherit), .def = "false"},
     {KEY("statistics", ONP_YAML_CHOICE, train.statistics), .def = "batch", .choices = statistics},
     {INT("serial_batch", train.serial_batch, 0, MAX_BATCH), .def = "0"},
+    {REAL("dropout", train.dropout, 0, 0.9), .def = "0"},
     END};
 static const onp_yaml_field config_fields[] = {
     {INT("schema", schema, 1, 1), .def = "1"},

@@ -97,6 +97,7 @@ typedef struct onp_config {
         bool inherit;   /* start from the supernet's weights */
         int statistics; /* onp_statistics: of batch norms; frozen: those of the inherited weights */
         int64_t serial_batch; /* frozen: so many samples of a batch at a time; 0: all */
+        double dropout;       /* rate, before the last layer */
     } train;
 
     onp_space *space; /* loaded from space_path, with the input that resolution asks for; owned */

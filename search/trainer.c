@@ -94,6 +94,15 @@ static onp_sgd schedule(const onp_trainer *t, onp_stage stage)
                      .decay = cfg->search.weights.decay};
 }
 
+/* Of one step: a function of seed and tick, so that a resumed run goes on with its masks. */
+static onp_rng dropout_key(const onp_trainer *t)
+{
+    uint32_t words[4];
+    onp_rng_block(onp_rng_make((uint64_t)t->cfg->seed, ONP_RNG_DROPOUT), (uint64_t)t->cursor.tick,
+                  0, 0, words);
+    return (onp_rng){{words[0], words[1]}};
+}
+
 static onp_status weight_step(onp_trainer *t, onp_stage stage, onp_error *err)
 {
     const onp_config *cfg = t->cfg;
@@ -110,6 +119,8 @@ static onp_status weight_step(onp_trainer *t, onp_stage stage, onp_error *err)
     onp_feed_batch(t->feed, stream_of(stage), position, batch, onp_step_images(t->step),
                    onp_step_labels(t->step));
     const onp_sgd sgd = schedule(t, stage);
+    if (train)
+        onp_step_set_dropout(t->step, cfg->train.dropout, dropout_key(t));
     onp_step_result r;
     ONP_TRY(onp_step_train(t->step, batch, path, &sgd,
                            train ? cfg->train.smoothing : cfg->search.weights.smoothing, &r, err));

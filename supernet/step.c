@@ -72,6 +72,11 @@ void onp_step_set_frozen(onp_step *s, float *stats, int64_t piece)
     s->piece = piece;
 }
 
+void onp_step_set_dropout(onp_step *s, double rate, onp_rng key)
+{
+    s->dropout = (onp_block_dropout){.rate = rate, .key = key};
+}
+
 float *onp_step_images(onp_step *s)
 {
     return s->images;
@@ -108,7 +113,8 @@ void onp_step_add_params(onp_step *s, const onp_block *b, onp_block_mode mode, f
 /* The path as a graph, from the images to the loss. grads: NULL when no weight gradient is wanted.
  */
 static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_block_mode mode,
-                       float *grads, float *stats, double smoothing)
+                       float *grads, float *stats, double smoothing,
+                       const onp_block_dropout *dropout)
 {
     const onp_supernet *net = s->net;
     const onp_block *first = &net->positions[0].candidate[0];
@@ -125,7 +131,7 @@ static void build_path(onp_step *s, int64_t batch, const int32_t *path, onp_bloc
         grads = grads != NULL ? grads + slab->floats : NULL;
         onp_graph_set_group(s->g, i);
         s->input[i] = x;
-        x = onp_block_build(s->g, b, mode, net->bn_eps, x, params, &s->nodes[i]);
+        x = onp_block_build_dropout(s->g, b, mode, net->bn_eps, x, params, dropout, &s->nodes[i]);
         s->output[i] = x;
     }
     s->logits = x;
@@ -154,7 +160,7 @@ static onp_status plan_gradient(onp_step *s, const onp_step_gradient *a, onp_rec
                                 onp_error *err)
 {
     build_path(s, a->batch, a->path, a->stats != NULL ? ONP_MODE_EVAL : ONP_MODE_TRAIN, a->grads,
-               a->stats, a->smoothing);
+               a->stats, a->smoothing, a->dropout);
     for (int32_t i = 0; a->hook != NULL && i < s->net->n_positions; i++)
         if (s->net->positions[i].n > 1)
             onp_graph_tap(s->g, s->output[i]);
@@ -252,7 +258,8 @@ onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const
                                  .path = path,
                                  .grads = s->grads,
                                  .stats = s->frozen,
-                                 .smoothing = smoothing};
+                                 .smoothing = smoothing,
+                                 .dropout = &s->dropout};
     if (pieces) {
         ONP_TRY(run_pieces(s, &a, floats, result, err));
     } else {
@@ -269,7 +276,7 @@ onp_status onp_step_train(onp_step *s, int64_t batch, const int32_t *path, const
 onp_status onp_step_evaluate(onp_step *s, int64_t batch, const int32_t *path,
                              onp_step_result *result, onp_error *err)
 {
-    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0);
+    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0, NULL);
     return plan_and_run(s, result, err);
 }
 
@@ -333,7 +340,7 @@ onp_status onp_step_statistics(onp_step *s, int64_t batch, const int32_t *path, 
 {
     const int64_t n = onp_step_n_stats(s, path);
     ONP_TRY(onp_grow(s->ctx, (void **)&s->stats, &s->stats_cap, (size_t)n, sizeof *s->stats, err));
-    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0);
+    build_path(s, batch, path, ONP_MODE_TRAIN, NULL, NULL, 0, NULL);
     float *at = s->stats;
     for (int32_t i = 0; i < s->net->n_positions; i++)
         for (int k = 0; k < s->nodes[i].n_stats; k++) {
@@ -359,7 +366,7 @@ void onp_step_statistics_finish(const onp_step *s, const int32_t *path, const do
 onp_status onp_step_infer(onp_step *s, int64_t batch, const int32_t *path, float *stats,
                           float *logits, onp_step_result *result, onp_error *err)
 {
-    build_path(s, batch, path, ONP_MODE_EVAL, NULL, stats, 0);
+    build_path(s, batch, path, ONP_MODE_EVAL, NULL, stats, 0, NULL);
     if (logits != NULL)
         onp_graph_bind(s->g, s->logits, logits);
     return plan_and_run(s, result, err);

@@ -53,6 +53,11 @@ void onp_step_set_recompute(onp_step *s, onp_recompute mode, size_t limit_bytes)
  */
 void onp_step_set_frozen(onp_step *s, float *stats, int64_t piece);
 
+/* Weight steps with a dropout of this rate (0 to below 1; 0, as from the start: none) before the
+ * last layer of a head. key: of the next step; its mask is a function of the key and the sample's
+ * place in the batch, in one piece or several. */
+void onp_step_set_dropout(onp_step *s, double rate, onp_rng key);
+
 /* Weight step (proxylessnas.md 1.3): forward, cross entropy with label smoothing, backward, SGD on
  * the path's weights only. A loss that is not finite is ONP_E_FAIL and leaves the weights alone.
  * Other errors: ONP_E_NOMEM. */

@@ -16,8 +16,9 @@ struct onp_step {
     onp_plan *plan;
     float *images;
     int32_t *labels;
-    float *frozen;     /* NULL: weight steps take the batch's statistics */
-    int64_t piece;     /* samples at a time; 0: the batch */
+    float *frozen; /* NULL: weight steps take the batch's statistics */
+    int64_t piece; /* samples at a time; 0: the batch */
+    onp_block_dropout dropout;
     float *grads;      /* of the path's weights */
     float *grads_sums; /* of the pieces of a batch */
     size_t grads_cap, grads_sums_cap;
@@ -37,6 +38,7 @@ typedef struct onp_step_gradient {
     float *grads; /* of weights, or NULL */
     float *stats; /* of batch norms, or NULL: the batch's */
     double smoothing;
+    const onp_block_dropout *dropout; /* may be NULL */
     onp_tap_hook hook; /* not NULL: called for the output of each position with a choice */
     void *user;
 } onp_step_gradient;

@@ -67,7 +67,7 @@ void api_model_make_for(const char *dir, uint64_t seed, int32_t side)
     onp_block blocks[TINY_POSITIONS];
     onp_model *m = NULL;
     onp_context_init(&ctx);
-    tiny_positions(positions, API_SIDE, API_SIDE);
+    tiny_positions(TINY_MBCONV, positions, API_SIDE, API_SIDE);
     for (int i = 0; i < TINY_POSITIONS; i++)
         blocks[i] = positions[i].candidate[0];
     if (onp_kernels_choose(&ctx, NULL, &err) != ONP_OK ||

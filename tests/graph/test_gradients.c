@@ -5,8 +5,8 @@
  *
  *   dL/dw_i = (L(w_i + h) - L(w_i - h)) / 2h + O(h^2),
  *
- * in double. ReLU6 has no derivative at 0 and 6, so an element whose difference moves any input of
- * a ReLU6 across one of them is not compared; another one is taken for it.
+ * in double. Activations have no derivative at their kinks (ReLU6 at 0 and 6), so an element whose
+ * difference moves any input of one across them is not compared; another one is taken for it.
  */
 #include <math.h>
 
@@ -25,17 +25,39 @@ typedef struct check {
     onp_ref_exec *exec;
 } check;
 
-/* Where the inputs of all ReLU6 lie (below 0, between, above 6), as one number; counts too. */
+/* Where an operation has no derivative. */
+typedef struct kinks {
+    onp_op op;
+    double low, high;
+} kinks;
+
+static const kinks all_kinks[] = {{ONP_OP_RELU6, 0, 6},
+                                  {ONP_OP_RELU, 0, HUGE_VAL},
+                                  {ONP_OP_HSWISH, -3, 3},
+                                  {ONP_OP_HSIGMOID, -3, 3}};
+
+static const kinks *kinks_of(onp_op op)
+{
+    for (size_t i = 0; i < ONP_COUNT(all_kinks); i++)
+        if (all_kinks[i].op == op)
+            return &all_kinks[i];
+    return NULL;
+}
+
+/* Where the inputs of all activations lie (below, between, above their kinks), as one number;
+ * counts too. Largest elements of pools are not in it: two of them are hardly ever as close as the
+ * step. */
 static uint64_t regions(const check *c, int64_t counts[3])
 {
     uint64_t hash = 1469598103934665603U; /* FNV-1a */
     for (int32_t i = 0; i < onp_graph_n_nodes(c->net.g); i++) {
         const onp_node *node = onp_graph_node(c->net.g, i);
-        if (node->op != ONP_OP_RELU6)
+        const kinks *at = kinks_of(node->op);
+        if (at == NULL)
             continue;
         const double *x = onp_ref_exec_data(c->exec, node->in[0]);
         for (int64_t k = 0; k < onp_shape_count(onp_graph_shape(c->net.g, node->in[0])); k++) {
-            const unsigned region = x[k] <= 0.0 ? 0 : x[k] < 6.0 ? 1 : 2;
+            const unsigned region = x[k] <= at->low ? 0 : x[k] < at->high ? 1 : 2;
             hash = (hash ^ region) * 1099511628211U;
             if (counts != NULL)
                 counts[region]++;
@@ -176,6 +198,60 @@ static const onp_block strided[] = {STEM(4, 2), MBCONV(4, 3, 1, 1, true), ZERO,
 static const onp_block skips[] = {STEM(3, 1), MBCONV(3, 3, 2, 1, true), MBCONV(3, 3, 3, 1, true),
                                   MBCONV(3, 3, 1, 1, true), HEAD(4)};
 
+static const onp_block kinds[] = {
+    {.kind = ONP_BLOCK_STEM, .out_c = 4, .kernel = 3, .stride = 1, .act = ONP_ACT_HSWISH},
+    {.kind = ONP_BLOCK_CONV, .out_c = 6, .kernel = 3, .stride = 1, .dilation = 2, .groups = 2},
+    {.kind = ONP_BLOCK_AVG_POOL, .out_c = 6, .kernel = 3, .stride = 2},
+    {.kind = ONP_BLOCK_SEPARABLE,
+     .out_c = 6,
+     .kernel = 3,
+     .stride = 1,
+     .dilation = 2,
+     .skip = true},
+    {.kind = ONP_BLOCK_MAX_POOL, .out_c = 6, .kernel = 3, .stride = 1},
+    {.kind = ONP_BLOCK_MBCONV,
+     .out_c = 6,
+     .kernel = 5,
+     .expand = 2,
+     .stride = 1,
+     .skip = true,
+     .act = ONP_ACT_HSWISH,
+     .se = true},
+    {.kind = ONP_BLOCK_MIX, .out_c = 8, .act = ONP_ACT_RELU},
+    {.kind = ONP_BLOCK_HEAD, .out_c = 5, .mid = 7, .act = ONP_ACT_HSWISH}};
+static const onp_block excited[] = {
+    STEM(4, 2),
+    {.kind = ONP_BLOCK_CONV, .out_c = 5, .kernel = 5, .stride = 2, .act = ONP_ACT_RELU},
+    {.kind = ONP_BLOCK_IDENTITY},
+    {.kind = ONP_BLOCK_MBCONV, .out_c = 6, .kernel = 3, .expand = 1, .stride = 1, .se = true},
+    {.kind = ONP_BLOCK_MBCONV,
+     .out_c = 6,
+     .kernel = 3,
+     .expand = 3,
+     .stride = 2,
+     .se = true,
+     .act = ONP_ACT_RELU},
+    HEAD(3)};
+
+static void parameters_of_other_kinds(void **state)
+{
+    (void)state;
+    check_network(&(small_net_options){.batch = 3,
+                                       .size = 8,
+                                       .channels = 3,
+                                       .blocks = kinds,
+                                       .n_blocks = ONP_COUNT(kinds),
+                                       .gradients = true},
+                  5);
+    check_network(&(small_net_options){.batch = 4,
+                                       .size = 12,
+                                       .channels = 3,
+                                       .blocks = excited,
+                                       .n_blocks = ONP_COUNT(excited),
+                                       .gradients = true},
+                  6);
+}
+
 static void parameters_of_a_mixed_network(void **state)
 {
     (void)state;
@@ -280,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_of_a_mixed_network),
+        cmocka_unit_test(parameters_of_other_kinds),
         cmocka_unit_test(parameters_with_smoothing),
         cmocka_unit_test(parameters_of_odd_maps),
         cmocka_unit_test(parameters_behind_nested_skips),

@@ -29,7 +29,7 @@ static onp_model *new_model(const onp_context *ctx)
     onp_block blocks[TINY_POSITIONS];
     onp_model *m = NULL;
     onp_error err = {0};
-    tiny_positions(positions, 9, 8);
+    tiny_positions(TINY_MBCONV, positions, 9, 8);
     for (int i = 0; i < TINY_POSITIONS; i++)
         blocks[i] = positions[i].candidate[i == 3 ? 2 : 0];
     if (onp_model_new(ctx, blocks, TINY_POSITIONS, TINY_EPS, 5, &m, &err) != ONP_OK)

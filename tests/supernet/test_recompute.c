@@ -39,7 +39,7 @@ static void expect_ok(onp_status st, const onp_error *err)
 }
 
 /* A weight step and an architecture step on each path. */
-static void run(onp_recompute mode, size_t limit, trace *out)
+static void run(tiny_candidates which, onp_recompute mode, size_t limit, trace *out)
 {
     onp_context ctx;
     onp_error err = {0};
@@ -48,7 +48,7 @@ static void run(onp_recompute mode, size_t limit, trace *out)
     ctx.kernels = onp_kernels_at(0);
     memset(wanted, 1, sizeof wanted);
     tiny_net t;
-    tiny_net_init(&t, &ctx, 9, 8, BATCH);
+    tiny_net_init_of(&t, which, &ctx, 9, 8, BATCH);
     onp_step_set_recompute(t.step, mode, limit);
     out->most = 0;
     for (int p = 0; p < PATHS; p++) {
@@ -77,11 +77,11 @@ static void same_bits(const trace *a, const trace *b)
 
 static void test_modes(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     static trace kept, again;
-    run(ONP_RECOMPUTE_NONE, 0, &kept);
+    run(which, ONP_RECOMPUTE_NONE, 0, &kept);
     for (int mode = ONP_RECOMPUTE_CHEAP; mode < ONP_RECOMPUTE_COUNT; mode++) {
-        run((onp_recompute)mode, 0, &again);
+        run(which, (onp_recompute)mode, 0, &again);
         same_bits(&again, &kept);
         assert_true(again.most <= kept.most);
     }
@@ -89,12 +89,12 @@ static void test_modes(void **state)
 
 static void test_limit(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     static trace kept, blocks, limited;
-    run(ONP_RECOMPUTE_NONE, 0, &kept);
-    run(ONP_RECOMPUTE_BLOCKS, 0, &blocks);
+    run(which, ONP_RECOMPUTE_NONE, 0, &kept);
+    run(which, ONP_RECOMPUTE_BLOCKS, 0, &blocks);
     const size_t limit = (kept.most + blocks.most) / 2;
-    run(ONP_RECOMPUTE_NONE, limit, &limited);
+    run(which, ONP_RECOMPUTE_NONE, limit, &limited);
     same_bits(&limited, &kept);
     for (int p = 0; p < PATHS; p++) {
         assert_true(limited.weight_bytes[p] <= limit);
@@ -124,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_modes),
+        cmocka_unit_test_prestate(test_modes, &tiny_kinds),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_limit_too_small),
     };

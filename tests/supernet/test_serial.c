@@ -57,11 +57,13 @@ static void clear_momentum(const tiny_net *t)
                        (size_t)t->net->slabs[i][c].floats * sizeof(float));
 }
 
-static outcome train(const onp_context *ctx, const int32_t *path, int64_t piece)
+static outcome train(const onp_context *ctx, tiny_candidates which, double dropout,
+                     const int32_t *path, int64_t piece)
 {
     tiny_net t;
     onp_error err = {0};
-    tiny_net_init(&t, ctx, SIZE, SIZE, BATCH);
+    tiny_net_init_of(&t, which, ctx, SIZE, SIZE, BATCH);
+    onp_step_set_dropout(t.step, dropout, onp_rng_make(4, ONP_RNG_TEST));
     clear_momentum(&t);
     float *stats = make_stats(ctx, &t, path);
     outcome o = {.floats = onp_supernet_path_floats(t.net, path)};
@@ -103,10 +105,10 @@ static void test_pieces_are_the_batch(void **state)
     const onp_context ctx = context();
     int32_t path[TINY_POSITIONS];
     tiny_path(0 + 3 * 1 + 9 * 1, path);
-    outcome whole = train(&ctx, path, 0);
+    outcome whole = train(&ctx, TINY_MBCONV, 0, path, 0);
     static const int64_t pieces[] = {1, 5, 8, 31}; /* 5 and 31 leave a shorter one */
     for (size_t i = 0; i < ONP_COUNT(pieces); i++) {
-        outcome o = train(&ctx, path, pieces[i]);
+        outcome o = train(&ctx, TINY_MBCONV, 0, path, pieces[i]);
         assert_same_step(&whole, &o, pieces[i]);
         if (pieces[i] == 1 && 16 * o.arena_bytes > whole.arena_bytes)
             fail_msg("%zu bytes for one sample, %zu for %d", o.arena_bytes, whole.arena_bytes,
@@ -114,11 +116,32 @@ static void test_pieces_are_the_batch(void **state)
         free(o.momentum);
     }
     for (int64_t piece = BATCH; piece <= BATCH + 1; piece++) { /* one piece: every bit */
-        outcome o = train(&ctx, path, piece);
+        outcome o = train(&ctx, TINY_MBCONV, 0, path, piece);
         assert_memory_equal(o.momentum, whole.momentum, (size_t)o.floats * sizeof *o.momentum);
         assert_true(o.result.loss == whole.result.loss);
         free(o.momentum);
     }
+    free(whole.momentum);
+}
+
+/* A sample meets the same mask in whatever piece it is; another key is another mask, and rate 0
+ * none at all. */
+static void test_dropout_in_pieces(void **state)
+{
+    (void)state;
+    const onp_context ctx = context();
+    int32_t path[TINY_POSITIONS];
+    tiny_path(1 + 3 * 2 + 9 * 2, path);
+    outcome plain = train(&ctx, TINY_KINDS, 0, path, 0),
+            whole = train(&ctx, TINY_KINDS, 0.4, path, 0);
+    assert_true(fabs(plain.result.loss - whole.result.loss) > 1e-3);
+    static const int64_t pieces[] = {1, 5, 8, 31};
+    for (size_t i = 0; i < ONP_COUNT(pieces); i++) {
+        outcome o = train(&ctx, TINY_KINDS, 0.4, path, pieces[i]);
+        assert_same_step(&whole, &o, pieces[i]);
+        free(o.momentum);
+    }
+    free(plain.momentum);
     free(whole.momentum);
 }
 
@@ -209,9 +232,8 @@ static void test_no_allocation_in_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces_are_the_batch),
-        cmocka_unit_test(test_back_to_batch_statistics),
-        cmocka_unit_test(test_diverged_piece),
+        cmocka_unit_test(test_pieces_are_the_batch),     cmocka_unit_test(test_dropout_in_pieces),
+        cmocka_unit_test(test_back_to_batch_statistics), cmocka_unit_test(test_diverged_piece),
         cmocka_unit_test(test_no_allocation_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ static onp_supernet *make(fixture *f, const char *file, size_t resident_bytes)
 {
     onp_position positions[TINY_POSITIONS];
     onp_supernet *net = NULL;
-    tiny_positions(positions, 9, 8);
+    tiny_positions(TINY_MBCONV, positions, 9, 8);
     if (onp_supernet_new_mapped(&f->ctx, positions, TINY_POSITIONS, TINY_EPS, 7, file,
                                 resident_bytes, &net, &f->err) != ONP_OK)
         fail_msg("%s", f->err.msg);

@@ -148,10 +148,10 @@ static void check_gates(const onp_context *ctx, tiny_net *t, const int32_t *path
 /* Every path of the network: zeros and shortcuts drawn and not, also two that share an output. */
 static void test_gates(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     const onp_context ctx = context();
     tiny_net t;
-    tiny_net_init(&t, &ctx, 9, 8, 7);
+    tiny_net_init_of(&t, which, &ctx, 9, 8, 7);
     for (int i = 0; i < 27; i++) {
         int32_t path[TINY_POSITIONS];
         double gates[TINY_POSITIONS][ONP_MAX_CANDIDATES];
@@ -165,14 +165,84 @@ static void test_gates(void **state)
     tiny_net_reset(&t);
 }
 
+/* The loss of a path in double where `gate` times candidate c is added to the output of a position,
+ * by scaling each channel. */
+static double loss_with_gate(const onp_context *ctx, const tiny_net *t, const int32_t *path,
+                             int position, int c, double gate)
+{
+    reference r = {0};
+    onp_error err = {0};
+    float scale[7 * 32];
+    r.g = onp_graph_new(ctx, &err);
+    assert_non_null(r.g);
+    for (size_t i = 0; i < ONP_COUNT(scale); i++)
+        scale[i] = 1;
+    onp_tid x =
+        onp_graph_external(r.g, (onp_shape){t->batch, t->h, t->w, 3}, onp_step_images(t->step));
+    onp_tid s = ONP_NONE;
+    for (int i = 0; i < TINY_POSITIONS; i++) {
+        const onp_tid in = x;
+        x = reference_block(&r, t, i, path[i], false, in);
+        if (i != position)
+            continue;
+        const onp_tid own = reference_block(&r, t, i, c, true, in);
+        const int64_t channels = onp_graph_shape(r.g, own).c;
+        assert_true(t->batch * channels <= (int64_t)ONP_COUNT(scale));
+        s = onp_graph_external(r.g, (onp_shape){t->batch, 1, 1, channels}, scale);
+        const onp_tid scaled[2] = {own, s};
+        const onp_tid both[2] = {x, onp_graph_add(r.g, ONP_OP_CHANNEL_SCALE, scaled, 2, NULL)};
+        x = onp_graph_add(r.g, ONP_OP_ADD, both, 2, NULL);
+    }
+    const onp_tid in[2] = {x, onp_graph_labels(r.g, t->batch, onp_step_labels(t->step))};
+    r.loss = onp_graph_add(r.g, ONP_OP_SOFTMAX_CE, in, 2, NULL);
+    expect_ok(onp_ref_exec_new(ctx, r.g, &r.exec, &err), &err);
+    double *gates = onp_ref_exec_data(r.exec, s);
+    for (int64_t i = 0; i < onp_shape_count(onp_graph_shape(r.g, s)); i++)
+        gates[i] = gate;
+    onp_ref_exec_run(r.exec);
+    const double loss = onp_ref_exec_data(r.exec, r.loss)[0];
+    reference_reset(&r);
+    return loss;
+}
+
+/* The gate gradient is the derivative of the loss by the gate: drawn and undrawn candidates. */
+static void test_gates_by_differences(void **state)
+{
+    const onp_context ctx = context();
+    const double step = 1e-6;
+    tiny_net t;
+    tiny_net_init_of(&t, tiny_of(state), &ctx, 9, 8, 7);
+    for (int p = 0; p < 27; p += 13) {
+        int32_t path[TINY_POSITIONS];
+        reference r;
+        tiny_path(p, path);
+        reference_run(&r, &ctx, &t, path, 0);
+        for (int i = 1; i <= 3; i++)
+            for (int c = 0; c < 3; c++) {
+                if (r.own[i][c] == ONP_NONE)
+                    continue;
+                double norms = 0;
+                const double above = loss_with_gate(&ctx, &t, path, i, c, step);
+                const double below = loss_with_gate(&ctx, &t, path, i, c, -step);
+                const double wanted = (above - below) / (2 * step);
+                const double seen = inner(&r, i, c, &norms);
+                if (!(fabs(seen - wanted) <= 1e-5 * norms))
+                    fail_msg("path %d: gate %d of position %d is %.9g, by differences %.9g", p, c,
+                             i, seen, wanted);
+            }
+        reference_reset(&r);
+    }
+    tiny_net_reset(&t);
+}
+
 /* A candidate that is not asked for is 0, and the others have the bits that they have when all
  * are. */
 static void test_gates_of_two(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     const onp_context ctx = context();
     tiny_net t;
-    tiny_net_init(&t, &ctx, 9, 8, 7);
+    tiny_net_init_of(&t, which, &ctx, 9, 8, 7);
     double all[TINY_POSITIONS][ONP_MAX_CANDIDATES], two[TINY_POSITIONS][ONP_MAX_CANDIDATES];
     onp_step_result result;
     onp_error err = {0};
@@ -223,10 +293,10 @@ static void check_slab(const reference *r, int i, const onp_slab *slab, const fl
 /* A step takes the path's weights to where double precision takes them, and nothing else moves. */
 static void test_train(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     const onp_context ctx = context();
     tiny_net t;
-    tiny_net_init(&t, &ctx, 9, 8, 7);
+    tiny_net_init_of(&t, which, &ctx, 9, 8, 7);
     char *before = malloc(t.net->memory.bytes);
     assert_non_null(before);
     for (int p = 0; p < 27; p += 4) {
@@ -286,10 +356,10 @@ static void test_diverged(void **state)
 /* Statistics of one batch, of every batch norm, against double. */
 static void test_statistics_of_a_batch(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     const onp_context ctx = context();
     tiny_net t;
-    tiny_net_init(&t, &ctx, 9, 8, 7);
+    tiny_net_init_of(&t, which, &ctx, 9, 8, 7);
     const int32_t path[TINY_POSITIONS] = {0, 0, 1, 1, 0, 0};
     onp_error err = {0};
     reference r;
@@ -358,10 +428,10 @@ static void test_statistics_pool(void **state)
 /* Evaluation mode with the statistics of the batch itself is evaluation by batch statistics. */
 static void test_infer(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     const onp_context ctx = context();
     tiny_net t;
-    tiny_net_init(&t, &ctx, 9, 8, 7);
+    tiny_net_init_of(&t, which, &ctx, 9, 8, 7);
     for (int p = 0; p < 27; p += 5) {
         int32_t path[TINY_POSITIONS];
         onp_error err = {0};
@@ -397,11 +467,11 @@ static void test_infer(void **state)
 /* Two equal supernets; other paths and larger plans have been through the memory of the second. */
 static void test_stale_memory(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     const onp_context ctx = context();
     tiny_net fresh, used;
-    tiny_net_init(&fresh, &ctx, 9, 8, 7);
-    tiny_net_init(&used, &ctx, 9, 8, 7);
+    tiny_net_init_of(&fresh, which, &ctx, 9, 8, 7);
+    tiny_net_init_of(&used, which, &ctx, 9, 8, 7);
     tiny_net *nets[2] = {&fresh, &used};
     double gates[2][TINY_POSITIONS][ONP_MAX_CANDIDATES];
     onp_step_result results[2][2];
@@ -432,13 +502,13 @@ static void test_stale_memory(void **state)
 /* Nothing is allocated in a step once its memory is there. */
 static void test_no_allocation_in_a_step(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     onp_test_memory m;
     onp_error err = {0};
     onp_test_memory_init(&m, 0);
     expect_ok(onp_kernels_choose(&m.ctx, NULL, &err), &err);
     tiny_net t;
-    tiny_net_init(&t, &m.ctx, 9, 8, 7);
+    tiny_net_init_of(&t, which, &m.ctx, 9, 8, 7);
     long before = 0;
     for (int round = 0; round < 2; round++)
         for (int p = 0; p < 27; p++) {
@@ -484,25 +554,37 @@ done:
 
 static void test_allocation_fails(void **state)
 {
-    (void)state;
     onp_position positions[TINY_POSITIONS];
-    tiny_positions(positions, 4, 4);
+    tiny_positions(tiny_of(state), positions, 4, 4);
     onp_test_each_allocation(whole_life, positions);
 }
+
+/* The same with the other kinds of candidates. */
+#define KINDS(test) cmocka_unit_test_prestate(test, &tiny_kinds)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gates),
+        KINDS(test_gates),
+        cmocka_unit_test(test_gates_by_differences),
+        KINDS(test_gates_by_differences),
         cmocka_unit_test(test_gates_of_two),
+        KINDS(test_gates_of_two),
         cmocka_unit_test(test_train),
+        KINDS(test_train),
         cmocka_unit_test(test_diverged),
         cmocka_unit_test(test_statistics_of_a_batch),
+        KINDS(test_statistics_of_a_batch),
         cmocka_unit_test(test_statistics_pool),
         cmocka_unit_test(test_infer),
+        KINDS(test_infer),
         cmocka_unit_test(test_stale_memory),
+        KINDS(test_stale_memory),
         cmocka_unit_test(test_no_allocation_in_a_step),
+        KINDS(test_no_allocation_in_a_step),
         cmocka_unit_test(test_allocation_fails),
+        KINDS(test_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ static onp_supernet *make(const onp_context *ctx, uint64_t seed)
     onp_position positions[TINY_POSITIONS];
     onp_supernet *net = NULL;
     onp_error err = {0};
-    tiny_positions(positions, 9, 8);
+    tiny_positions(TINY_MBCONV, positions, 9, 8);
     if (onp_supernet_new(ctx, positions, TINY_POSITIONS, TINY_EPS, seed, &net, &err) != ONP_OK)
         fail_msg("%s", err.msg);
     return net;
@@ -243,7 +243,7 @@ static void test_refused(void **state)
 {
     (void)state;
     onp_position good[TINY_POSITIONS], p[TINY_POSITIONS];
-    tiny_positions(good, 9, 8);
+    tiny_positions(TINY_MBCONV, good, 9, 8);
     refuse(good, 0, ONP_E_RANGE, "0 positions");
     refuse(good, ONP_MAX_POSITIONS + 1, ONP_E_RANGE, "513 positions");
     memcpy(p, good, sizeof p);

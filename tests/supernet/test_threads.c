@@ -50,13 +50,14 @@ static onp_status steps(tiny_net *t, results *r, onp_error *err)
     ONP_TRY(onp_step_statistics(t->step, BATCH, path, sums, err));
     onp_step_statistics_finish(t->step, path, sums, 1, stats);
     onp_step_set_frozen(t->step, stats, 4); /* in pieces of 4 and 2 */
+    onp_step_set_dropout(t->step, 0.3, onp_rng_make(5, ONP_RNG_TEST));
     ONP_TRY(onp_step_train(t->step, BATCH, path, &sgd, 0.1, &r->pieces, err));
     tiny_net_images(t, 2);
     return onp_step_infer(t->step, BATCH, path, stats, r->logits, &r->inferred, err);
 }
 
 /* The child: prints its hashes. */
-static int run(int threads)
+static int run(int threads, tiny_candidates which)
 {
     onp_context ctx;
     onp_error err = {0};
@@ -67,7 +68,7 @@ static int run(int threads)
     if (st == ONP_OK)
         st = onp_kernels_choose(&ctx, NULL, &err);
     if (st == ONP_OK) {
-        tiny_net_init(&t, &ctx, SIZE, SIZE, BATCH);
+        tiny_net_init_of(&t, which, &ctx, SIZE, SIZE, BATCH);
         st = steps(&t, &r, &err);
         printf("%016llx %016llx loss %.9g\n",
                (unsigned long long)hash(t.net->memory.data, t.net->memory.bytes),
@@ -79,7 +80,7 @@ static int run(int threads)
     return st == ONP_OK ? 0 : 1;
 }
 
-static void run_child(int threads, char line[LINE])
+static void run_child(int threads, tiny_candidates which, char line[LINE])
 {
     /* an emulator, where the kernel cannot start us */
     const char *emulator = getenv("ONEPATH_EMULATOR");
@@ -87,8 +88,8 @@ static void run_child(int threads, char line[LINE])
     const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     assert_true(n > 0);
     program[n] = '\0';
-    (void)snprintf(command, sizeof command, "%s '%s' %d", emulator != NULL ? emulator : "", program,
-                   threads);
+    (void)snprintf(command, sizeof command, "%s '%s' %d %d", emulator != NULL ? emulator : "",
+                   program, threads, (int)which);
     FILE *f = popen(command, "r"); /* NOLINT(cert-env33-c): our own path */
     assert_non_null(f);
     line[0] = '\0';
@@ -99,21 +100,22 @@ static void run_child(int threads, char line[LINE])
 
 static void test_same_bits(void **state)
 {
-    (void)state;
+    const tiny_candidates which = tiny_of(state);
     char first[LINE], line[LINE];
-    run_child(1, first);
+    run_child(1, which, first);
     onp_assert_contains(first, "loss");
     static const int others[] = {2, 3, 8};
     for (size_t i = 0; i < ONP_COUNT(others); i++) {
-        run_child(others[i], line);
+        run_child(others[i], which, line);
         assert_string_equal(line, first);
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1)
-        return run((int)strtol(argv[1], NULL, 10));
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits)};
+    if (argc > 2)
+        return run((int)strtol(argv[1], NULL, 10), (tiny_candidates)strtol(argv[2], NULL, 10));
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits),
+                                       cmocka_unit_test_prestate(test_same_bits, &tiny_kinds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/supernet/tiny_net.h"
 
+#include <string.h>
+
 static onp_block mbconv(int32_t kernel, int32_t expand, int32_t stride, int32_t out_c, bool skip)
 {
     return (onp_block){.kind = ONP_BLOCK_MBCONV,
@@ -26,28 +28,72 @@ static void complete(onp_position *p, const onp_block *before)
     }
 }
 
-void tiny_positions(onp_position positions[TINY_POSITIONS], int32_t h, int32_t w)
+static void mbconv_candidates(onp_position *positions)
 {
     const onp_block zero = {.kind = ONP_BLOCK_ZERO};
-    const onp_position all[TINY_POSITIONS] = {
-        {1,
-         {{.kind = ONP_BLOCK_STEM,
-           .in_h = h,
-           .in_w = w,
-           .in_c = 3,
-           .out_c = 6,
-           .kernel = 3,
-           .stride = 1}}},
-        {3, {mbconv(3, 2, 1, 6, true), mbconv(5, 1, 1, 6, true), zero}},
-        {3, {mbconv(3, 2, 2, 10, false), mbconv(5, 3, 2, 10, false), mbconv(3, 1, 2, 10, false)}},
-        {3, {mbconv(3, 2, 1, 10, true), mbconv(5, 1, 1, 10, true), zero}},
-        {1, {{.kind = ONP_BLOCK_MIX, .out_c = 20}}},
-        {1, {{.kind = ONP_BLOCK_HEAD, .out_c = TINY_CLASSES}}},
-    };
-    for (int i = 0; i < TINY_POSITIONS; i++) {
-        positions[i] = all[i];
+    positions[1] = (onp_position){3, {mbconv(3, 2, 1, 6, true), mbconv(5, 1, 1, 6, true), zero}};
+    positions[2] = (onp_position){
+        3, {mbconv(3, 2, 2, 10, false), mbconv(5, 3, 2, 10, false), mbconv(3, 1, 2, 10, false)}};
+    positions[3] = (onp_position){3, {mbconv(3, 2, 1, 10, true), mbconv(5, 1, 1, 10, true), zero}};
+}
+
+static onp_block of_kind(onp_block_kind kind, int32_t kernel, int32_t stride, int32_t out_c)
+{
+    return (onp_block){.kind = kind, .kernel = kernel, .stride = stride, .out_c = out_c};
+}
+
+static void other_candidates(onp_position *positions)
+{
+    onp_block grouped = of_kind(ONP_BLOCK_CONV, 3, 1, 6),
+              dilated = of_kind(ONP_BLOCK_CONV, 5, 2, 10);
+    onp_block far = of_kind(ONP_BLOCK_SEPARABLE, 3, 1, 10), excited = mbconv(3, 2, 2, 10, false);
+    onp_block last = mbconv(5, 3, 1, 10, true);
+    grouped.groups = 2;
+    dilated.dilation = 2;
+    dilated.act = ONP_ACT_HSWISH;
+    far.dilation = 2;
+    far.skip = true;
+    far.act = ONP_ACT_RELU;
+    excited.se = last.se = true;
+    excited.act = ONP_ACT_RELU;
+    last.act = ONP_ACT_HSWISH;
+    positions[0].candidate[0].act = ONP_ACT_HSWISH;
+    positions[1] = (onp_position){
+        3, {grouped, {.kind = ONP_BLOCK_IDENTITY}, of_kind(ONP_BLOCK_MAX_POOL, 3, 1, 6)}};
+    positions[2] = (onp_position){3, {dilated, of_kind(ONP_BLOCK_SEPARABLE, 5, 2, 10), excited}};
+    positions[3] = (onp_position){3, {of_kind(ONP_BLOCK_AVG_POOL, 3, 1, 10), far, last}};
+    positions[4].candidate[0].act = ONP_ACT_HSWISH;
+    positions[5].candidate[0].mid = 12;
+    positions[5].candidate[0].act = ONP_ACT_HSWISH;
+}
+
+void tiny_positions(tiny_candidates which, onp_position positions[TINY_POSITIONS], int32_t h,
+                    int32_t w)
+{
+    memset(positions, 0, TINY_POSITIONS * sizeof *positions);
+    positions[0] = (onp_position){1,
+                                  {{.kind = ONP_BLOCK_STEM,
+                                    .in_h = h,
+                                    .in_w = w,
+                                    .in_c = 3,
+                                    .out_c = 6,
+                                    .kernel = 3,
+                                    .stride = 1}}};
+    positions[4] = (onp_position){1, {{.kind = ONP_BLOCK_MIX, .out_c = 20}}};
+    positions[5] = (onp_position){1, {{.kind = ONP_BLOCK_HEAD, .out_c = TINY_CLASSES}}};
+    if (which == TINY_KINDS)
+        other_candidates(positions);
+    else
+        mbconv_candidates(positions);
+    for (int i = 0; i < TINY_POSITIONS; i++)
         complete(&positions[i], i > 0 ? &positions[i - 1].candidate[0] : NULL);
-    }
+}
+
+tiny_candidates tiny_kinds = TINY_KINDS;
+
+tiny_candidates tiny_of(void **state)
+{
+    return *state != NULL ? *(const tiny_candidates *)*state : TINY_MBCONV;
 }
 
 static void disturb(const onp_supernet *net)
@@ -77,9 +123,15 @@ void tiny_net_images(tiny_net *t, uint64_t seed)
 
 void tiny_net_init(tiny_net *t, const onp_context *ctx, int32_t h, int32_t w, int64_t batch)
 {
+    tiny_net_init_of(t, TINY_MBCONV, ctx, h, w, batch);
+}
+
+void tiny_net_init_of(tiny_net *t, tiny_candidates which, const onp_context *ctx, int32_t h,
+                      int32_t w, int64_t batch)
+{
     onp_position positions[TINY_POSITIONS];
     onp_error err = {0};
-    tiny_positions(positions, h, w);
+    tiny_positions(which, positions, h, w);
     *t = (tiny_net){.batch = batch, .h = h, .w = w};
     if (onp_supernet_new(ctx, positions, TINY_POSITIONS, TINY_EPS, 7, &t->net, &err) != ONP_OK ||
         onp_step_new(ctx, t->net, batch, &t->step, &err) != ONP_OK)
