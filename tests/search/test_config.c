@@ -195,6 +195,7 @@ static void defaults(void **state)
     assert_true(c->train.decay == 4e-5 && c->train.smoothing == 0.1 && !c->train.inherit);
     assert_int_equal(c->train.statistics, ONP_STATISTICS_BATCH);
     assert_int_equal(c->train.serial_batch, 0);
+    assert_true(c->train.dropout == 0);
 }
 
 static const struct {
