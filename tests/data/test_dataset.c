@@ -225,7 +225,8 @@ static void test_errors(void **state)
     fixture *f = *state;
     onp_source source = source_of(f);
     source.format = "idxx";
-    expect_failure(&source, ONP_E_CONFIG, "\"idxx\", wanted one of: idx image-folder generated");
+    expect_failure(&source, ONP_E_CONFIG,
+                   "\"idxx\", wanted one of: idx image-folder cifar-10 cifar-100 generated");
     source = source_of(f);
     source.path = NULL;
     expect_failure(&source, ONP_E_CONFIG, "needs the path");
