@@ -10,15 +10,17 @@
 
 onp_docs_kind onp_docs_value_kind(const char *value)
 {
-    static const char *const files[] = {"ARCH",  "CONFIG", "FILE",  "IMAGE",
-                                        "MODEL", "PATH",   "SPACE", "TABLE"};
-    static const char *const folders[] = {"DIR", "IMAGES", "RUN"};
+    static const char *const files[] = {"ARCH",  "CONFIG", "FILE", "IMAGE", "IMAGES",
+                                        "MODEL", "ONNX",   "PATH", "SPACE", "TABLE"};
+    static const char *const folders[] = {"DIR", "RUN"};
     onp_docs_kind kind = ONP_DOCS_FREE;
     char word[32];
     if (value == NULL)
         return ONP_DOCS_FREE;
     if (onp_option_is_choice(value))
         return ONP_DOCS_CHOICE;
+    if (strchr(value, ',') != NULL)
+        return ONP_DOCS_LIST;
     while (onp_option_word(&value, word)) {
         for (size_t i = 0; i < ONP_COUNT(files); i++)
             if (strcmp(word, files[i]) == 0)

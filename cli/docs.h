@@ -16,7 +16,8 @@ typedef enum onp_docs_kind {
     ONP_DOCS_FREE,   /* anything */
     ONP_DOCS_FILE,   /* a file or a folder */
     ONP_DOCS_FOLDER, /* a folder */
-    ONP_DOCS_CHOICE  /* one of the words */
+    ONP_DOCS_CHOICE, /* one of the words */
+    ONP_DOCS_LIST    /* some of the words, joined by commas */
 } onp_docs_kind;
 onp_docs_kind onp_docs_value_kind(const char *value); /* NULL or "": anything */
 

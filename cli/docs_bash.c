@@ -10,6 +10,11 @@ static const char head[] =
     "    mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$cur\")\n"
     "}\n"
     "\n"
+    "_onepath_list() {\n"
+    "    local last=${cur##*,}\n"
+    "    mapfile -t COMPREPLY < <(compgen -W \"$1\" -P \"${cur%\"$last\"}\" -- \"$last\")\n"
+    "}\n"
+    "\n"
     "_onepath_files() {\n"
     "    compopt -o filenames 2>/dev/null\n"
     "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$cur\")\n"
@@ -39,16 +44,17 @@ static const char tail[] = "    esac\n"
                            "\n"
                            "complete -F _onepath onepath\n";
 
-/* "_onepath_words 'a b'", "_onepath_files -f" or ":" */
+/* "_onepath_words 'a b'", "_onepath_files -f", ":", ... */
 static void add_reply(onp_strbuf *out, const char *value)
 {
     static const char *const replies[] = {[ONP_DOCS_FREE] = ":",
                                           [ONP_DOCS_FILE] = "_onepath_files -f",
                                           [ONP_DOCS_FOLDER] = "_onepath_files -d",
-                                          [ONP_DOCS_CHOICE] = "_onepath_words '"};
+                                          [ONP_DOCS_CHOICE] = "_onepath_words '",
+                                          [ONP_DOCS_LIST] = "_onepath_list '"};
     const onp_docs_kind kind = onp_docs_value_kind(value);
     onp_strbuf_adds(out, replies[kind]);
-    if (kind == ONP_DOCS_CHOICE) {
+    if (kind == ONP_DOCS_CHOICE || kind == ONP_DOCS_LIST) {
         onp_docs_words(out, value, " ");
         onp_strbuf_adds(out, "'");
     }

@@ -48,6 +48,11 @@ static void add_value(onp_strbuf *out, const char *value)
         onp_docs_words(out, value, " ");
         onp_strbuf_adds(out, "'");
         return;
+    case ONP_DOCS_LIST:
+        onp_strbuf_adds(out, " -x -a '(__fish_complete_list , \"string split , ");
+        onp_docs_words(out, value, ",");
+        onp_strbuf_adds(out, "\")'");
+        return;
     }
 }
 

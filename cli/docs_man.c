@@ -45,6 +45,20 @@ static const struct {
     {130, "Interrupted; the checkpoint is written."},
 };
 
+static const struct {
+    const char *command, *text;
+} examples[] = {
+    {"onepath init photographs --max-latency 60% --out mine.yaml",
+     "Writes a configuration for a folder of images, one folder a class."},
+    {"onepath search mine.yaml",
+     "Measures what is missing, searches, trains, measures and reports, into runs/mine. The same "
+     "command goes on after it was stopped."},
+    {"onepath eval runs/mine photograph.jpg", "Says what is in an image."},
+    {"onepath table import --format csv --device phone blocks.csv",
+     "Takes a published latency table; search --set target.device=phone --allow-imported uses "
+     "it."},
+};
+
 static const char words[] =
     "CONFIG is a search as YAML, with a space: key; SPACE a search space as YAML, with stages:; "
     "RUN "
@@ -179,6 +193,9 @@ void onp_docs_man(onp_strbuf *out)
     onp_strbuf_adds(out, ".SH FILES\n");
     for (size_t i = 0; i < ONP_COUNT(files); i++)
         add_item(out, files[i].name, files[i].text);
+    onp_strbuf_adds(out, ".SH EXAMPLES\n");
+    for (size_t i = 0; i < ONP_COUNT(examples); i++)
+        add_item(out, examples[i].command, examples[i].text);
     add_see_also(out, "");
 }
 

@@ -26,10 +26,10 @@ static void add_value(onp_strbuf *out, const char *value)
     onp_strbuf_adds(out, ":");
     add_quoted(out, value, ":\\");
     onp_strbuf_adds(out, ":");
-    if (kind == ONP_DOCS_CHOICE) {
-        onp_strbuf_adds(out, "(");
+    if (kind == ONP_DOCS_CHOICE || kind == ONP_DOCS_LIST) {
+        onp_strbuf_adds(out, kind == ONP_DOCS_CHOICE ? "(" : "_values -s , value ");
         onp_docs_words(out, value, " ");
-        onp_strbuf_adds(out, ")");
+        onp_strbuf_adds(out, kind == ONP_DOCS_CHOICE ? ")" : "");
     } else if (kind != ONP_DOCS_FREE) {
         onp_strbuf_adds(out, kind == ONP_DOCS_FILE ? "_files" : "_files -/");
     }

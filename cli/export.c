@@ -15,8 +15,8 @@ typedef struct export_args {
 } export_args;
 
 static const onp_option options[] = {
-    {"to", ONP_OPTION_TEXT, "FORMATS",
-     "json (arch.json, a ProxylessNAS net.config), onnx, safetensors; or some, joined by commas",
+    {"to", ONP_OPTION_TEXT, "json,onnx,safetensors",
+     "one or some, joined by commas; json is arch.json, a ProxylessNAS net.config",
      offsetof(export_args, to), 0, 0},
     {"out", ONP_OPTION_TEXT, "DIR", "folder for the files; made when missing",
      offsetof(export_args, out), 0, 0},

@@ -63,7 +63,7 @@ static onp_status fail_number(const onp_option *o, const char *value, onp_error 
 
 bool onp_option_word(const char **at, char word[32])
 {
-    static const char between[] = "|[]. ";
+    static const char between[] = "|,[]. ";
     const char *begin = *at + strspn(*at, between);
     const size_t n = strcspn(begin, between);
     *at = begin + n;

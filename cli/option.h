@@ -43,7 +43,8 @@ typedef struct onp_option {
     const char *name; /* without the dashes; NULL ends a table */
     onp_option_type type;
     const char *value; /* what stands for the value in the help text; NULL for a flag. Words in
-                          capitals are placeholders; "refuse|mean" are the only values there are */
+                          capitals are placeholders; "refuse|mean" are the only values there are,
+                          of "json,onnx" one or several may be given, joined by commas */
     const char *help;
     size_t offset;
     double min, max; /* numbers */

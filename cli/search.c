@@ -142,6 +142,11 @@ const onp_verb onp_verb_search = {
     .min_operands = 1,
     .max_operands = 1,
     .summary = "search a network for a device, retrain, measure, export and report it; resumes",
+    .about = "Blocks without a row in the latency table are measured first. Everything goes into "
+             "the folder of the run, from which the same command goes on after it was stopped; "
+             "another configuration is refused there. A search that has ended is tested, measured "
+             "and reported again. Where the target is another device, its rows must be in the "
+             "table, and the network is not measured.",
     .options = options,
     .args_size = sizeof(search_args),
     .run = run};

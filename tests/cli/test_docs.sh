@@ -121,6 +121,8 @@ offers bash tile graph --zoom ''
 offers bash time graph --colour = ti
 offers bash time graph --colour =
 offers bash space.yaml graph sp
+offers bash json,onnx export --to json,o
+offers bash safetensors export --to s
 offers bash runs search --run r
 offers bash runs report ''
 [ "$(complete_bash search --run sp)" = '' ] || wrong 'bash: a file where a folder is wanted'
@@ -129,6 +131,7 @@ if [[ " ${shells[*]} " == *' fish '* ]]; then
     offers fish tile graph --zoom ''
     offers fish --colour=time graph --colour=
     offers fish space.yaml graph sp
+    offers fish json,onnx export --to json,o
     offers fish runs/ search --run r
 fi
 finish
