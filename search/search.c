@@ -245,7 +245,7 @@ static onp_trainer trainer_of(pipeline *p, onp_supernet *net, onp_step *step,
                          .net_hash = belongs_to,
                          .progress = p->options->progress,
                          .watch = p->options->watch,
-                         .validation_accuracy = NAN,
+                         .validation_accuracy = (double)NAN,
                          .stop = p->options->stop};
 }
 

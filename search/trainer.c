@@ -260,7 +260,7 @@ static onp_status end_epoch(onp_trainer *t, onp_stage stage, onp_error *err)
 static onp_watch_event event_of(const onp_trainer *t, onp_stage stage)
 {
     const onp_cursor *c = &t->cursor;
-    double latency = NAN;
+    double latency = (double)NAN;
     if (t->watch != NULL && stage != ONP_STAGE_TRAIN)
         latency = onp_latency_model_expected(t->latency, t->net);
     return (onp_watch_event){.phase = (onp_phase)(ONP_PHASE_WARMUP + (int)stage),
@@ -270,7 +270,7 @@ static onp_watch_event event_of(const onp_trainer *t, onp_stage stage)
                              .epochs = epochs_of(t->cfg, stage),
                              .loss = c->loss_sum / (double)c->batch,
                              .accuracy = (double)c->hits / (double)c->images,
-                             .validation_accuracy = NAN,
+                             .validation_accuracy = (double)NAN,
                              .expected_ns = latency};
 }
 

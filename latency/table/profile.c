@@ -327,10 +327,10 @@ static void tell(const onp_watch *watch, int64_t done, int64_t all)
     const onp_watch_event event = {.phase = ONP_PHASE_PROFILE,
                                    .step = done,
                                    .steps = all,
-                                   .loss = NAN,
-                                   .accuracy = NAN,
-                                   .validation_accuracy = NAN,
-                                   .expected_ns = NAN};
+                                   .loss = (double)NAN,
+                                   .accuracy = (double)NAN,
+                                   .validation_accuracy = (double)NAN,
+                                   .expected_ns = (double)NAN};
     watch->fn(watch->user, &event);
 }
 
