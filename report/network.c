@@ -124,7 +124,7 @@ onp_status onp_section_network(const onp_run_view *v, onp_strbuf *s, onp_error *
     }
     onp_strbuf_adds(s, "<p class=\"note\">From arch.json; latencies are the rows that the search "
                        "used, batch norm folded, each block by itself. Cheapest and dearest: of "
-                       "all candidates with that input and output.</p>\n");
+                       "all rows with that input and output.</p>\n");
     onp_html_figure_begin(s,
                           "data-chart=\"bars\" data-label=\"0 1\" data-value=\"2\" data-low=\"3\" "
                           "data-high=\"4\" data-unit=\"ms\" data-name=\"the block\" "

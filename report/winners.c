@@ -27,7 +27,8 @@ typedef struct winners {
     int n_choices, n_cheapest, n_dearest, n_free;
     int32_t maps[MAX_MAPS][2]; /* input maps of the places, in order */
     int n_maps;
-    int64_t ns; /* of the blocks with a choice */
+    int64_t ns, dearest_ns; /* of the blocks with a choice; with the dearest candidates there */
+    double mean_p, least_p; /* of their most probable candidates at the end */
 } winners;
 
 /* ---- counting ---- */
@@ -107,11 +108,13 @@ static void count_block(winners *w, const onp_block *b)
     c->n_won++;
     c->won_at[map_of(w, b)]++;
     w->n_free += onp_block_is_free(b);
+    const bool has_range = range_at(w->view, b, &low, &high);
+    w->dearest_ns += has_range ? high : 0;
     if (row == NULL)
         return;
     c->ns += row->ns;
     w->ns += row->ns;
-    if (range_at(w->view, b, &low, &high) && low < high) {
+    if (has_range && low < high) {
         w->n_cheapest += row->ns == low;
         w->n_dearest += row->ns == high;
     }
@@ -148,6 +151,15 @@ static void find_cost(winners *w, contender *c)
     c->median_cost = (ratio[(n - 1) / 2] + ratio[n / 2]) / 2;
 }
 
+static onp_status read_certainty(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    (void)err;
+    winners *w = user;
+    w->mean_p = sqlite3_column_double(q, 0);
+    w->least_p = sqlite3_column_double(q, 1);
+    return ONP_OK;
+}
+
 static onp_status count_all(winners *w, onp_error *err)
 {
     const onp_run_view *v = w->view;
@@ -160,6 +172,11 @@ static onp_status count_all(winners *w, onp_error *err)
                               "SELECT DISTINCT position FROM alpha WHERE candidate > 0"
                               " ORDER BY position",
                               NULL, 0, read_choice, w, err));
+    ONP_TRY(onp_run_view_rows(v,
+                              "SELECT avg(p), min(p) FROM (SELECT max(p) AS p FROM alpha WHERE"
+                              " tick = (SELECT max(tick) FROM alpha)"
+                              " GROUP BY position HAVING count(*) > 1)",
+                              NULL, 0, read_certainty, w, err));
     for (int32_t p = 0; p < v->arch->n_blocks && p < ONP_MAX_POSITIONS; p++)
         if (w->is_choice[p])
             count_block(w, &v->arch->blocks[p]);
@@ -227,6 +244,18 @@ static void tell_costs(const winners *w, onp_strbuf *s)
     onp_html_text(s, least->name);
     onp_strbuf_addf(s, " (medians); the one won %d %s, the other %d.", most->n_won,
                     blocks(most->n_won), least->n_won);
+}
+
+static void tell_time(const winners *w, onp_strbuf *s)
+{
+    onp_strbuf_adds(s, "<p>Together these blocks take ");
+    onp_html_ms(s, (double)w->ns / 1e6);
+    onp_strbuf_adds(s, "; with the dearest candidate everywhere they would take ");
+    onp_html_ms(s, (double)w->dearest_ns / 1e6);
+    onp_strbuf_addf(s, ". The most probable candidates have p %.2f on average, %.2f at least",
+                    w->mean_p, w->least_p);
+    onp_strbuf_adds(s, w->mean_p < 0.5 ? ": the search was still undecided when it ended.</p>\n"
+                                       : ".</p>\n");
 }
 
 /* Why: the loss weighs error against time, and this is how it came out. */
@@ -313,6 +342,7 @@ onp_status onp_section_winners(const onp_run_view *v, onp_strbuf *s, onp_error *
         tell_kinds(w, s);
         tell_costs(w, s);
         tell_reasons(w, s);
+        tell_time(w, s);
         add_table(w, s);
     }
     onp_free(v->ctx, w);

@@ -183,6 +183,10 @@ static void what_won_is_told(void **state)
     onp_assert_contains(page, "<td class=\"n\">2.00</td><td class=\"n\">1</td></tr>");
     onp_assert_contains(page, "<data value=\"0.001\">0.0010</data> ms</td><td class=\"n\">"
                               "<data value=\"0.002\">"); /* cheapest and dearest of block 1 */
+    onp_assert_contains(page, "Together these blocks take <data value=\"0.002\">0.0020</data> ms; "
+                              "with the dearest candidate everywhere they would take "
+                              "<data value=\"0.004\">0.0040</data> ms. The most probable "
+                              "candidates have p 0.81 on average, 0.81 at least.</p>");
     onp_free(&f.ctx, page);
     onp_run_fixture_remove(&f);
 }
