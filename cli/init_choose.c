@@ -239,7 +239,6 @@ static void set_epochs(onp_init_choice *c, int64_t train)
     c->train_epochs = train;
     c->epochs = clamp(train / 2, 3, 40);
     c->warmup_epochs = clamp(train / 6, 1, 10);
-    c->prune_from = clamp(c->epochs / 3, 1, c->epochs);
 }
 
 /* As many epochs as help, then as many as there is time for. */

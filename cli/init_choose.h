@@ -29,7 +29,7 @@ typedef struct onp_init_choice {
     int64_t pad;                          /* augmentation: one of pad and crop_scale is 0 */
     double crop_scale, brightness, saturation;
     bool flip;
-    int64_t batch, warmup_epochs, epochs, every, prune_from, train_epochs;
+    int64_t batch, warmup_epochs, epochs, every, train_epochs;
     double lr;
     double seconds; /* what all this may take on this machine */
 } onp_init_choice;

@@ -137,7 +137,7 @@ static void write_search(page *p, const onp_init_choice *c)
     end(p, NULL);
     add(p, "  architecture: {every: %lld}", (long long)c->every);
     end(p, "weight steps");
-    add(p, "  prune: {below: 0.02, from_epoch: %lld}", (long long)c->prune_from);
+    add(p, "  prune: {below: 0.02}");
     end(p, "paths of less than this probability are dropped");
     add(p, "train: {epochs: %lld, batch: %lld, lr: %g}", (long long)c->train_epochs,
         (long long)c->batch, c->lr);

@@ -103,10 +103,9 @@ static onp_status walk_entry(listing *l, const char *path, const char *name, int
     struct stat info;
     ONP_TRY(onp_path_join(below, sizeof below, path, name, err));
     ONP_TRY(onp_path_join(whole, sizeof whole, l->top, below, err));
-    if (stat(whole, &info) != 0)
-        return onp_fail(err, ONP_E_FORMAT, "%s: %s", whole, strerror(errno));
-    return S_ISDIR(info.st_mode) ? walk(l, below, depth + 1, err)
-                                 : add_file(l, path, strlen(path), name, err);
+    /* a link to nothing: it matters in class folders only, where listing finds it */
+    const bool is_folder = stat(whole, &info) == 0 && S_ISDIR(info.st_mode);
+    return is_folder ? walk(l, below, depth + 1, err) : add_file(l, path, strlen(path), name, err);
 }
 
 static onp_status walk(listing *l, const char *path, int depth, onp_error *err)

@@ -192,6 +192,8 @@ static onp_status look_at_folder(onp_survey *s, bool is_test, const char *cache_
     onp_image_tree tree;
     ONP_TRY(onp_image_tree_init(s->ctx, is_test ? s->test : s->train, &tree, err));
     onp_status st = onp_image_tree_list(&tree, cache_dir, err);
+    if (st == ONP_E_IO) /* a folder or link that cannot be read */
+        st = onp_fail_prefix(err, ONP_E_FORMAT, "%s", "");
     if (st == ONP_OK)
         st = look_at_tree(s, &tree, is_test, skip_bad, z, err);
     onp_image_tree_free(&tree);
