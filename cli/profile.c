@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/interrupt.h"
+#include "cli/run_options.h"
 #include "cli/source.h"
 #include "cli/table.h"
 #include "cli/target.h"
@@ -102,6 +103,8 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     ONP_TRY(onp_source_open(app, path, ONP_SOURCE_SPACE | ONP_SOURCE_CONFIG, &source, err));
     session s = {.app = app, .args = a, .source = &source};
     onp_status st = ONP_OK;
+    if (source.is_config)
+        ONP_TRY_GOTO(onp_run_fit_space(app, &source.config, err));
     ONP_TRY_GOTO(onp_space_blocks(&app->ctx, source.space, &s.blocks, &s.n_blocks, err));
     ONP_TRY_GOTO(onp_table_open(app, path, ONP_SQL_CREATE, &s.store, err));
     ONP_TRY_GOTO(onp_target_open(app, a->target != NULL ? a->target : "local",

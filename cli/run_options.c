@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/parallel.h"
+#include "search/feed.h"
 
 onp_status onp_run_load_config(onp_app *app, const char *path, onp_config *out, onp_error *err)
 {
@@ -17,6 +18,18 @@ onp_status onp_run_load_config(onp_app *app, const char *path, onp_config *out, 
     onp_app_report(app, &problems);
     onp_strbuf_reset(&problems);
     return st;
+}
+
+onp_status onp_run_fit_space(const onp_app *app, const onp_config *cfg, onp_error *err)
+{
+    onp_error why = {0};
+    const onp_status st = onp_feed_fit_space(&app->ctx, cfg, &why);
+    if (st == ONP_E_NOMEM)
+        return onp_fail(err, st, "%s", why.msg);
+    if (st != ONP_OK)
+        onp_log(&app->ctx, ONP_LOG_WARN,
+                "%s: stem and head are taken as the file of the space has them", why.msg);
+    return ONP_OK;
 }
 
 onp_status onp_run_dir(const char *given, const char *config, char *out, size_t out_size,

@@ -12,6 +12,11 @@
 onp_status onp_run_load_config(onp_app *app, const char *path, onp_config *out,
                                onp_error *err) ONP_MUST_USE;
 
+/* Gives the space of cfg the channels and classes of its images, as a search does; a warning where
+ * the images cannot be read: blocks are measured where images are not, too. Errors: ONP_E_NOMEM. */
+onp_status onp_run_fit_space(const onp_app *app, const onp_config *cfg,
+                             onp_error *err) ONP_MUST_USE;
+
 /* `given`, else runs/NAME for a config NAME.yaml, in the working folder. Errors: ONP_E_RANGE. */
 onp_status onp_run_dir(const char *given, const char *config, char *out, size_t out_size,
                        onp_error *err) ONP_MUST_USE;

@@ -142,8 +142,10 @@ static onp_status visit_class(onp_image_tree *tree, const char *none, const char
 {
     (void)none;
     char path[PATH_MAX];
-    struct stat info;
-    ONP_TRY(stat_below(tree, name, path, &info, err));
+    struct stat info = {0};
+    ONP_TRY(onp_path_join(path, sizeof path, tree->file, name, err));
+    if (stat(path, &info) != 0 && errno != ENOENT) /* a link to nothing is a file beside folders */
+        return onp_fail(err, ONP_E_IO, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(info.st_mode))
         return ONP_OK;
     ONP_TRY(onp_image_tree_add(tree, name, strlen(name), "", 0, 0, err));

@@ -23,18 +23,24 @@ onp_status onp_feed_cache_folder(const char *given, char *out, size_t size, onp_
     return ONP_OK;
 }
 
+/* cache: where pack files go; borrowed. */
+static onp_source training_source(const onp_config *cfg, const char *cache)
+{
+    return (onp_source){.format = onp_dataset_formats[cfg->data.format],
+                        .part = ONP_PART_TRAIN,
+                        .path = cfg->data.train,
+                        .cache_dir = cache,
+                        .seed = (uint64_t)cfg->seed,
+                        .side = (int)cfg->data.resize.side,
+                        .fit = (onp_fit)cfg->data.resize.fit,
+                        .skip_bad = cfg->data.skip_bad};
+}
+
 static onp_status open_data(onp_feed *f, const onp_config *cfg, onp_error *err)
 {
     char cache[1024];
     ONP_TRY(onp_feed_cache_folder(cfg->data.cache, cache, sizeof cache, err));
-    onp_source source = {.format = onp_dataset_formats[cfg->data.format],
-                         .part = ONP_PART_TRAIN,
-                         .path = cfg->data.train,
-                         .cache_dir = cache,
-                         .seed = (uint64_t)cfg->seed,
-                         .side = (int)cfg->data.resize.side,
-                         .fit = (onp_fit)cfg->data.resize.fit,
-                         .skip_bad = cfg->data.skip_bad};
+    onp_source source = training_source(cfg, cache);
     ONP_TRY(onp_dataset_open(f->ctx, &source, &f->train, err));
     if (cfg->data.holdout > 0) {
         f->test = f->train;
@@ -48,21 +54,20 @@ static onp_status open_data(onp_feed *f, const onp_config *cfg, onp_error *err)
 }
 
 /* What the space's file says of channels and classes stands for any data. */
-static onp_status fit_space(const onp_feed *f, const onp_config *cfg, onp_error *err)
+static onp_status fit_space(const onp_context *ctx, const onp_dataset *ds, const onp_config *cfg,
+                            onp_error *err)
 {
     onp_space *space = cfg->space;
     const onp_space_spec *spec = &space->spec;
-    const onp_dataset *ds = &f->train;
     onp_status st = ONP_OK;
     if (ds->c != spec->in_c) {
-        onp_log(f->ctx, ONP_LOG_INFO,
-                "the images are %s: the stem of %s takes %d channel%s, not %d",
+        onp_log(ctx, ONP_LOG_INFO, "the images are %s: the stem of %s takes %d channel%s, not %d",
                 ds->c == 1 ? "grey" : "in colour", spec->name, ds->c, ds->c == 1 ? "" : "s",
                 (int)spec->in_c);
         st = onp_space_set_input(space, spec->in_h, spec->in_w, ds->c, err);
     }
     if (st == ONP_OK && ds->n_classes != spec->classes) {
-        onp_log(f->ctx, ONP_LOG_INFO, "the images have %d classes: so has the head of %s, not %d",
+        onp_log(ctx, ONP_LOG_INFO, "the images have %d classes: so has the head of %s, not %d",
                 ds->n_classes, spec->name, (int)spec->classes);
         st = onp_space_set_classes(space, ds->n_classes, err);
     }
@@ -161,10 +166,22 @@ static onp_status open_all(onp_feed *f, const onp_config *cfg, onp_error *err)
     memcpy(f->all + f->split.n_train, f->split.validation,
            (size_t)f->split.n_validation * sizeof *f->all);
     ONP_TRY(check_fit(f, cfg, err));
-    ONP_TRY(fit_space(f, cfg, err));
+    ONP_TRY(fit_space(f->ctx, &f->train, cfg, err));
     ONP_TRY(onp_channel_stats_measure(f->ctx, &f->train, f->split.train, f->split.n_train,
                                       &f->stats, err));
     return make_streams(f, cfg, err);
+}
+
+onp_status onp_feed_fit_space(const onp_context *ctx, const onp_config *cfg, onp_error *err)
+{
+    char cache[1024];
+    onp_dataset ds;
+    ONP_TRY(onp_feed_cache_folder(cfg->data.cache, cache, sizeof cache, err));
+    const onp_source source = training_source(cfg, cache);
+    ONP_TRY(onp_dataset_open(ctx, &source, &ds, err));
+    const onp_status st = fit_space(ctx, &ds, cfg, err);
+    onp_dataset_close(&ds);
+    return st;
 }
 
 onp_status onp_feed_open(const onp_context *ctx, const onp_config *cfg, onp_feed *out,

@@ -54,6 +54,10 @@ onp_status onp_feed_open(const onp_context *ctx, const onp_config *cfg, onp_feed
                          onp_error *err) ONP_MUST_USE;
 void onp_feed_close(onp_feed *f); /* all zero allowed */
 
+/* What onp_feed_open does to the space of cfg, and no more. The same errors. */
+onp_status onp_feed_fit_space(const onp_context *ctx, const onp_config *cfg,
+                              onp_error *err) ONP_MUST_USE;
+
 /* Where pack files go: `given` (a configuration's data.cache) or, when it is NULL, the user's cache
  * folder. Errors: ONP_E_CONFIG. */
 onp_status onp_feed_cache_folder(const char *given, char *out, size_t size,
