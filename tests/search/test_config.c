@@ -545,8 +545,10 @@ static void a_folder_of_photographs(void **state)
 static void shipped_configurations(void **state)
 {
     fixture *f = *state;
-    const char *const names[] = {"configs/searches/quickstart.yaml",
-                                 "configs/searches/mnist-28.yaml", "configs/searches/cifar10.yaml"};
+    const char *const names[] = {
+        "configs/searches/quickstart.yaml", "configs/searches/quickstart-generated.yaml",
+        "configs/searches/mnist-28.yaml",   "configs/searches/cifar10.yaml",
+        "configs/searches/conv-cifar.yaml", "configs/searches/photographs.yaml"};
     for (size_t i = 0; i < ONP_COUNT(names); i++) {
         onp_test_path(f->path, onp_test_source(), names[i]);
         onp_status st = load(f, NULL, 0);
