@@ -198,8 +198,8 @@ static const struct {
                              .activation = true, .shortcut = true},
     [ONP_SPACE_MAX_POOL] = {ONP_BLOCK_MAX_POOL, .kernel = true},
     [ONP_SPACE_AVG_POOL] = {ONP_BLOCK_AVG_POOL, .kernel = true},
-    [ONP_SPACE_IDENTITY] = {ONP_BLOCK_IDENTITY},
-    [ONP_SPACE_ZERO] = {ONP_BLOCK_ZERO},
+    [ONP_SPACE_IDENTITY] = {.kind = ONP_BLOCK_IDENTITY},
+    [ONP_SPACE_ZERO] = {.kind = ONP_BLOCK_ZERO},
 };
 
 static void check_keys(onp_space_reader *r, const char *key, const onp_space_candidate *c)
