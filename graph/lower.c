@@ -287,7 +287,7 @@ static bool can_take_residual(const lowering *l, onp_tid t, onp_tid other)
     const onp_tensor *residual = onp_graph_tensor(l->g, other);
     const bool there = r->writer != ONP_NONE ? r->writer < x->writer : residual->external;
     return is_conv_store(writer->kind) && writer->sums == ONP_SUMS_NONE &&
-           writer->lo > writer->hi && there;
+           writer->store == ONP_STORE_SUM && writer->lo > writer->hi && there;
 }
 
 /* A sum becomes the residual of the convolution that makes one of its terms. */
@@ -308,8 +308,8 @@ static bool add_at_store(lowering *l, const onp_node *n)
     return false;
 }
 
-/* A ReLU that alone reads a convolution's output clamps it where it is stored. */
-static bool clamp_at_store(lowering *l, const onp_node *n)
+/* An activation that alone reads a convolution's output is applied where that is stored. */
+static bool activate_at_store(lowering *l, const onp_node *n)
 {
     const onp_tensor_state *x = state_of(l, n->in[0]);
     const onp_tensor *tensor = onp_graph_tensor(l->g, n->in[0]);
@@ -318,10 +318,14 @@ static bool clamp_at_store(lowering *l, const onp_node *n)
         return false;
     onp_call *writer = &l->p->calls[x->writer];
     if ((writer->kind != ONP_CALL_CONV && writer->kind != ONP_CALL_DEPTHWISE) ||
-        writer->sums != ONP_SUMS_NONE)
+        writer->sums != ONP_SUMS_NONE || writer->store != ONP_STORE_SUM)
         return false;
-    writer->lo = 0;
-    writer->hi = clamp_of(n->op);
+    if (n->op == ONP_OP_HSWISH || n->op == ONP_OP_HSIGMOID) {
+        writer->store = n->op == ONP_OP_HSWISH ? ONP_STORE_HSWISH : ONP_STORE_HSIGMOID;
+    } else {
+        writer->lo = 0;
+        writer->hi = clamp_of(n->op);
+    }
     onp_tensor_state *y = state_of(l, n->out[0]);
     take_buffer(l, n->out[0], x->buffer);
     y->writer = x->writer;
@@ -604,7 +608,7 @@ static void lower_node(lowering *l, int32_t index)
         break;
     case ONP_OP_RELU6:
     case ONP_OP_RELU:
-        if (!clamp_at_store(l, n))
+        if (!activate_at_store(l, n))
             lower_store(l, n);
         break;
     case ONP_OP_ADD:
@@ -628,13 +632,15 @@ static void lower_node(lowering *l, int32_t index)
         lower_pool(l, n, ONP_CALL_AVG_POOL_BWD, n->out[0], n->in[0]);
         break;
     case ONP_OP_HSWISH:
-        lower_elementwise(l, n, ONP_STORE_HSWISH);
+        if (!activate_at_store(l, n))
+            lower_elementwise(l, n, ONP_STORE_HSWISH);
         break;
     case ONP_OP_HSWISH_BWD:
         lower_elementwise(l, n, ONP_STORE_HSWISH_BWD);
         break;
     case ONP_OP_HSIGMOID:
-        lower_elementwise(l, n, ONP_STORE_HSIGMOID);
+        if (!activate_at_store(l, n))
+            lower_elementwise(l, n, ONP_STORE_HSIGMOID);
         break;
     case ONP_OP_HSIGMOID_BWD:
         lower_elementwise(l, n, ONP_STORE_HSIGMOID_BWD);

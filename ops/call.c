@@ -198,11 +198,13 @@ onp_gemm_out onp_call_output(const onp_call *call, int64_t row, int64_t j, int64
                           .hi = call->hi};
 }
 
-void onp_call_sum(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
-                  int64_t j0, int64_t j1)
+void onp_call_settle(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
+                     int64_t j0, int64_t j1)
 {
     const onp_call *call = env->call;
-    const float *y = call->y + row * c + j0;
+    float *y = call->y + row * c + j0;
+    if (call->kind == ONP_CALL_CONV)
+        onp_call_activate(env, y, rows, j1 - j0, c);
     float *partial = call->partial + tile * 2 * c + j0;
     if (call->sums == ONP_SUMS_MOMENTS)
         env->k->moments(y, rows, j1 - j0, c, partial, partial + c);
@@ -215,7 +217,7 @@ void onp_call_epilogue(const onp_call_env *env, int64_t tile, int64_t row, int64
 {
     const onp_call *call = env->call;
     env->k->finish(call->y + row * c, rows, c, c, call->bias, call->lo, call->hi);
-    onp_call_sum(env, tile, row, rows, c, 0, c);
+    onp_call_settle(env, tile, row, rows, c, 0, c);
 }
 
 int64_t onp_call_packed_floats(const onp_call *call)

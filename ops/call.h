@@ -56,7 +56,7 @@ typedef enum onp_call_kind {
 
 typedef enum onp_sums_kind { ONP_SUMS_NONE, ONP_SUMS_MOMENTS, ONP_SUMS_GRAD } onp_sums_kind;
 
-/* What a STORE makes of its operands. */
+/* What a STORE makes of its operands; a CONV or DEPTHWISE may be followed by HSWISH or HSIGMOID. */
 typedef enum onp_store {
     ONP_STORE_SUM, /* a (+ b) */
     ONP_STORE_HSWISH,

@@ -161,7 +161,7 @@ static void conv_tile(void *arg, int64_t tile, int thread)
         const onp_gemm_out out = onp_call_output(call, row + r, 0, n);
         env->k->gemm_rows(&in, call->packed != NULL ? call->packed : env->scratch, n, &out);
     }
-    onp_call_sum(env, tile, row, rows, n, 0, n);
+    onp_call_settle(env, tile, row, rows, n, 0, n);
 }
 
 void onp_run_conv(onp_call_env *env)

@@ -168,7 +168,7 @@ static void data_tile(void *arg, int64_t tile, int thread)
         for (int64_t x0 = 0; x0 < s; x0++)
             data_phase(args, row + i * w, y0, x0, down, padded + (met - first) * line);
     }
-    onp_call_sum(env, tile, row, rows, call->in.c, args->j0, args->j0 + args->n);
+    onp_call_settle(env, tile, row, rows, call->in.c, args->j0, args->j0 + args->n);
 }
 
 void onp_run_conv_data(onp_call_env *env)

@@ -215,7 +215,7 @@ static void taps_tile(void *arg, int64_t tile, int thread)
         gather(call, &w, &p, g);
         env->k->gemm_rows(&in, weights + g * packed, w.width, &out);
     }
-    onp_call_sum(env, tile, p.row, p.rows, c, 0, c);
+    onp_call_settle(env, tile, p.row, p.rows, c, 0, c);
 }
 
 void onp_run_taps(onp_call_env *env)

@@ -293,6 +293,7 @@ static void store_band(const job *j, const piece *p, int64_t tile, int64_t row, 
     const int64_t c = j->c.to.c, c0 = p->c0, cn = p->cn;
     env->k->finish(y, rows, cn, ld, call->bias != NULL ? call->bias + c0 : NULL, call->lo,
                    call->hi);
+    onp_call_activate(env, y, rows, cn, ld);
     float *partial = call->partial + tile * 2 * c + c0;
     if (call->sums == ONP_SUMS_MOMENTS)
         env->k->moments(y, rows, cn, ld, partial, partial + c);

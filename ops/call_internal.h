@@ -80,6 +80,17 @@ static inline onp_pool_window onp_pool_window_at(const onp_call *call, int64_t p
                              onp_min64(call->kernel, map - origin)};
 }
 
+/* The hard activation that a convolution stores, of rows of c floats. */
+static inline void onp_call_activate(const onp_call_env *env, float *y, int64_t rows, int64_t c,
+                                     int64_t ld)
+{
+    const onp_store store = env->call->store;
+    if (store != ONP_STORE_HSWISH && store != ONP_STORE_HSIGMOID)
+        return;
+    for (int64_t r = 0; r < rows; r++)
+        (store == ONP_STORE_HSWISH ? env->k->hswish : env->k->hsigmoid)(y + r * ld, c);
+}
+
 /* First row of tile i. */
 int64_t onp_tiling_first(onp_tiling t, int64_t i);
 
@@ -89,9 +100,10 @@ void onp_call_epilogue(const onp_call_env *env, int64_t tile, int64_t row, int64
 
 /* Where a product goes that makes rows of c floats: from row `row` and column j on. */
 onp_gemm_out onp_call_output(const onp_call *call, int64_t row, int64_t j, int64_t c);
-/* Column sums alone, of columns [j0, j1). */
-void onp_call_sum(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
-                  int64_t j0, int64_t j1);
+/* What is left where products wrote bias and clamp: a hard activation, and column sums, of columns
+ * [j0, j1). */
+void onp_call_settle(const onp_call_env *env, int64_t tile, int64_t row, int64_t rows, int64_t c,
+                     int64_t j0, int64_t j1);
 
 /* Packed weights of forward convolutions; the pointwise one's also of its data gradient. */
 int64_t onp_conv_packed_floats(const onp_call *call);

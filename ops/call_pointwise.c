@@ -201,7 +201,7 @@ static void rows_tile(void *arg, int64_t item, int thread)
         const onp_gemm_out out = onp_call_output(call, first + r, j0, n);
         env->k->gemm_rows(&in, args->packed + part_offset(call, j0), j1 - j0, &out);
     }
-    onp_call_sum(env, tile, first, rows, n, j0, j1);
+    onp_call_settle(env, tile, first, rows, n, j0, j1);
 }
 
 void onp_run_pointwise(onp_call_env *env)
@@ -401,7 +401,7 @@ static void backward_split(void *arg, int64_t item, int thread)
             backward_block(args, first + r, onp_min64(step, rows - r), tile == begin && r == 0, i0,
                            m, sums, scratch);
         if (args->packed != NULL)
-            onp_call_sum(env, tile, first, rows, call->in.c, 0, call->in.c);
+            onp_call_settle(env, tile, first, rows, call->in.c, 0, call->in.c);
     }
 }
 

@@ -110,16 +110,26 @@ void onp_run_sums(onp_call_env *env)
     onp_parallel_for(onp_tiling_count(env->tiling), sums_tile, env);
 }
 
-static void pool_tile(void *arg, int64_t image, int thread)
+/* Channels of an item where images are few. */
+#define POOL_CHANNELS 64
+
+static int64_t pool_parts(onp_shape s)
+{
+    return s.n >= 8 ? 1 : onp_ceil_div(s.c, POOL_CHANNELS);
+}
+
+static void pool_tile(void *arg, int64_t item, int thread)
 {
     const onp_call_env *env = arg;
     const onp_call *call = env->call;
-    const int64_t c = call->in.c;
+    const int64_t parts = pool_parts(call->in), image = item / parts;
+    const int64_t c0 = item % parts * POOL_CHANNELS;
+    const int64_t c = parts > 1 ? onp_min64(POOL_CHANNELS, call->in.c - c0) : call->in.c;
     float *line = onp_env_scratch(env, thread);
-    float *y = call->y + image * c;
+    float *y = call->y + image * call->in.c + c0;
     memset(y, 0, (size_t)c * sizeof *y);
     for (int64_t i = 0; i < call->in.h; i++) {
-        env->k->load(&call->a, (image * call->in.h + i) * call->in.w, call->in.w, 0, c, line, c);
+        env->k->load(&call->a, (image * call->in.h + i) * call->in.w, call->in.w, c0, c, line, c);
         for (int64_t j = 0; j < call->in.w; j++)
             env->k->accumulate(y, line + j * c, c);
     }
@@ -130,7 +140,7 @@ static void pool_tile(void *arg, int64_t image, int thread)
 
 void onp_run_pool(onp_call_env *env)
 {
-    onp_parallel_for(env->call->in.n, pool_tile, env);
+    onp_parallel_for(env->call->in.n * pool_parts(env->call->in), pool_tile, env);
 }
 
 static void pool_bwd_tile(void *arg, int64_t image, int thread)

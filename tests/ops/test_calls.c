@@ -168,6 +168,12 @@ static void finish(const onp_call *call, int64_t n, double *y, double *sum)
         sum[i] += fabs(bias);
         if (call->lo <= call->hi)
             y[i] = fmin(fmax(y[i], (double)call->lo), (double)call->hi);
+        const double gate = fmin(fmax(y[i] + 3, 0), 6) / 6;
+        if (call->store == ONP_STORE_HSWISH) {
+            sum[i] *= 1 + fabs(y[i]); /* the slope is at most 1.5 */
+            y[i] *= gate;
+        } else if (call->store == ONP_STORE_HSIGMOID)
+            y[i] = gate;
     }
 }
 
@@ -192,6 +198,9 @@ static void check(const onp_kernels *k, const conv_case *c, bool is_depthwise, d
         call->bias = variant & 1 ? call_numbers(&t, call->out.c, 0) : NULL;
         call->lo = variant & 2 ? -1.0F : 1.0F;
         call->hi = variant & 2 ? 1.0F : 0.0F;
+        call->store = variant % 8 == 1   ? ONP_STORE_HSWISH
+                      : variant % 8 == 5 ? ONP_STORE_HSIGMOID
+                                         : ONP_STORE_SUM;
         call_prepare(&t, call, variant & 4 ? ONP_SUMS_MOMENTS : ONP_SUMS_NONE);
     } else if (d == DATA) {
         in[0] = call_operand(&t, &call->a, rows_of(call->out), call->out.c, backward);
