@@ -174,7 +174,7 @@ static onp_status take_wanted(unpacker *u, struct archive_entry *entry, onp_erro
     const char *name = name_below(whole, u->tree->inner);
     const char *slash = name != NULL ? strrchr(name, '/') : NULL;
     const char *file_name = slash != NULL ? slash + 1 : name;
-    if (name == NULL || !u->wanted(u->user, file_name))
+    if (name == NULL || file_name[0] == '\0' || !u->wanted(u->user, file_name))
         return ONP_OK;
     if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL)
         return onp_fail(err, ONP_E_FORMAT, "%s/%s: is not a file", u->tree->file, whole);

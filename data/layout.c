@@ -32,6 +32,7 @@ typedef struct listing {
     char place[PATH_MAX];   /* of that file, below the top */
     char archive[PATH_MAX]; /* the name of a .tar.gz in the top */
     int n_archives;
+    bool is_archive; /* the top is one */
 } listing;
 
 /* Files that tell a format. */
@@ -176,6 +177,7 @@ static onp_status list(listing *l, const char *path, onp_error *err)
     if (S_ISDIR(info.st_mode)) {
         st = walk(l, "", 0, err);
     } else if (S_ISREG(info.st_mode)) {
+        l->is_archive = true;
         st = add_folder(l, "", 0, 0, err);
         if (st == ONP_OK)
             st = onp_image_archive_names(l->ctx, l->top, take_name, l, err);
@@ -332,7 +334,9 @@ static onp_status decide(const listing *l, onp_layout *out, onp_error *err)
         return find_classes(l, out, err);
     }
     out->format = l->format;
-    ONP_TRY(set_path(l, l->place, out->train, err));
+    if (l->is_archive && strcmp(l->format, "idx") == 0)
+        return onp_fail(err, ONP_E_FORMAT, "%s: holds IDX files, wanted them in a folder", l->top);
+    ONP_TRY(set_path(l, l->is_archive ? "" : l->place, out->train, err));
     (void)snprintf(out->test, sizeof out->test, "%s", out->train);
     return ONP_OK;
 }

@@ -158,6 +158,39 @@ static void test_idx(void **state)
     assert_int_equal(f->s.classes[1].n_test, 2);
     assert_int_equal(f->s.n_grey, 6);
     assert_int_equal(f->s.w, 2);
+    char command[2 * ONP_TEST_PATH], path[ONP_TEST_PATH];
+    (void)snprintf(command, sizeof command, "cd %s && tar -czf m.tar.gz m", f->images);
+    assert_int_equal(system(command), 0);
+    onp_test_path(path, f->images, "m.tar.gz");
+    assert_int_equal(look(f, path, false), ONP_E_FORMAT);
+    onp_assert_contains(f->err.msg, "m.tar.gz: holds IDX files, wanted them in a folder");
+}
+
+static void test_cifar(void **state)
+{
+    fixture *f = *state;
+    static uint8_t batch[10 * 3073];
+    char command[2 * ONP_TEST_PATH], path[ONP_TEST_PATH];
+    static const char names[] = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
+    for (int i = 0; i < 10; i++)
+        batch[i * 3073] = (uint8_t)i;
+    for (int i = 1; i <= 6; i++) {
+        (void)snprintf(path, sizeof path, "cifar-10-batches-bin/data_batch_%d.bin", i);
+        put(f, i < 6 ? path : "cifar-10-batches-bin/test_batch.bin", batch, sizeof batch);
+    }
+    put(f, "cifar-10-batches-bin/batches.meta.txt", names, sizeof names - 1);
+    assert_found(f, "cifar-10-batches-bin", "cifar-10-batches-bin");
+    assert_string_equal(f->s.format, "cifar-10");
+    assert_int_equal(f->s.n_train, 50);
+    assert_int_equal(f->s.classes[9].n_test, 1);
+    (void)snprintf(command, sizeof command, "cd %s && tar -czf c.tar.gz cifar-10-batches-bin",
+                   f->images);
+    assert_int_equal(system(command), 0);
+    onp_test_path(path, f->images, "c.tar.gz");
+    if (look(f, path, false) != ONP_OK)
+        fail_msg("%s", f->err.msg);
+    assert_string_equal(f->s.train, path);
+    assert_int_equal(f->s.n_train, 50);
 }
 
 static void test_bad_files(void **state)
@@ -240,9 +273,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_class_folders), TEST(test_parts),     TEST(test_archive),
-        TEST(test_idx),           TEST(test_bad_files), TEST(test_what_is_refused),
-        TEST(test_too_deep),      TEST(test_no_memory),
+        TEST(test_class_folders),   TEST(test_parts),
+        TEST(test_archive),         TEST(test_idx),
+        TEST(test_cifar),           TEST(test_bad_files),
+        TEST(test_what_is_refused), TEST(test_too_deep),
+        TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
