@@ -124,7 +124,7 @@ run_tests build-asan --preset asan
 
 if [ "$full" = yes ]; then
     stage "clang-tidy"
-    sed -n 's/^ *"file": "\(.*\)",*$/\1/p' build-clang/compile_commands.json |
+    sed -n 's/^ *"file": "\(.*\)",*$/\1/p' build-clang/compile_commands.json | grep -v "^$PWD/build" |
         xargs -P "$(nproc)" -n 1 clang-tidy-14 --quiet -p build-clang 2> >(grep -v 'warnings generated' >&2)
 
     stage "build: TSan"

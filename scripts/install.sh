@@ -6,7 +6,7 @@
 #     bash scripts/install.sh test     and to run its tests (test.sh)
 #     bash scripts/install.sh full     and those of test.sh --full
 #     bash scripts/install.sh arm64    to build for AArch64 and run its tests (test.sh --full)
-#     bash scripts/install.sh modules  into build/node, from npm: what drives a browser in tests (test.sh)
+#     bash scripts/install.sh modules  into build/node, from npm: what drives a browser, and ONNX Runtime (test.sh)
 #
 # As root, or with a sudo that asks for no password; else it names what is missing and exits 1.
 set -euo pipefail
@@ -17,7 +17,7 @@ build_packages=(
     libjpeg62-turbo-dev libpng-dev libarchive-dev libjs-chart.js
     libonnx-dev libprotobuf-c-dev protobuf-c-compiler
 )
-test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3 groff-base zsh fish)
+test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3 python3-onnx groff-base zsh fish)
 full_packages=(clang-tidy-14 libclang-rt-14-dev dpkg-dev file debootstrap)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 for package in "${build_packages[@]}" libcmocka-dev; do
@@ -31,7 +31,8 @@ browser_packages=(chromium)
 for program in node:nodejs npm:npm; do
     command -v "${program%:*}" >/dev/null || browser_packages+=("${program#*:}")
 done
-modules=(playwright-core@1.49.1) # without dependencies; brings no browser
+# playwright-core has no dependencies and brings no browser; onnxruntime-node is large (about 300 MB)
+modules=(playwright-core@1.49.1 onnxruntime-node@1.30.0)
 
 # Tests that want them are skipped where npm or the network is not there.
 install_modules() {

@@ -41,7 +41,7 @@ mkdir elsewhere
 code=$?
 [ "$code" -eq 0 ] || [ "$code" -eq 5 ] || wrong "search: exit code $code, wanted 0 or 5: $(tail -3 err)"
 run=elsewhere/runs/own
-for file in arch.json model.safetensors report.html run.db config.yaml; do
+for file in arch.json model.safetensors model.onnx report.html run.db config.yaml; do
     [ -s "$run/$file" ] || wrong "$run/$file is not there"
 done
 python3 - "$run/arch.json" <<'PY' || wrong 'arch.json: not the sizes that were asked for'

@@ -5,13 +5,14 @@
 #
 #     bash tests/export/agree.sh [--images N] [SPACE...]
 #
-# ONEPATH_BINARY is the build (default: build), ORT_MODULES the node_modules with onnxruntime-node (default: ort in the
-# build; scripts/install.sh full puts it there). Spaces in colour take N test images (1,000) of CIFAR-10 from
-# ONEPATH_SHARED, resized; the grey one takes the 4,000 that onepath draws itself.
+# ONEPATH_BINARY is the build (default: build), ORT_MODULES the node_modules with onnxruntime-node (default:
+# build/node/node_modules, where `bash scripts/install.sh modules` puts it). Spaces in colour take N test images (1,000)
+# of CIFAR-10 from ONEPATH_SHARED, resized; the grey one takes the 4,000 that onepath draws itself. Paths are random;
+# batch-norm statistics are those of the images, and logits are around 0, so that classes differ.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export ONEPATH_SOURCE=${ONEPATH_SOURCE:-$(cd "$here/../.." && pwd)}
 ONEPATH_BINARY=$(cd "${ONEPATH_BINARY:-$ONEPATH_SOURCE/build}" && pwd) || exit 1
-export ONEPATH_BINARY ORT_MODULES=${ORT_MODULES:-$ONEPATH_BINARY/ort/node_modules}
+export ONEPATH_BINARY ORT_MODULES=${ORT_MODULES:-${ONEPATH_NODE_MODULES:-$ONEPATH_SOURCE/build/node/node_modules}}
 images=1000
 [ "${1:-}" = --images ] && images=$2 && shift 2
 spaces=()
@@ -27,9 +28,9 @@ checker=/usr/bin/python3
     echo 'SKIPPED: no ONNX checker (python3-onnx)'
 }
 runtime=yes
-needs "$ORT_MODULES/onnxruntime-node" && command -v node >/dev/null || {
+[ -d "$ORT_MODULES/onnxruntime-node" ] && command -v node >/dev/null || {
     runtime=
-    echo 'SKIPPED: no ONNX Runtime (scripts/install.sh full; ORT_MODULES)'
+    echo 'SKIPPED: no ONNX Runtime (bash scripts/install.sh modules; ORT_MODULES)'
 }
 
 # config SPACE HEIGHT CHANNELS: ./config.yaml, whose images are what the space takes; fails when there are none.

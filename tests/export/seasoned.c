@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seasoned CONFIG SEED DIR: a MODEL without training that behaves as one with it: a random path of
- * the config's space, gamma and beta with some spread, batch-norm statistics of its images. Beside
+ * the config's space, gamma and beta with some spread, batch-norm statistics of its images, logits
+ * around 0. Beside
  * it images.safetensors, the test set as the network takes it, before normalisation: "images", U8
  * [images][rows][columns][channels]. */
 #include <stdio.h>
@@ -47,6 +48,37 @@ static onp_status recalibrate(seasoning *s, onp_error *err)
     return st;
 }
 
+/* Mean logits of the training images, taken off the head's biases: else one class, whose bias is
+ * largest, is every image's answer. */
+static onp_status centre(seasoning *s, onp_error *err)
+{
+    onp_step *step = NULL;
+    const onp_model *m = s->model;
+    const int64_t batch = s->feed.max_batch, n = s->feed.n_all / batch * batch;
+    const int32_t k = m->input.n_classes, last = m->arch->n_blocks - 1;
+    const onp_slab *head = &m->net->slabs[last][0];
+    float *bias = head->weights + head->floats - k;
+    float *logits = onp_alloc(&s->ctx, (size_t)(batch * k), sizeof *logits);
+    double *sums = onp_alloc(&s->ctx, (size_t)k, sizeof *sums);
+    onp_status st = logits != NULL && sums != NULL
+                        ? onp_step_new(&s->ctx, m->net, batch, &step, err)
+                        : onp_fail(err, ONP_E_NOMEM, "out of memory");
+    for (int64_t first = 0; first < n && st == ONP_OK; first += batch) {
+        onp_step_result r;
+        onp_feed_range(&s->feed, &s->feed.train, s->feed.all, first, batch, onp_step_images(step),
+                       onp_step_labels(step));
+        st = onp_step_infer(step, batch, m->path, m->stats, logits, &r, err);
+        for (int64_t i = 0; i < batch * k; i++)
+            sums[i % k] += (double)logits[i];
+    }
+    for (int32_t j = 0; j < k && st == ONP_OK; j++)
+        bias[j] -= (float)(sums[j] / (double)n);
+    onp_step_free(step);
+    onp_free(&s->ctx, logits);
+    onp_free(&s->ctx, sums);
+    return st;
+}
+
 static void describe_input(seasoning *s)
 {
     onp_model_input *in = &s->model->input;
@@ -83,6 +115,7 @@ static onp_status run(seasoning *s, char **argv, onp_error *err)
     ONP_TRY(onp_feed_open(&s->ctx, &s->cfg, &s->feed, err));
     ONP_TRY(new_model(s, strtoull(argv[2], NULL, 10), err));
     ONP_TRY(recalibrate(s, err));
+    ONP_TRY(centre(s, err));
     describe_input(s);
     ONP_TRY(onp_dir_make(argv[3], err));
     ONP_TRY(onp_model_save(s->model, argv[3], err));
