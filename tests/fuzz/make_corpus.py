@@ -189,8 +189,8 @@ def run(onepath):
         put("arch", "no-blocks.json", '{"name": "ProxylessNASNets", "bn": {"momentum": 0.1, "eps": 0.001}, "blocks": []}')
         for parser, path in (("run", result / "run.db"), ("table", folder / "latency.db")):
             data = shrink(path)
-            put(parser, "tiny.db", data)
-            put(parser, "short.db", data[:5000])
+            put(parser, "tiny.sqlite", data)
+            put(parser, "short.sqlite", data[:5000])
         if (result / "model.onnx").exists():
             data = (result / "model.onnx").read_bytes()
             put("onnx", "tiny.onnx", data)
