@@ -500,7 +500,7 @@ static void lower_rows(lowering *l, const onp_node *n, onp_call_kind kind, onp_t
 }
 
 /* What an element-wise operation makes of one or two tensors; it cannot be loaded lazily. */
-static void lower_elementwise(lowering *l, const onp_node *n, onp_store store)
+static void lower_elementwise(lowering *l, const onp_node *n, onp_call_store store)
 {
     const onp_shape s = onp_graph_shape(l->g, n->out[0]);
     const int32_t call = new_call(l, (onp_call){.kind = ONP_CALL_STORE,

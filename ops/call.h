@@ -57,7 +57,7 @@ typedef enum onp_call_kind {
 typedef enum onp_sums_kind { ONP_SUMS_NONE, ONP_SUMS_MOMENTS, ONP_SUMS_GRAD } onp_sums_kind;
 
 /* What a STORE makes of its operands; a CONV or DEPTHWISE may be followed by HSWISH or HSIGMOID. */
-typedef enum onp_store {
+typedef enum onp_call_store {
     ONP_STORE_SUM, /* a (+ b) */
     ONP_STORE_HSWISH,
     ONP_STORE_HSIGMOID,
@@ -65,7 +65,7 @@ typedef enum onp_store {
     ONP_STORE_HSIGMOID_BWD,
     ONP_STORE_CHANNEL_SCALE, /* a times b {n, 1, 1, c}, on which y may not lie */
     ONP_STORE_DROPOUT        /* a times the mask of samples first_sample.. */
-} onp_store;
+} onp_call_store;
 
 /* How rows are cut: `groups` of `group` rows (an image, or all rows), each into tiles of `rows`,
  * the last one shorter. */
@@ -75,7 +75,7 @@ typedef struct onp_tiling {
 
 typedef struct onp_call {
     onp_call_kind kind;
-    onp_store store;
+    onp_call_store store;
     int32_t kernel, stride;
     int32_t dilation, groups; /* 0 means 1 */
     onp_shape in, out;

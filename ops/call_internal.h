@@ -84,7 +84,7 @@ static inline onp_pool_window onp_pool_window_at(const onp_call *call, int64_t p
 static inline void onp_call_activate(const onp_call_env *env, float *y, int64_t rows, int64_t c,
                                      int64_t ld)
 {
-    const onp_store store = env->call->store;
+    const onp_call_store store = env->call->store;
     if (store != ONP_STORE_HSWISH && store != ONP_STORE_HSIGMOID)
         return;
     for (int64_t r = 0; r < rows; r++)

@@ -226,7 +226,7 @@ static void check_hard(call_case *t, onp_shape s, int variant)
 {
     static const struct {
         onp_op op;
-        onp_store store;
+        onp_call_store store;
     } kinds[4] = {{ONP_OP_HSWISH, ONP_STORE_HSWISH},
                   {ONP_OP_HSIGMOID, ONP_STORE_HSIGMOID},
                   {ONP_OP_HSWISH_BWD, ONP_STORE_HSWISH_BWD},
@@ -366,8 +366,8 @@ static void test_max_pool(void **state)
 static void check_store_in_place(call_case *t, onp_shape s, int variant)
 {
     const int64_t n = onp_shape_count(s);
-    const onp_store stores[4] = {ONP_STORE_SUM, ONP_STORE_HSWISH_BWD, ONP_STORE_HSIGMOID_BWD,
-                                 ONP_STORE_SUM};
+    const onp_call_store stores[4] = {ONP_STORE_SUM, ONP_STORE_HSWISH_BWD, ONP_STORE_HSIGMOID_BWD,
+                                      ONP_STORE_SUM};
     onp_call call = {
         .kind = ONP_CALL_STORE, .store = stores[variant % 4], .in = s, .out = s, .lo = 1};
     (void)call_operand(t, &call.a, rows_of(s), s.c, call_forward_parts[variant % 4]);

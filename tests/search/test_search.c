@@ -225,27 +225,19 @@ static void test_network_that_does_not_fit_the_data(void **state)
 {
     fixture *f = *state;
     onp_arch *arch = f->arch;
-    const onp_block blocks[] = {{.kind = ONP_BLOCK_STEM,
-                                 .in_h = 9,
-                                 .in_w = 28,
-                                 .in_c = 1,
-                                 .out_h = 9,
-                                 .out_w = 28,
-                                 .out_c = 4,
-                                 .kernel = 3,
-                                 .stride = 1},
-                                {.kind = ONP_BLOCK_HEAD,
-                                 .in_h = 9,
-                                 .in_w = 28,
-                                 .in_c = 4,
-                                 .out_h = 1,
-                                 .out_w = 1,
-                                 .out_c = 10,
-                                 .kernel = 1,
-                                 .stride = 1}};
+    onp_block blocks[] = {{.kind = ONP_BLOCK_STEM,
+                           .in_h = 29,
+                           .in_w = 28,
+                           .in_c = 1,
+                           .out_c = 4,
+                           .kernel = 3,
+                           .stride = 1},
+                          {.kind = ONP_BLOCK_HEAD, .in_h = 29, .in_w = 28, .in_c = 4, .out_c = 10}};
+    for (size_t i = 0; i < ONP_COUNT(blocks); i++)
+        expect_ok(onp_block_complete(&blocks[i], &f->err), f);
     expect_ok(onp_arch_from_blocks(&f->ctx, blocks, 2, 1e-3, 0.1, &f->arch, &f->err), f);
     assert_int_equal(train(f, f->run), ONP_E_CONFIG);
-    onp_assert_contains(f->err.msg, "9x28x1");
+    onp_assert_contains(f->err.msg, "29x28x1");
     onp_assert_contains(f->err.msg, "28x28x1");
     onp_arch_free(f->arch);
     f->arch = arch;
