@@ -83,6 +83,7 @@ onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
     thread_count = threads;
     began_with = allowed;
     bound = bind && known && threads <= onp_parallel_processors();
+    flush_denormals(); /* before the region too: see onp_parallel_enter */
 #    pragma omp parallel
     {
         flush_denormals();
@@ -100,14 +101,15 @@ onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
 onp_status onp_parallel_embed(int threads, onp_error *err)
 {
     const bool any = threads == 0;
-    int started = 0;
     ONP_TRY(count_threads(threads, &threads, err));
 #ifndef _OPENMP
     threads = 1;
 #endif
-    if (__atomic_compare_exchange_n(&thread_count, &started, threads, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST) ||
-        any)
+    int started = __atomic_load_n(&thread_count, __ATOMIC_SEQ_CST);
+    if (started == 0 && __atomic_compare_exchange_n(&thread_count, &started, threads, false,
+                                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return ONP_OK;
+    if (any)
         return ONP_OK;
     return already_started(started, threads, err);
 }
@@ -119,17 +121,19 @@ static void plain_modes(void)
     flush_denormals();
 }
 
-/* The team is readied each time: OpenMP may have made another one since. */
+/* The team is readied each time: OpenMP may have made another one since. This thread before it:
+ * libomp puts a thread's modes back at the end of a region, and gives them to its team. */
 onp_parallel_host onp_parallel_enter(void)
 {
     onp_parallel_host host = {.threads = 1};
     (void)fegetenv(&host.modes);
+    plain_modes();
 #ifdef _OPENMP
     host.threads = omp_get_max_threads();
     omp_set_num_threads(thread_count);
 #    pragma omp parallel
-#endif
     plain_modes();
+#endif
     return host;
 }
 
