@@ -40,10 +40,11 @@ static void test_steps_and_rows(void **state)
 
     char *rows = tiny_run_query(
         &r, "select tick, phase, epoch, count(*) from metric group by 1, 2, 3 order by 1");
-    assert_string_equal(rows, "8 warmup 0 6\n16 search 0 7\n24 search 1 7\n32 search 2 7\n");
+    assert_string_equal(rows, "8 warmup 0 7\n16 search 0 9\n24 search 1 9\n32 search 2 9\n");
     free(rows);
     rows = tiny_run_query(&r, "select distinct name from metric order by name");
-    assert_string_equal(rows, "architecture_loss\nentropy\nexpected_latency_ms\ntrain_accuracy\n"
+    assert_string_equal(rows, "architecture_learning_rate\narchitecture_loss\nentropy\n"
+                              "expected_latency_ms\nlearning_rate\ntrain_accuracy\n"
                               "train_loss\nvalidation_accuracy\nvalidation_loss\n");
     free(rows);
     rows = tiny_run_query(&r, "select tick, count(*), round(sum(p), 9) from alpha group by tick");
