@@ -3,8 +3,8 @@
  * What every verb gets: a context whose log goes to standard error, a progress bar, and how data
  * goes to standard output.
  *
- *     ONP_TRY(onp_app_compute(app, err));                 // kernels and threads, for verbs that
- * run onp_log(&app->ctx, ONP_LOG_WARN, "%s: noisy", key); // "warning: ..." on standard error
+ *     ONP_TRY(onp_app_compute(app, err));                     // for verbs that run a network
+ *     onp_log(&app->ctx, ONP_LOG_WARN, "%s: noisy", key);     // "warning: ..." on standard error
  *     return onp_app_print(app, json_pack("{s:I}", "params", n), err);
  */
 #ifndef ONP_CLI_APP_H

@@ -4,8 +4,9 @@
  *
  *     onp_channel_stats stats;
  *     ONP_TRY(onp_channel_stats_measure(ctx, &ds, split.train, split.n_train, &stats, err));
- *     onp_transform train = onp_transform_train(&stats, (onp_augment){.pad = 4, .flip = true},
- * seed, 0); onp_batch_fill(&ds, indices, batch, epoch, &train, x, labels);
+ *     const onp_augment augment = {.pad = 4, .flip = true};
+ *     onp_transform train = onp_transform_train(&stats, augment, seed, 0);
+ *     onp_batch_fill(&ds, indices, batch, epoch, &train, x, labels);
  */
 #ifndef ONP_DATA_BATCH_H
 #define ONP_DATA_BATCH_H

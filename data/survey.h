@@ -6,7 +6,7 @@
  *     onp_survey s;
  *     ONP_TRY(onp_survey_take(ctx, "flowers.tar.gz", cache_dir, false, &s, err));
  *     // s.format "image-folder", s.train "/home/me/flowers.tar.gz/flowers/train", s.n_train 3200
- * ... onp_survey_free(&s);
+ *     onp_survey_free(&s);
  *
  * Looked for, in a folder, in a .tar.gz, or in a folder that has one .tar.gz and no sub-folder:
  * IDX and CIFAR files by their names; a folder train/ (or training/) of class folders, with test/,

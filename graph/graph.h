@@ -7,8 +7,8 @@
  *     onp_graph *g = onp_graph_new(ctx, &err);
  *     onp_tid x = onp_graph_external(g, (onp_shape){8, 28, 28, 1}, images);
  *     onp_tid w = onp_graph_param(g, (onp_shape){3, 3, 1, 16}, weight, weight_gradient);
- *     onp_tid y = onp_graph_add(g, ONP_OP_CONV, (onp_tid[]){x, w}, 2, &(onp_attr){.kernel = 3,
- * .stride = 1});
+ *     const onp_attr attr = {.kernel = 3, .stride = 1};
+ *     onp_tid y = onp_graph_add(g, ONP_OP_CONV, (onp_tid[]){x, w}, 2, &attr);
  *     ...
  *     ONP_TRY(onp_graph_status(g, err));       // building sticks at the first failure
  *     ONP_TRY(onp_graph_backward(g, loss, NULL, NULL, err));

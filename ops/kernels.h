@@ -5,8 +5,8 @@
  * overwritten entry by entry where a benchmark earns it. The drivers in ops/call*.c cut operations
  * into tiles and call these.
  *
- *     ONP_TRY(onp_kernels_choose(&ctx, NULL, err));          // the best this processor has, or
- * $ONEPATH_KERNELS ctx.kernels->load(&operand, row, 64, 0, c, tile, c);
+ *     ONP_TRY(onp_kernels_choose(&ctx, NULL, err)); // $ONEPATH_KERNELS, or the best there is
+ *     ctx.kernels->load(&operand, row, 64, 0, c, tile, c);
  *
  * No routine allocates. Pointers of one call do not overlap unless it says so. Leading dimensions
  * count floats.

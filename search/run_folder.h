@@ -6,8 +6,9 @@
  *     onp_run_folder *run;
  *     ONP_TRY(onp_run_folder_open(ctx, "runs/quickstart", &options, &run, err));
  *     ONP_TRY_GOTO(onp_run_folder_path(run, "run.db", path, sizeof path, err));
- *     ONP_TRY_GOTO(onp_run_folder_done(run, "search", err));          // a stage is over: into the
- * manifest done: onp_run_folder_close(run);
+ *     ONP_TRY_GOTO(onp_run_folder_done(run, "search", err)); // a stage is over: into the manifest
+ *   done:
+ *     onp_run_folder_close(run);
  */
 #ifndef ONP_SEARCH_RUN_FOLDER_H
 #define ONP_SEARCH_RUN_FOLDER_H

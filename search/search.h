@@ -3,8 +3,10 @@
  * A whole search: latencies, warm-up, search, derivation, retraining, test, measurement on the
  * device. Everything goes into the run folder; the same call resumes a run that was stopped.
  *
- *     onp_search_options options = {.cfg = &cfg, .run_dir = "runs/quickstart", .db_path =
- * "latency.db"}; onp_search_result result; ONP_TRY(onp_search(ctx, &options, &result, err));
+ *     const onp_search_options options = {
+ *         .cfg = &cfg, .run_dir = "runs/quickstart", .db_path = "latency.db"};
+ *     onp_search_result result;
+ *     ONP_TRY(onp_search(ctx, &options, &result, err));
  */
 #ifndef ONP_SEARCH_SEARCH_H
 #define ONP_SEARCH_SEARCH_H

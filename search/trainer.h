@@ -54,8 +54,7 @@ typedef struct onp_trainer {
     onp_rundb *db;
     onp_tensorboard *board; /* may be NULL */
     const char *checkpoint_path;
-    const char
-        *net_hash; /* of the configuration and data: stored in checkpoints, checked on load */
+    const char *net_hash;              /* of configuration and data; checkpoints carry it */
     onp_progress *progress;            /* may be NULL */
     const onp_watch *watch;            /* may be NULL: told of every step; it may set *stop */
     double validation_accuracy;        /* at the end of the last epoch of warm-up and search */

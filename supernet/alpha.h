@@ -5,8 +5,8 @@
  * pruning (NULL: all).
  *
  *     onp_alpha_softmax(alpha, alive, n, p);
- *     onp_alpha_gradient(gate, p, n, grad);                       // dL/dalpha_i = p_i (G_i - sum_j
- * p_j G_j) onp_alpha_adam(alpha, second, grad, alive, n, step, lr);
+ *     onp_alpha_gradient(gate, p, n, grad); // dL/dalpha_i = p_i (G_i - sum_j p_j G_j)
+ *     onp_alpha_adam(alpha, second, grad, alive, n, step, lr);
  *
  * Source: H. Cai, L. Zhu, S. Han, "ProxylessNAS", ICLR 2019, sections 3.1 to 3.3, and the authors'
  * code.
