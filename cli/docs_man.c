@@ -10,6 +10,10 @@ static const struct {
 } environment[] = {
     {"ONEPATH_DB", "The latency table, where --db is not given."},
     {"ONEPATH_KERNELS", "The kernel set, where --kernels is not given."},
+    {"ONEPATH_CONFIGS",
+     "A folder with spaces/NAME.yaml, for spaces that are named, not told where."},
+    {"XDG_CACHE_HOME", "The folder that onepath/, with images as they were read, goes into; "
+                       "~/.cache where it is not set. data.cache names another one."},
     {"OPENBLAS_CORETYPE",
      "Makes OpenBLAS use the kernels of another processor. It is respected, belongs to the "
      "platform that latencies are measured on, and doctor warns of it."},
@@ -27,6 +31,7 @@ static const struct {
     {"RUN/checkpoint.safetensors", "Where the same command goes on."},
     {"RUN/arch.json", "The network found, in the ProxylessNAS net.config form."},
     {"RUN/model.safetensors", "Its weights."},
+    {"RUN/model.onnx", "The same network for other runtimes."},
     {"RUN/report.html", "One self-contained page about the run."},
 };
 

@@ -36,7 +36,6 @@ static const onp_option options[] = {
      "write what the network answers to each image (safetensors)", offsetof(eval_args, logits), 0,
      0},
     ONP_OPTION_SET,
-    ONP_OPTION_SKIP_BAD,
     ONP_OPTION_THREADS,
     ONP_OPTION_KERNELS,
     ONP_OPTION_END,

@@ -16,9 +16,9 @@ typedef struct export_args {
 
 static const onp_option options[] = {
     {"to", ONP_OPTION_TEXT, "json,onnx,safetensors",
-     "one or some, joined by commas; json is arch.json, a ProxylessNAS net.config",
+     "one or some, joined by commas; json is arch.json, a ProxylessNAS net.config (required)",
      offsetof(export_args, to), 0, 0},
-    {"out", ONP_OPTION_TEXT, "DIR", "folder for the files; made when missing",
+    {"out", ONP_OPTION_TEXT, "DIR", "folder for the files; made when missing (required)",
      offsetof(export_args, out), 0, 0},
     ONP_OPTION_THREADS,
     ONP_OPTION_KERNELS,

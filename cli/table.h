@@ -20,8 +20,8 @@ onp_status onp_table_open(const onp_app *app, const char *beside, onp_sql_mode m
 #define ONP_OPTION_DEVICE(type_, member)                                                           \
     {                                                                                              \
         "device", ONP_OPTION_TEXT, "NAME",                                                         \
-            "the device, or 8 or more digits of a platform's signature", offsetof(type_, member),  \
-            0, 0                                                                                   \
+            "the device, or 8 or more digits of a platform's signature (required)",                \
+            offsetof(type_, member), 0, 0                                                          \
     }
 
 #endif

@@ -15,7 +15,7 @@ typedef struct export_args {
 static const onp_option options[] = {
     ONP_OPTION_DB,
     ONP_OPTION_DEVICE(export_args, device),
-    {"to", ONP_OPTION_TEXT, "jsonl|yaml", "form: JSON lines, or YAML (jsonl)",
+    {"to", ONP_OPTION_TEXT, "jsonl|yaml", "JSON lines, or YAML (default: jsonl)",
      offsetof(export_args, to), 0, 0},
     {"out", ONP_OPTION_TEXT, "FILE", "where it goes (default: standard output)",
      offsetof(export_args, out), 0, 0},

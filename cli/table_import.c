@@ -14,12 +14,13 @@ typedef struct import_args {
 static const onp_option options[] = {
     ONP_OPTION_DB,
     {"format", ONP_OPTION_TEXT, "proxylessnas|csv|jsonl|yaml",
-     "form of the file: YAML of ProxylessNAS, CSV of blocks and ms, or what `table export` wrote",
+     "form of the file: YAML of ProxylessNAS, CSV of blocks and ms, or what `table export` "
+     "wrote (required)",
      offsetof(import_args, format), 0, 0},
-    {"device", ONP_OPTION_TEXT, "NAME", "the device that the file is about",
+    {"device", ONP_OPTION_TEXT, "NAME", "the device that the file is about (required)",
      offsetof(import_args, device), 0, 0},
     {"duplicates", ONP_OPTION_TEXT, "refuse|mean",
-     "blocks that have several rows: an error, or their mean (refuse)",
+     "blocks that have several rows: an error, or their mean (default: refuse)",
      offsetof(import_args, duplicates), 0, 0},
     ONP_OPTION_END,
 };

@@ -86,6 +86,8 @@ for leaf in "${all[@]}"; do
     read -ra words <<<"$leaf"
     page=$share/man/man1/onepath-${words[0]}.1
     for shell in "${shells[@]}"; do "complete_$shell" "${words[@]}" -- >"of_$shell"; done
+    twice=$(options "${words[@]}" | sort | uniq -d)
+    [ "$twice" = '' ] || wrong "$leaf --help lists twice: $twice"
     for option in $(options "${words[@]}"); do
         n_options=$((n_options + 1))
         grep -qF -- ".BI ${option//-/\\-}" "$page" || wrong "$page: no $option"
