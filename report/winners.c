@@ -197,7 +197,7 @@ static const char *blocks(int n)
     return n == 1 ? "block" : "blocks";
 }
 
-/* Every kind with what it won, largest first as they were offered. */
+/* Every kind with what it won, in the order of the candidates. */
 static void tell_kinds(const winners *w, onp_strbuf *s)
 {
     bool told[MAX_NAMES] = {false};

@@ -7,8 +7,7 @@
  *     {                                                           // frees whatever it got
  *         ...
  *     }
- *     onp_test_each_allocation(load, arg);   // fails the 1st, 2nd, ... allocation until load
- * passes
+ *     onp_test_each_allocation(load, arg); // fails the 1st, 2nd, ... allocation until load passes
  *
  *     char dir[ONP_TEST_PATH];
  *     onp_test_dir_make(dir);
