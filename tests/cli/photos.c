@@ -13,8 +13,8 @@
 #include "tests/data/image_support.h"
 
 static const char *const classes[] = {"it's \"light\"",
-                                      "K\xc3\xbc"
-                                      "che",
+                                      ("K\xc3\xbc"
+                                       "che"),
                                       "two words"};
 
 typedef struct photo {
