@@ -27,6 +27,35 @@ exits() {
     sed 's/^/    /' out err
 }
 
+# searches ARGUMENT...: runs `onepath search` to its end, whether its network is measured within the budget or not.
+searches() {
+    local got=0
+    "$onepath" search "$@" >out 2>err || got=$?
+    [ "$got" -eq 0 ] || [ "$got" -eq 5 ] && return
+    wrong "onepath search $*: exit code $got, wanted 0 or 5"
+    sed 's/^/    /' out err
+}
+
+# tiny_space: the space of most searches here, on standard output.
+tiny_space() {
+    cat <<'YAML'
+schema: 1
+name: tiny
+input: {height: 28, width: 28, channels: 1}
+stem: {op: conv, kernel: 3, stride: 2, channels: 8}
+fixed: []
+candidates:
+  - {op: mbconv, kernel: 3, expand: 1}
+  - {op: mbconv, kernel: 5, expand: 3}
+  - {op: zero}
+stages:
+  - {channels: 8, blocks: 2, stride: 1}
+  - {channels: 12, blocks: 2, stride: 2}
+mix: {channels: 16}
+classes: 10
+YAML
+}
+
 # says FILE TEXT: ./out or ./err of the last run contains TEXT.
 says() {
     grep -qF -- "$2" "$1" && return

@@ -81,9 +81,7 @@ cp whole/train-labels-idx1-ubyte images/
 [ -e r ] && wrong 'a search without images made its run folder'
 
 # a run, then its files cut short
-got=0
-"$onepath" search good.yaml --run r --db l.db --quiet --max-seconds-per-block 0.1 >out 2>err || got=$?
-[ "$got" -eq 0 ] || [ "$got" -eq 5 ] || wrong "search: exit code $got: $(cat err)"
+searches good.yaml --run r --db l.db --quiet --max-seconds-per-block 0.1
 cut() { rm -rf cut && cp -r r cut && truncate -s "$2" "cut/$1"; }
 cut arch.json 900
 one_error 3 'cut/arch.json' graph cut/arch.json

@@ -5,30 +5,22 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 needs "$shared/data/mnist" || exit 0
 config=$source_root/configs/searches/mnist-28.yaml
-common=(--db latency.db --quiet --set data.limit=6000 --set "data.train=$shared/data/mnist" --set "data.test=$shared/data/mnist")
+common=("$config" --db latency.db --quiet --set data.limit=6000 --set "data.train=$shared/data/mnist" --set "data.test=$shared/data/mnist")
 
-# finished ARGUMENT...: a search that ends, within its budget or not.
-finished() {
-    local got=0
-    "$onepath" search "$config" "${common[@]}" "$@" >out 2>err || got=$?
-    [ "$got" -eq 0 ] || [ "$got" -eq 5 ] && return
-    wrong "search $*: exit code $got, wanted 0 or 5"
-    sed 's/^/    /' out err
-}
 same_files() {
     for f in arch.json model.safetensors; do
         cmp -s "$1/$f" "$2/$f" || wrong "$1/$f and $2/$f differ"
     done
 }
-finished --run whole
-timeout -s KILL 45 "$onepath" search "$config" "${common[@]}" --run killed >/dev/null 2>&1
-finished --run killed
+searches "${common[@]}" --run whole
+timeout -s KILL 45 "$onepath" search "${common[@]}" --run killed >/dev/null 2>&1
+searches "${common[@]}" --run killed
 same_files whole killed
-finished --run one --threads 1
+searches "${common[@]}" --run one --threads 1
 same_files whole one
 
-finished --run free --set target.latency=40% --set search.loss.lambda=0
-finished --run pressed --set target.latency=40% --set search.loss.lambda=20
+searches "${common[@]}" --run free --set target.latency=40% --set search.loss.lambda=0
+searches "${common[@]}" --run pressed --set target.latency=40% --set search.loss.lambda=20
 cmp -s free/arch.json pressed/arch.json && wrong 'latency pressure changed nothing'
 exits 0 bench pressed --vs free --json # what the two take here, for the reader: a test asserts no time
 cat out

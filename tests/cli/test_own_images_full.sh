@@ -7,17 +7,10 @@ source "$(dirname "$0")/lib.sh"
 export XDG_CACHE_HOME=$work/cache
 photos=$ONEPATH_BINARY/tests/cli/photos
 
-# searched CONFIG: finishes, within the budget or over it.
-searched() {
-    local code=0
-    "$onepath" search "$1" >out 2>err || code=$?
-    [ "$code" -eq 0 ] || [ "$code" -eq 5 ] || wrong "search $1: exit code $code, wanted 0 or 5: $(tail -3 err)"
-}
-
 "$photos" photos 120 || wrong 'photographs could not be made'
 exits 0 init photos --max-latency 60%
 cp out folder.yaml
-searched folder.yaml
+searches folder.yaml
 exits 0 eval runs/folder --json
 holds 'd["test_accuracy"] > 0.9 and d["test_images"] == 72'
 
@@ -32,7 +25,7 @@ rm -r set
 exits 0 init flowers.tar.gz --max-latency 70% --epochs 30
 cp out archive.yaml
 says out "/flowers.tar.gz/flowers/test"
-searched archive.yaml
+searches archive.yaml
 exits 0 eval runs/archive --json
 holds 'd["test_accuracy"] > 0.8'
 finish

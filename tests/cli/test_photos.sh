@@ -35,16 +35,7 @@ train: {epochs: 2, batch: 16}
 YAML
 table=(--db latency.db --max-seconds-per-block 0.1)
 
-# The budget is kept or missed, as measured.
-searches() {
-    local got=0
-    "$onepath" search folder.yaml "${table[@]}" "$@" >out 2>err || got=$?
-    [ "$got" -eq 0 ] || [ "$got" -eq 5 ] && return
-    wrong "onepath search $*: exit code $got, wanted 0 or 5"
-    sed 's/^/    /' out err
-}
-
-searches --run whole
+searches folder.yaml "${table[@]}" --run whole
 says out ' of 30 images'
 exits 0 eval whole
 says out ' of 30 images'
@@ -73,7 +64,7 @@ echo hello > 'photos/two words/notes.txt'
 exits 3 search folder.yaml "${table[@]}" --run bad
 says err 'photos/two words/notes.txt: is neither JPEG nor PNG'
 [ -e bad ] && wrong 'a folder was made for a run that cannot be'
-searches --run skipping --skip-bad
+searches folder.yaml "${table[@]}" --run skipping --skip-bad
 says err '2 of 182 files were left out'
 says err 'short.jpg: JPEG: Premature end'
 grep -q '"skipped_train_files": *"2"' skipping/manifest.json || wrong 'manifest.json does not count bad files'

@@ -4,22 +4,7 @@
 # what a run refuses.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-cat > space.yaml <<'YAML'
-schema: 1
-name: tiny
-input: {height: 28, width: 28, channels: 1}
-stem: {op: conv, kernel: 3, stride: 2, channels: 8}
-fixed: []
-candidates:
-  - {op: mbconv, kernel: 3, expand: 1}
-  - {op: mbconv, kernel: 5, expand: 3}
-  - {op: zero}
-stages:
-  - {channels: 8, blocks: 2, stride: 1}
-  - {channels: 12, blocks: 2, stride: 2}
-mix: {channels: 16}
-classes: 10
-YAML
+tiny_space > space.yaml
 cat > tiny.yaml <<'YAML'
 schema: 1
 seed: 3
@@ -53,15 +38,8 @@ same() {
     diff one.txt two.txt | head -n 10
 }
 
-# A finished run: every file, JSON on stdout, the report's path last. The budget is kept or missed, as measured.
-exits_finished() {
-    local got=0
-    "$onepath" "$@" >out 2>err || got=$?
-    [ "$got" -eq 0 ] || [ "$got" -eq 5 ] && return
-    wrong "onepath $*: exit code $got, wanted 0 or 5"
-    sed 's/^/    /' out err
-}
-exits_finished search tiny.yaml "${table[@]}" --run whole
+# a finished run: every file, the report's path last
+searches tiny.yaml "${table[@]}" --run whole
 [ "$(tail -n 1 out)" = 'report: whole/report.html' ] || wrong "the last line is: $(tail -n 1 out)"
 says out ' of 4000 images'
 for f in config.yaml manifest.json run.db checkpoint.safetensors arch.json model.safetensors report.html; do
@@ -70,9 +48,9 @@ done
 [ -e whole/run.db-wal ] && wrong 'run.db was left in WAL mode'
 
 # one thread; all paths' gradient is another search
-exits_finished search tiny.yaml "${table[@]}" --run one --threads 1
+searches tiny.yaml "${table[@]}" --run one --threads 1
 same whole one
-exits_finished search tiny.yaml "${table[@]}" --run all --set search.gradient=all-paths --json
+searches tiny.yaml "${table[@]}" --run all --set search.gradient=all-paths --json
 holds 'd["pruned"] >= 0 and d["test_images"] == 4000 and d["report"] == "all/report.html"'
 what_counts all > all.txt
 cmp -s one.txt all.txt && wrong 'all-paths and two-paths gave the same run'
@@ -81,24 +59,24 @@ cmp -s one.txt all.txt && wrong 'all-paths and two-paths gave the same run'
 for tenths in 3 6 9 12 15 18 21 24 27 30; do
     timeout -s KILL "$((tenths / 10)).$((tenths % 10))" "$onepath" search tiny.yaml "${table[@]}" --run killed >/dev/null 2>&1
 done
-exits_finished search tiny.yaml "${table[@]}" --run killed
+searches tiny.yaml "${table[@]}" --run killed
 same whole killed
 
 # interrupted: 130 and a checkpoint, then the rest
 got=0
 timeout -s TERM 1.2 "$onepath" search tiny.yaml "${table[@]}" --run stopped >out 2>err || got=$?
 [ "$got" -eq 124 ] || [ "$got" -eq 130 ] || [ "$got" -eq 0 ] || wrong "interrupted: exit code $got"
-exits_finished search tiny.yaml "${table[@]}" --run stopped
+searches tiny.yaml "${table[@]}" --run stopped
 same whole stopped
 
 # a finished run again changes nothing
-exits_finished search tiny.yaml "${table[@]}" --run whole
+searches tiny.yaml "${table[@]}" --run whole
 same whole one
 
 # another configuration does not resume it, unless it begins anew
 exits 2 search tiny.yaml "${table[@]}" --run whole --set search.epochs=5
 says err 'search.epochs'
-exits_finished search tiny.yaml "${table[@]}" --run whole --set search.epochs=5 --fresh
+searches tiny.yaml "${table[@]}" --run whole --set search.epochs=5 --fresh
 [ -d whole.1 ] || wrong '--fresh did not keep the old folder'
 
 # damaged files: one error each
