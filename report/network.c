@@ -33,15 +33,8 @@ static void add_ms_cell(onp_strbuf *s, bool known, int64_t ns)
 /* The latencies of what could have stood there, where there was a choice. */
 static void add_range(const onp_run_view *v, const onp_block *b, onp_strbuf *s)
 {
-    int64_t low = INT64_MAX, high = 0;
-    int n = 0;
-    for (size_t i = 0; i < v->n_costs; i++) {
-        if (!onp_run_same_place(&v->costs[i], b))
-            continue;
-        low = v->costs[i].ns < low ? v->costs[i].ns : low;
-        high = v->costs[i].ns > high ? v->costs[i].ns : high;
-        n++;
-    }
+    int64_t low, high;
+    const int n = onp_run_view_range(v, b, &low, &high);
     add_ms_cell(s, n > 1, low);
     add_ms_cell(s, n > 1, high);
 }

@@ -9,6 +9,9 @@
 #include "base/yaml.h"
 #include "search/rundb.h"
 
+/* Eleven days: a thousand times it, and its sum over a network, are numbers still. */
+#define MAX_NS INT64_C(1000000000000000)
+
 /* ---- files ---- */
 
 /* A file of the folder; what cannot be read is a damaged run. */
@@ -132,6 +135,10 @@ static onp_status add_cost(void *user, sqlite3_stmt *q, onp_error *err)
 {
     onp_run_view *v = user;
     onp_run_cost row = {.ns = sqlite3_column_int64(q, 1)};
+    if (row.ns < 0 || row.ns > MAX_NS)
+        return onp_fail(err, ONP_E_FORMAT,
+                        "run.db: a latency of %" PRId64 " ns, wanted 0 to %" PRId64, row.ns,
+                        MAX_NS);
     if (onp_block_parse(onp_run_text(q, 0), &row.block, NULL) != ONP_OK)
         return ONP_OK; /* it is listed all the same */
     ONP_TRY(onp_grow(v->ctx, (void **)&v->costs, &v->cap_costs, v->n_costs + 1, sizeof row, err));
@@ -168,6 +175,21 @@ bool onp_run_same_place(const onp_run_cost *row, const onp_block *b)
         return onp_block_equal(r, b);
     return r->in_h == b->in_h && r->in_w == b->in_w && r->in_c == b->in_c && r->out_h == b->out_h &&
            r->out_w == b->out_w && r->out_c == b->out_c;
+}
+
+int onp_run_view_range(const onp_run_view *v, const onp_block *b, int64_t *low, int64_t *high)
+{
+    int n = 0;
+    *low = INT64_MAX;
+    *high = 0;
+    for (size_t i = 0; i < v->n_costs; i++) {
+        if (!onp_run_same_place(&v->costs[i], b))
+            continue;
+        *low = v->costs[i].ns < *low ? v->costs[i].ns : *low;
+        *high = v->costs[i].ns > *high ? v->costs[i].ns : *high;
+        n++;
+    }
+    return n;
 }
 
 size_t onp_run_view_epoch(const onp_run_view *v, int64_t tick)

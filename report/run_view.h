@@ -79,6 +79,9 @@ const onp_run_cost *onp_run_view_cost(const onp_run_view *v, const onp_block *b)
 /* Whether a row is of a block that could stand in b's place: same input, same output; stem, mix and
  * head are a place of their own. */
 bool onp_run_same_place(const onp_run_cost *row, const onp_block *b);
+/* How many rows are of b's place, and the least and most of them, in nanoseconds; of none,
+ * *low > *high. */
+int onp_run_view_range(const onp_run_view *v, const onp_block *b, int64_t *low, int64_t *high);
 
 /* The epoch that a step belongs to, n_epochs when it is after the last. */
 size_t onp_run_view_epoch(const onp_run_view *v, int64_t tick);

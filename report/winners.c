@@ -84,19 +84,6 @@ static int map_of(winners *w, const onp_block *b)
     return w->n_maps++;
 }
 
-/* Least and most that a block with a row costs at the place of b; false when there is no row. */
-static bool range_at(const onp_run_view *v, const onp_block *b, int64_t *low, int64_t *high)
-{
-    *low = INT64_MAX;
-    *high = 0;
-    for (size_t i = 0; i < v->n_costs; i++)
-        if (onp_run_same_place(&v->costs[i], b)) {
-            *low = v->costs[i].ns < *low ? v->costs[i].ns : *low;
-            *high = v->costs[i].ns > *high ? v->costs[i].ns : *high;
-        }
-    return *low <= *high;
-}
-
 static void count_block(winners *w, const onp_block *b)
 {
     char name[NAME];
@@ -108,7 +95,7 @@ static void count_block(winners *w, const onp_block *b)
     c->n_won++;
     c->won_at[map_of(w, b)]++;
     w->n_free += onp_block_is_free(b);
-    const bool has_range = range_at(w->view, b, &low, &high);
+    const bool has_range = onp_run_view_range(w->view, b, &low, &high) > 0;
     w->dearest_ns += has_range ? high : 0;
     if (row == NULL)
         return;
@@ -134,7 +121,7 @@ static void find_cost(winners *w, contender *c)
     size_t n = 0;
     for (int32_t p = 0; p < v->arch->n_blocks && p < ONP_MAX_POSITIONS; p++) {
         const onp_block *b = &v->arch->blocks[p];
-        if (!w->is_choice[p] || !range_at(v, b, &low, &high) || low < 1)
+        if (!w->is_choice[p] || onp_run_view_range(v, b, &low, &high) == 0 || low < 1)
             continue;
         for (size_t i = 0; i < v->n_costs; i++)
             if (strcmp(v->costs[i].name, c->name) == 0 && onp_run_same_place(&v->costs[i], b)) {

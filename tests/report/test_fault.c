@@ -103,6 +103,8 @@ static void foreign_rows_are_refused(void **state)
         {"UPDATE alpha SET candidate = 64 WHERE candidate = 2", "candidate 64"},
         {"UPDATE alpha SET tick = 12345 WHERE tick = 300", "belong to no epoch"},
         {"DROP TABLE class", "no such table: class"},
+        {"UPDATE latency SET ns = 9000000000000000000", "9000000000000000000 ns, wanted 0 to"},
+        {"PRAGMA ignore_check_constraints = 1; UPDATE latency SET ns = -1", "of -1 ns"},
         {"DELETE FROM class WHERE number = 0", "class 1, wanted 0"},
         {"UPDATE confusion SET answer = 2 WHERE truth = 1", "class 2, there are 2"},
         {"UPDATE confusion SET n = 9000000000000000000", "9000000000000000000 images"},
