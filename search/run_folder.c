@@ -182,11 +182,6 @@ bool onp_run_folder_resumed(const onp_run_folder *run)
     return run->resumed;
 }
 
-const char *onp_run_folder_dir(const onp_run_folder *run)
-{
-    return run->dir;
-}
-
 const char *onp_run_folder_hash(const onp_run_folder *run)
 {
     return onp_manifest_text(run->manifest, "hash");

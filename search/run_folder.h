@@ -43,7 +43,6 @@ void onp_run_folder_close(onp_run_folder *run); /* NULL allowed */
 
 /* True when the folder was there. */
 bool onp_run_folder_resumed(const onp_run_folder *run);
-const char *onp_run_folder_dir(const onp_run_folder *run);
 /* A file of the folder. Errors: ONP_E_RANGE when it does not fit. */
 onp_status onp_run_folder_path(const onp_run_folder *run, const char *name, char *out,
                                size_t out_size, onp_error *err) ONP_MUST_USE;

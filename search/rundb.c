@@ -92,7 +92,6 @@ enum {
     IMPORTED_LATENCIES,
     METRICS_AFTER,
     ALPHA_AFTER,
-    LAST_METRIC,
     FORGET_METRICS,
     FORGET_ALPHA,
     FORGET_EVENTS,
@@ -120,8 +119,6 @@ static const char *const texts[N_STATEMENTS] = {
                       " ORDER BY id",
     [ALPHA_AFTER] = "SELECT id, tick, printf('p/%02d/%s', position, name), p FROM alpha"
                     " WHERE id > ? ORDER BY id",
-    [LAST_METRIC] = "SELECT value FROM metric WHERE name = ?1 AND phase = coalesce(?2, phase)"
-                    " ORDER BY tick DESC, id DESC LIMIT 1",
     [FORGET_METRICS] = "DELETE FROM metric WHERE tick > ?",
     [FORGET_ALPHA] = "DELETE FROM alpha WHERE tick > ?",
     [FORGET_EVENTS] = "DELETE FROM event WHERE tick > ?",
@@ -331,17 +328,6 @@ onp_status onp_rundb_forget_after(onp_rundb *r, int64_t tick, onp_error *err)
     for (int i = FORGET_METRICS; st == ONP_OK && i <= FORGET_WORST_IMAGES; i++)
         st = onp_sql_run(r->q[i], v, ONP_COUNT(v), err);
     return onp_sql_end(&tx, st, err);
-}
-
-onp_status onp_rundb_metric_last(onp_rundb *r, const char *phase, const char *name, double *value,
-                                 onp_error *err)
-{
-    const onp_sql_value v[] = {onp_sql_text(name), onp_sql_text(phase)};
-    sqlite3_stmt *q = r->q[LAST_METRIC];
-    ONP_TRY(query_row(q, v, ONP_COUNT(v), name, err));
-    *value = sqlite3_column_double(q, 0);
-    (void)sqlite3_reset(q);
-    return ONP_OK;
 }
 
 onp_status onp_rundb_scalars_after(onp_rundb *r, onp_rundb_series series, int64_t *last,

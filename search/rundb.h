@@ -97,10 +97,6 @@ onp_status onp_rundb_scalars_after(onp_rundb *db, onp_rundb_series series, int64
 /* Deletes what has a tick above this one. */
 onp_status onp_rundb_forget_after(onp_rundb *db, int64_t tick, onp_error *err) ONP_MUST_USE;
 
-/* The newest value of a metric, or ONP_E_MISSING. phase NULL: any. */
-onp_status onp_rundb_metric_last(onp_rundb *db, const char *phase, const char *name, double *value,
-                                 onp_error *err) ONP_MUST_USE;
-
 #ifdef __cplusplus
 }
 #endif

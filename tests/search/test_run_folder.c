@@ -114,7 +114,6 @@ static void a_new_folder(void **state)
     onp_config again;
     assert_int_equal(open_run(f), ONP_OK);
     assert_false(onp_run_folder_resumed(f->run));
-    assert_string_equal(onp_run_folder_dir(f->run), f->dir);
     json_t *m = manifest_of(f);
     assert_text(m, "version", ONEPATH_VERSION);
     assert_text(m, "build", "build 1");

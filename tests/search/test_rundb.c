@@ -106,23 +106,6 @@ static void rows_are_stored(void **state)
     assert_rows(f, "SELECT * FROM worst_image", "7|7|9|1|2|0.75|1.5|png\n");
 }
 
-static void the_newest_metric(void **state)
-{
-    fixture *f = *state;
-    double v = -1;
-    assert_int_equal(onp_rundb_metric_last(f->db, NULL, "loss", &v, &f->err), ONP_E_MISSING);
-    onp_assert_contains(f->err.msg, "loss");
-    assert_true(v == -1);
-    assert_int_equal(onp_rundb_metric(f->db, 9, "search", 0, "loss", 0.5, &f->err), ONP_OK);
-    assert_int_equal(onp_rundb_metric(f->db, 4, "warmup", 0, "loss", 2, &f->err), ONP_OK);
-    assert_int_equal(onp_rundb_metric(f->db, 9, "search", 0, "loss", 0.25, &f->err), ONP_OK);
-    assert_int_equal(onp_rundb_metric_last(f->db, NULL, "loss", &v, &f->err), ONP_OK);
-    assert_true(v == 0.25); /* of equal ticks the later row */
-    assert_int_equal(onp_rundb_metric_last(f->db, "warmup", "loss", &v, &f->err), ONP_OK);
-    assert_true(v == 2);
-    assert_int_equal(onp_rundb_metric_last(f->db, "train", "loss", &v, &f->err), ONP_E_MISSING);
-}
-
 static void rows_newer_than_a_tick_are_forgotten(void **state)
 {
     fixture *f = *state;
@@ -320,17 +303,11 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(rows_are_stored),
-        TEST(the_newest_metric),
-        TEST(rows_newer_than_a_tick_are_forgotten),
-        TEST(transactions),
-        TEST(latencies_are_set_once),
-        TEST(bad_values_are_refused),
-        TEST(a_closed_database_is_one_file),
-        TEST(a_killed_writer),
-        TEST(damaged_and_foreign_files),
-        TEST(an_older_version),
-        TEST(no_memory),
+        TEST(rows_are_stored),        TEST(rows_newer_than_a_tick_are_forgotten),
+        TEST(transactions),           TEST(latencies_are_set_once),
+        TEST(bad_values_are_refused), TEST(a_closed_database_is_one_file),
+        TEST(a_killed_writer),        TEST(damaged_and_foreign_files),
+        TEST(an_older_version),       TEST(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
