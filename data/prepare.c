@@ -40,6 +40,9 @@ onp_status onp_prepare_check(const onp_prepare *how, const onp_image_shape *shap
                              onp_error *err)
 {
     const long long h = shape->h, w = shape->w;
+    if (how->c != 0 && how->c != 1 && how->c != 3)
+        return onp_fail(err, ONP_E_SHAPE, "%s: %d channels are wanted, image files have 1 or 3",
+                        name, how->c);
     if (how->side > 0)
         return ONP_OK;
     if (h > ONP_DATA_MAX_SIDE || w > ONP_DATA_MAX_SIDE)

@@ -54,8 +54,8 @@ typedef struct onp_prepared {
 } onp_prepared;
 
 /* One JPEG or PNG file in memory; `name` stands in messages. On failure *out is all zero. Errors:
- * ONP_E_FORMAT (no such file, damaged, of a size that does not fit; it names the file),
- * ONP_E_NOMEM. */
+ * ONP_E_FORMAT (no such file, damaged, of a size that does not fit; it names the file), ONP_E_SHAPE
+ * (how->c is not 0, 1 or 3), ONP_E_NOMEM. */
 onp_status onp_image_prepare(const onp_context *ctx, const char *name, const void *data,
                              size_t size, const onp_prepare *how, onp_prepared *out,
                              onp_error *err) ONP_MUST_USE;
@@ -72,7 +72,8 @@ void onp_prepared_input(const onp_prepared *image, const onp_transform *t, float
 /* What becomes of an image of this shape, and the bytes of scratch it takes. */
 onp_image_shape onp_prepare_shape(const onp_prepare *how, const onp_image_shape *shape);
 size_t onp_prepare_scratch_bytes(const onp_prepare *how, const onp_image_shape *shape);
-/* ONP_E_FORMAT unless an image of this shape can become what `how` wants. */
+/* Whether an image of this shape can become what `how` wants. Errors: ONP_E_FORMAT; ONP_E_SHAPE
+ * when no image can. */
 onp_status onp_prepare_check(const onp_prepare *how, const onp_image_shape *shape, const char *name,
                              onp_error *err) ONP_MUST_USE;
 /* Decodes into out, of onp_prepare_shape(). shape: as measured, and checked. Allocates nothing. */

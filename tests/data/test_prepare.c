@@ -267,6 +267,12 @@ static void refusals(void **state)
     assert_int_equal(onp_image_prepare_file(&m.ctx, "/not/there.jpg", &any, &image, &err),
                      ONP_E_IO);
     onp_assert_contains(err.msg, "/not/there.jpg");
+    for (int c = 2; c <= 4; c += 2) {
+        const onp_prepare odd = {.side = 9, .c = c};
+        assert_int_equal(onp_image_prepare(&m.ctx, "cat", png.data, png.size, &odd, &image, &err),
+                         ONP_E_SHAPE);
+        onp_assert_contains(err.msg, "channels are wanted, image files have 1 or 3");
+    }
     uint8_t *wide = make_pixels(5000, 1, 1);
     image_bytes long_png = png_make(wide, 5000, 1, PNG_COLOR_TYPE_GRAY, 8, false, false);
     assert_int_equal(
