@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/input.h"
 #include "api/model.h"
-#include "data/prepare.h"
 
 /* Where an image file is: a path, or bytes of it. */
 typedef struct image_source {
@@ -16,16 +16,7 @@ static onp_status prepare(const onepath_model *m, const image_source *from, onp_
                           onp_error *err)
 {
     const onp_context *ctx = &m->ctx->base;
-    const onepath_model_info *info = &m->info;
-    const onp_prepare how = {.side = info->resize_side,
-                             .fit =
-                                 strcmp(info->fit, "stretch") == 0 ? ONP_FIT_STRETCH : ONP_FIT_CROP,
-                             .h = info->image_height,
-                             .w = info->image_width,
-                             .c = info->channels};
-    if (info->channels != 1 && info->channels != 3)
-        return onp_fail(err, ONP_E_SHAPE, "the network takes %d channels, image files have 1 or 3",
-                        (int)info->channels);
+    const onp_prepare how = onp_input_prepare(m->model);
     if (from->path != NULL)
         return onp_image_prepare_file(ctx, from->path, &how, out, err);
     return onp_image_prepare(ctx, "image", from->data, from->size, &how, out, err);
@@ -44,17 +35,6 @@ static void softmax(float *x, int32_t n)
         x[k] = (float)(exp((double)x[k] - (double)most) / sum);
 }
 
-static void fill_input(const onepath_model *m, const onp_prepared *image, float *x)
-{
-    onp_channel_stats stats = {.c = m->info.channels};
-    memcpy(stats.mean, m->info.mean, sizeof stats.mean);
-    memcpy(stats.deviation, m->info.deviation, sizeof stats.deviation);
-    onp_transform t = onp_transform_eval(&stats);
-    t.h = m->info.height;
-    t.w = m->info.width;
-    onp_prepared_input(image, &t, x);
-}
-
 static onepath_status classify(onepath_model *m, const image_source *from, float *probabilities,
                                onepath_error *err)
 {
@@ -63,7 +43,8 @@ static onepath_status classify(onepath_model *m, const image_source *from, float
     const onp_api_host host = onp_api_enter(m->ctx);
     const onp_status st = prepare(m, from, &image, &e);
     if (st == ONP_OK) {
-        fill_input(m, &image, m->net.input);
+        const onp_transform t = onp_input_transform(m->model);
+        onp_prepared_input(&image, &t, m->net.input);
         onp_plan_run(m->plan);
         memcpy(probabilities, m->net.logits, (size_t)m->info.n_classes * sizeof *probabilities);
         softmax(probabilities, m->info.n_classes);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/input.h"
 #include "cli/answers.h"
 #include "cli/eval_images.h"
 #include "cli/run_options.h"
@@ -54,7 +55,7 @@ static onp_status evaluate(onp_app *app, const onp_model *m, const test_set *tes
                            onp_answers *answers, onp_error *err)
 {
     /* as the model asks, not as the configuration's training images would */
-    const onp_transform transform = onp_eval_transform(m);
+    const onp_transform transform = onp_input_transform(m);
     int64_t indices[BATCH];
     onp_step *step = NULL;
     float *logits =
@@ -242,7 +243,7 @@ static onp_status eval_data(onp_app *app, const onp_model *m, const eval_args *a
                                .cache_dir = cache,
                                .n_classes = m->input.n_classes,
                                .side = is_folder ? m->input.resize_side : 0,
-                               .fit = onp_eval_fit(m),
+                               .fit = onp_input_prepare(m).fit,
                                .channels = is_folder ? (int)m->arch->in_c : 0,
                                .skip_bad = is_folder && a->skip_bad};
     if (st == ONP_OK)

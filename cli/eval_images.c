@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/prepare.h"
+#include "api/input.h"
 #include "supernet/step.h"
 
 enum { BATCH = 16, DEFAULT_TOP = 3 };
@@ -22,26 +22,8 @@ typedef struct session {
     int n_read, n_bad;
 } session;
 
-onp_transform onp_eval_transform(const onp_model *m)
-{
-    onp_channel_stats stats = {.c = (int)m->arch->in_c};
-    for (int c = 0; c < stats.c; c++) {
-        stats.mean[c] = m->input.mean[c];
-        stats.deviation[c] = m->input.deviation[c];
-    }
-    onp_transform t = onp_transform_eval(&stats);
-    t.h = (int)m->arch->in_h;
-    t.w = (int)m->arch->in_w;
-    return t;
-}
-
-onp_fit onp_eval_fit(const onp_model *m)
-{
-    const char *stretch = onp_fit_names[ONP_FIT_STRETCH];
-    return strcmp(m->input.fit, stretch) == 0 ? ONP_FIT_STRETCH : ONP_FIT_CROP;
-}
-
-const char *onp_eval_class(const onp_model *m, int32_t k, char number[32])
+/* The name of class k, or its number where the model has no names. */
+static const char *class_name(const onp_model *m, int32_t k, char number[32])
 {
     if (m->input.class_names != NULL)
         return m->input.class_names[k];
@@ -80,7 +62,7 @@ static void print_line(session *s, const char *name)
     for (int32_t i = 0; i < s->top; i++) {
         double p;
         const int32_t k = take_best(s->p, s->m->input.n_classes, &p);
-        (void)printf("%s %s %.2f %%", i > 0 ? "," : "", onp_eval_class(s->m, k, number), 100 * p);
+        (void)printf("%s %s %.2f %%", i > 0 ? "," : "", class_name(s->m, k, number), 100 * p);
     }
     (void)printf("\n");
 }
@@ -96,9 +78,9 @@ static onp_status print_json(session *s, const char *name, onp_error *err)
     for (int32_t i = 0; i < s->top; i++) {
         double p;
         const int32_t k = take_best(s->p, s->m->input.n_classes, &p);
-        if (json_array_append_new(classes, json_pack("{s:s, s:i, s:f}", "name",
-                                                     onp_eval_class(s->m, k, number), "index",
-                                                     (int)k, "probability", p)) != 0) {
+        if (json_array_append_new(classes,
+                                  json_pack("{s:s, s:i, s:f}", "name", class_name(s->m, k, number),
+                                            "index", (int)k, "probability", p)) != 0) {
             json_decref(image);
             json_decref(classes);
             return onp_fail(err, ONP_E_NOMEM, "out of memory");
@@ -130,16 +112,10 @@ static onp_status flush_batch(session *s, onp_error *err)
 
 static onp_status read_image(session *s, const char *file, const onp_transform *t, onp_error *err)
 {
-    const onp_model_input *in = &s->m->input;
-    const int c = (int)s->m->arch->in_c;
-    const onp_prepare how = {.side = in->resize_side,
-                             .fit = onp_eval_fit(s->m),
-                             .h = in->image_h,
-                             .w = in->image_w,
-                             .c = c};
+    const onp_prepare how = onp_input_prepare(s->m);
     onp_prepared image;
     ONP_TRY(onp_image_prepare_file(&s->app->ctx, file, &how, &image, err));
-    onp_prepared_input(&image, t, onp_step_images(s->step) + s->n * t->h * t->w * c);
+    onp_prepared_input(&image, t, onp_step_images(s->step) + s->n * t->h * t->w * how.c);
     onp_prepared_free(&image);
     s->name[s->n++] = file;
     s->n_read++;
@@ -148,7 +124,7 @@ static onp_status read_image(session *s, const char *file, const onp_transform *
 
 static onp_status run(session *s, char *const *files, int n, bool skip_bad, onp_error *err)
 {
-    const onp_transform t = onp_eval_transform(s->m);
+    const onp_transform t = onp_input_transform(s->m);
     for (int i = 0; i < n; i++) {
         onp_error why = {0};
         onp_status st = read_image(s, files[i], &t, &why);
