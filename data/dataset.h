@@ -66,10 +66,9 @@ typedef struct onp_source {
     int64_t n_images; /* generated: how many; 0: 20,000 to train, 4,000 to test */
     uint64_t seed;    /* generated */
     /* image-folder: how files become images, see data/prepare.h */
-    int side;     /* squares of this side; 0: as they are, all of one size */
-    onp_fit fit;  /* with a side */
-    int channels; /* 1 or 3; 0: 3 when one of them is in colour. The training set's for the test set
-                   */
+    int side;      /* squares of this side; 0: as they are, all of one size */
+    onp_fit fit;   /* with a side */
+    int channels;  /* 1 or 3; 0: 3 when one is in colour. For a test set: the training set's */
     bool skip_bad; /* leaves files out that cannot be read, see onp_dataset */
 } onp_source;
 

@@ -4,7 +4,7 @@
  * data/; data/survey.h says what is looked for.
  *
  *     onp_layout found;
- *     ONP_TRY(onp_layout_find(ctx, "flowers.zip.d", &found, err));
+ *     ONP_TRY(onp_layout_find(ctx, "flowers.tar.gz", &found, err));
  */
 #ifndef ONP_DATA_LAYOUT_H
 #define ONP_DATA_LAYOUT_H

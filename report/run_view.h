@@ -73,8 +73,7 @@ const char *onp_run_text(sqlite3_stmt *q, int column);
 onp_status onp_run_view_series(const onp_run_view *v, const char *name, double **out,
                                onp_error *err) ONP_MUST_USE;
 
-/* The latency row of a block, or NULL. A zero and an identity cost 0 by definition and have none.
- */
+/* The latency row of a block, or NULL: zero and identity cost 0 by definition and have none. */
 const onp_run_cost *onp_run_view_cost(const onp_run_view *v, const onp_block *b);
 /* Whether a row is of a block that could stand in b's place: same input, same output; stem, mix and
  * head are a place of their own. */

@@ -28,8 +28,7 @@ typedef struct onp_import onp_import; /* rows that were read and are good */
 
 /* What becomes of a block that several rows are of. */
 typedef enum onp_import_duplicates {
-    ONP_DUPLICATES_REFUSE, /* an error that names the first with its values, and how many there are
-                            */
+    ONP_DUPLICATES_REFUSE, /* an error with the first, its values, and how many there are */
     ONP_DUPLICATES_MEAN    /* their mean, each row weighted by its count; the counts are added up */
 } onp_import_duplicates;
 
