@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static void *libc_alloc(void *user, size_t size)
 {
     (void)user;
@@ -84,10 +86,11 @@ void onp_log(const onp_context *ctx, onp_log_level level, const char *fmt, ...)
 {
     if (ctx->log == NULL)
         return;
-    char line[1024];
+    char text[1024], line[1024];
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(line, sizeof line, fmt, ap);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    onp_text_make_plain(text, line, sizeof line);
     ctx->log(ctx->log_user, level, line);
 }

@@ -65,7 +65,7 @@ onp_status onp_grow(const onp_context *ctx, void **array, size_t *cap, size_t ne
 /* a * b, or false when it does not fit size_t (then *out is unchanged). */
 bool onp_mul_size(size_t a, size_t b, size_t *out);
 
-/* One line to the context's log; no newline at its end. */
+/* One line to the context's log, made plain (base/text.h); no newline at its end. */
 void onp_log(const onp_context *ctx, onp_log_level level, const char *fmt, ...) ONP_PRINTF(3, 4);
 
 #ifdef __cplusplus

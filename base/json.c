@@ -38,9 +38,13 @@ static void dump_string(const char *s, size_t length, onp_strbuf *out)
     size_t plain = 0; /* start of the run that needs no escape */
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
+        /* C1 controls (U+0080 to U+009F) and DEL too: what a file holds cannot steer a terminal */
+        const bool c1 = c == 0xc2 && i + 1 < length && (unsigned char)s[i + 1] < 0xa0;
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && !c1)
             continue;
         onp_strbuf_add(out, s + plain, i - plain);
+        if (c1)
+            c = (unsigned char)s[++i];
         plain = i + 1;
         if (c == '"' || c == '\\')
             onp_strbuf_addf(out, "\\%c", c);

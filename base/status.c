@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const struct {
     const char *text;
     int exit_code;
@@ -35,11 +37,13 @@ int onp_status_exit_code(onp_status st)
 onp_status onp_fail(onp_error *err, onp_status st, const char *fmt, ...)
 {
     if (err != NULL) {
+        char text[sizeof err->msg];
         va_list ap;
         va_start(ap, fmt);
-        err->status = st;
-        (void)vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+        (void)vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
+        err->status = st;
+        onp_text_make_plain(text, err->msg, sizeof err->msg);
     }
     return st;
 }
@@ -47,15 +51,15 @@ onp_status onp_fail(onp_error *err, onp_status st, const char *fmt, ...)
 onp_status onp_fail_prefix(onp_error *err, onp_status st, const char *fmt, ...)
 {
     if (err != NULL) {
-        char old[sizeof err->msg];
-        memcpy(old, err->msg, sizeof old);
+        char text[sizeof err->msg];
         va_list ap;
         va_start(ap, fmt);
-        int n = vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+        int n = vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
-        if (n >= 0 && (size_t)n < sizeof err->msg)
-            (void)snprintf(err->msg + n, sizeof err->msg - (size_t)n, "%s", old);
+        if (n >= 0 && (size_t)n < sizeof text)
+            (void)snprintf(text + n, sizeof text - (size_t)n, "%s", err->msg);
         err->status = st;
+        onp_text_make_plain(text, err->msg, sizeof err->msg);
     }
     return st;
 }

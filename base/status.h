@@ -57,7 +57,8 @@ const char *onp_status_text(onp_status st);
 /* Process exit code of a status (DESIGN part 7). */
 int onp_status_exit_code(onp_status st);
 
-/* Writes status and text into err (may be NULL); the text is cut at 511 bytes. Returns st. */
+/* Writes status and text into err (may be NULL). The text is cut at 511 bytes, and plain: control
+ * characters of what it quotes are escaped (base/text.h). Returns st. */
 onp_status onp_fail(onp_error *err, onp_status st, const char *fmt, ...) ONP_PRINTF(3, 4);
 
 /* Puts a prefix such as "space.yaml: block 3: " before the text err holds already. err may be NULL.

@@ -40,14 +40,6 @@ static size_t write_place(const place *at, char *out, size_t size)
     return used < size ? used : size - 1;
 }
 
-/* One line, whatever the file holds. */
-static void keep_printable(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 static void report(binder *b, const onp_yaml_node *n, bool at_key, const char *fmt, ...)
     ONP_PRINTF(4, 5);
 static void report(binder *b, const onp_yaml_node *n, bool at_key, const char *fmt, ...)
@@ -60,7 +52,6 @@ static void report(binder *b, const onp_yaml_node *n, bool at_key, const char *f
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    keep_printable(text);
     if (n->set_key != NULL)
         (void)onp_fail(&line, ONP_E_CONFIG, "--set %s: error: %s", n->set_key, text);
     else

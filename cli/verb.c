@@ -68,8 +68,9 @@ static int run_parsed(const onp_verb *v, const char *command, const void *args)
     st = finish_output(st, &err);
     if (st != ONP_OK && !app.reported)
         /* what a configuration's errors say of their place stands first, for editors */
-        (void)fprintf(stderr, "%s%s\n",
-                      strstr(err.msg, ": error: ") != NULL ? "" : "error: ", err.msg);
+        (void)fprintf(
+            stderr, "%s%s\n",
+            st == ONP_E_CONFIG && strstr(err.msg, ": error: ") != NULL ? "" : "error: ", err.msg);
     onp_app_close(&app);
     return onp_status_exit_code(st);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "base/text.h"
 #include "tests/test_support.h"
 
 static void status_has_text_and_exit_code(void **state)
@@ -47,6 +48,68 @@ static void fail_cuts_long_text(void **state)
     assert_memory_equal(err.msg, "ab: xx", 6);
     (void)onp_fail_prefix(&err, ONP_E_FAIL, "%s", longer);
     assert_int_equal(strlen(err.msg), 511);
+}
+
+static void text_is_plain_without_controls(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {"",
+                                        " ~",
+                                        "K\xc3\xbc"
+                                        "che",
+                                        "\xc2\xa0",
+                                        "\xe2\x82\xac",
+                                        "\xf0\x9f\x90\x88",
+                                        "\xf4\x8f\xbf\xbf"};
+    static const char *const not_plain[] = {"a\n",
+                                            "\x1b[2J",
+                                            "\x7f",
+                                            "\xc2\x9b"
+                                            "2J",
+                                            "\x9b",
+                                            "a\xff",
+                                            "\xc3",
+                                            "\xe2\x82",
+                                            "\xc0\xaf",
+                                            "\xe0\x80\xaf",
+                                            "\xed\xa0\x80",
+                                            "\xf4\x90\x80\x80",
+                                            "\xf8\x88\x80\x80\x80"};
+    char shown[64];
+    for (size_t i = 0; i < ONP_COUNT(plain); i++) {
+        assert_true(onp_text_is_plain(plain[i]));
+        onp_text_make_plain(plain[i], shown, sizeof shown);
+        assert_string_equal(shown, plain[i]);
+    }
+    for (size_t i = 0; i < ONP_COUNT(not_plain); i++) {
+        assert_false(onp_text_is_plain(not_plain[i]));
+        onp_text_make_plain(not_plain[i], shown, sizeof shown);
+        assert_true(onp_text_is_plain(shown));
+    }
+    onp_text_make_plain("a\x1b[2J\tb\xc2\x9b\xc3\xbc\n", shown, sizeof shown);
+    assert_string_equal(shown, "a\\x1b[2J\\tb\\xc2\\x9b\xc3\xbc\\n");
+}
+
+static void text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    char shown[8];
+    onp_text_make_plain("abcdef\xc3\xbc", shown, sizeof shown);
+    assert_string_equal(shown, "abcdef");
+    onp_text_make_plain("abcde\x01", shown, sizeof shown);
+    assert_string_equal(shown, "abcde");
+    onp_text_make_plain("abc", shown, 1);
+    assert_string_equal(shown, "");
+}
+
+static void messages_are_plain(void **state)
+{
+    (void)state;
+    onp_error err = {0};
+    (void)onp_fail(&err, ONP_E_FORMAT, "%s: bad", "a\x1b[2J\nb");
+    assert_string_equal(err.msg, "a\\x1b[2J\\nb: bad");
+    (void)onp_fail_prefix(&err, ONP_E_FORMAT, "%s: ", "\r");
+    assert_string_equal(err.msg, "\\r: a\\x1b[2J\\nb: bad");
 }
 
 static void alloc_is_zeroed_and_aligned(void **state)
@@ -197,6 +260,9 @@ int main(void)
         cmocka_unit_test(status_has_text_and_exit_code),
         cmocka_unit_test(fail_writes_and_prefixes),
         cmocka_unit_test(fail_cuts_long_text),
+        cmocka_unit_test(text_is_plain_without_controls),
+        cmocka_unit_test(text_is_cut_between_characters),
+        cmocka_unit_test(messages_are_plain),
         cmocka_unit_test(alloc_is_zeroed_and_aligned),
         cmocka_unit_test(alloc_refuses_overflow),
         cmocka_unit_test(grow_keeps_old_and_zeroes_new),
