@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/format.h"
 #include "data/image_tree.h"
 
@@ -229,7 +230,11 @@ static onp_status read_names(const reader *r, onp_strbuf *names, onp_error *err)
         if (length > 0 && text[length - 1] == '\r')
             length--;
         if (length > 0 && n++ < r->kind->n_classes) {
+            const size_t at = names->length;
             onp_strbuf_add(names, text, length);
+            if (!names->failed && !onp_text_is_plain(names->text + at))
+                return onp_fail(err, ONP_E_FORMAT, "%s: class name \"%s\" is not plain UTF-8 text",
+                                f->path, names->text + at);
             onp_strbuf_add(names, "", 1);
         }
         text = next;

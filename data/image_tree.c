@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
+
 bool onp_image_tree_passes_over(const char *name)
 {
     static const char *const left_behind[] = {"Thumbs.db", "ehthumbs.db", "desktop.ini", "__MACOSX",
@@ -169,6 +171,9 @@ static onp_status settle(onp_image_tree *tree, onp_error *err)
     size_t n = 0;
     for (size_t i = 0; i < tree->n; i++) {
         const bool is_new = n == 0 || strcmp(e[n - 1].class_name, e[i].class_name) != 0;
+        if (is_new && !onp_text_is_plain(e[i].class_name)) /* it goes into models and reports */
+            return onp_fail(err, ONP_E_FORMAT, "%s: class name \"%s\" is not plain UTF-8 text",
+                            tree->file, e[i].class_name);
         if (e[i].file_name[0] == '\0') {
             if (i + 1 == tree->n || strcmp(e[i].class_name, e[i + 1].class_name) != 0)
                 return onp_fail(err, ONP_E_FORMAT, "%s: class %s has no images", tree->file,

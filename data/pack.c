@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define PACK_MAGIC   "ONPPACK\n"
 #define PACK_VERSION 2
 #define BYTE_ORDER   0x01020304U
@@ -185,6 +187,9 @@ static onp_status index_names(onp_dataset *ds, const char *names, size_t size, c
                         ds->n_classes);
     int k = 0;
     for (const char *p = names; p < end; p += strlen(p) + 1) {
+        if (!onp_text_is_plain(p))
+            return onp_fail(err, ONP_E_FORMAT, "%s: class name \"%s\" is not plain UTF-8 text",
+                            path, p);
         if (k < ds->n_classes)
             ds->class_names[k] = p;
         k++;

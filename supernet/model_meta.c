@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define FORMAT      "onepath-model-1"
 #define MAX_CLASSES 65536
 #define MAX_SIDE    4096
@@ -224,8 +226,9 @@ static onp_status read_names(const onp_context *ctx, const onp_meta_source *f, o
     *out = names;
     for (size_t i = 0; i < n && st == ONP_OK; i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        if (name == NULL)
-            st = onp_fail(err, ONP_E_FORMAT, "%s: class name %zu is not a text", f->path, i);
+        if (name == NULL || !onp_text_is_plain(name))
+            st = onp_fail(err, ONP_E_FORMAT, "%s: class name %zu is not plain UTF-8 text", f->path,
+                          i);
         else if ((names[i] = onp_strdup(ctx, name)) == NULL)
             st = onp_fail(err, ONP_E_NOMEM, "%s: out of memory", f->path);
     }

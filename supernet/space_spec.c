@@ -2,6 +2,7 @@
 /* What a space's file says: its keys, and the checks that a table cannot make. */
 #include <stdio.h>
 
+#include "base/text.h"
 #include "supernet/space_internal.h"
 
 /* ---- the file ---- */
@@ -250,6 +251,8 @@ static void check_candidate(onp_space_reader *r, size_t i)
 void onp_space_check_spec(onp_space_reader *r)
 {
     const onp_space_spec *spec = &r->s->spec;
+    if (spec->name != NULL && !onp_text_is_plain(spec->name))
+        onp_space_problem(r, "name", "\"%.80s\" is not plain text", spec->name);
     check_count(r, "fixed", spec->n_fixed, 0, ONP_SPACE_MAX_FIXED);
     check_count(r, "candidates", spec->n_candidates, 1, ONP_MAX_CANDIDATES);
     check_count(r, "stages", spec->n_stages, 1, ONP_SPACE_MAX_STAGES);

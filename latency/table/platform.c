@@ -2,6 +2,7 @@
 #include "latency/table/platform.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 typedef enum field_kind { REQUIRED, TEXT, NUMBER } field_kind;
 
@@ -17,6 +18,9 @@ static onp_status check_field(const platform_field *f, onp_error *err)
     if (f->number < 0)
         return onp_fail(err, ONP_E_RANGE, "platform: %s is %lld, wanted 0 (unknown) or more",
                         f->key, (long long)f->number);
+    if (f->text != NULL && !onp_text_is_plain(f->text))
+        return onp_fail(err, ONP_E_RANGE, "platform: %s is \"%s\", wanted plain UTF-8 text", f->key,
+                        f->text);
     if (f->kind == REQUIRED && (f->text == NULL || f->text[0] == '\0'))
         return onp_fail(err, ONP_E_RANGE, "platform: %s is missing", f->key);
     return ONP_OK;
@@ -31,11 +35,6 @@ static onp_status set_field(json_t *object, const platform_field *f, onp_error *
         value = json_integer(f->number);
     } else {
         value = json_string(f->text);
-        json_t *unchecked = value == NULL ? json_string_nocheck(f->text) : NULL;
-        if (unchecked != NULL) { /* so memory was not the reason */
-            json_decref(unchecked);
-            return onp_fail(err, ONP_E_RANGE, "platform: %s is not UTF-8 text", f->key);
-        }
     }
     if (json_object_set_new(object, f->key, value) != 0)
         return onp_fail(err, ONP_E_NOMEM, "platform: out of memory");

@@ -262,7 +262,9 @@ static void test_metadata_faults(void **state)
         {"deviation", "1,1,-1", "wanted above 0"},
         {"class_names", "[\"a\"]", "1 class names for 5 classes"},
         {"class_names", "{}", "0 class names for 5 classes"},
-        {"class_names", "[1, 2, 3, 4, 5]", "class name 0 is not a text"},
+        {"class_names", "[1, 2, 3, 4, 5]", "class name 0 is not plain"},
+        {"class_names", "[\"a\", \"b\", \"\\u001b[2J\", \"d\", \"e\"]",
+         "class name 2 is not plain"},
         {"class_names", "[\"a\",", "model.safetensors"},
     };
     for (size_t i = 0; i < ONP_COUNT(faults); i++) {

@@ -56,7 +56,8 @@ static void bad_platforms(void **state)
     } bad[] = {{{.backend = "b"}, "device is missing"},
                {{.device = "d", .backend = ""}, "backend is missing"},
                {{.device = "d", .backend = "b", .threads = -1}, "threads is -1"},
-               {{.device = "\xff", .backend = "b"}, "device is not UTF-8"}};
+               {{.device = "\xff", .backend = "b"}, "device is \"\\xff\", wanted plain"},
+               {{.device = "a\x1b[2J", .backend = "b"}, "device is \"a\\x1b[2J\", wanted plain"}};
     for (size_t i = 0; i < ONP_COUNT(bad); i++) {
         assert_int_equal(onp_store_platform_add(t->store, &bad[i].platform, &id, &t->err),
                          ONP_E_RANGE);
