@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "ops/kernels.h"
 
 static void log_to_stderr(void *user, onp_log_level level, const char *line)
@@ -65,12 +66,29 @@ done:
     return st;
 }
 
-void onp_app_report(onp_app *app, const onp_strbuf *problems)
+void onp_app_line(const char *fmt, ...)
 {
-    if (problems->length == 0)
-        return;
-    (void)fputs(problems->text, stderr);
-    app->reported = true;
+    char text[1024], line[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    onp_text_make_plain(text, line, sizeof line);
+    (void)puts(line);
+}
+
+void onp_app_report(onp_app *app, onp_strbuf *problems)
+{
+    char line[1024];
+    for (char *next = problems->text; *next != '\0';) {
+        char *end = strchr(next, '\n');
+        if (end != NULL)
+            *end = '\0';
+        onp_text_make_plain(next, line, sizeof line);
+        (void)fprintf(stderr, "%s\n", line);
+        next = end != NULL ? end + 1 : next + strlen(next);
+        app->reported = true;
+    }
 }
 
 onp_status onp_app_db_path(const onp_app *app, const char *beside, char *out, size_t out_size,

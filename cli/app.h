@@ -34,9 +34,13 @@ onp_status onp_app_compute(onp_app *app, onp_error *err) ONP_MUST_USE;
 /* One line of JSON on standard output. value is taken; NULL is ONP_E_NOMEM. */
 onp_status onp_app_print(onp_app *app, json_t *value, onp_error *err) ONP_MUST_USE;
 
-/* Lines that each say what is wrong, to standard error; the failure that comes with them is then
- * told. Nothing when there are none. */
-void onp_app_report(onp_app *app, const onp_strbuf *problems);
+/* A line with texts from files on standard output, made plain (base/text.h) and cut at 1 KiB; no
+ * newline in fmt. */
+void onp_app_line(const char *fmt, ...) ONP_PRINTF(1, 2);
+
+/* Lines that each say what is wrong, to standard error, each made plain; the failure that comes
+ * with them is then told. Nothing when there are none. problems: used up. */
+void onp_app_report(onp_app *app, onp_strbuf *problems);
 
 /* The latency table: --db, else $ONEPATH_DB, else latency.db in the folder of `beside` (NULL: the
  * working folder). Errors: ONP_E_RANGE when it does not fit. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/eval_images.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/input.h"
+#include "base/text.h"
 #include "supernet/step.h"
 
 enum { BATCH = 16, DEFAULT_TOP = 3 };
@@ -57,8 +59,9 @@ static int32_t take_best(double *p, int32_t n, double *value)
 
 static void print_line(session *s, const char *name)
 {
-    char number[32];
-    (void)printf("%s:", name);
+    char number[32], shown[PATH_MAX];
+    onp_text_make_plain(name, shown, sizeof shown);
+    (void)printf("%s:", shown);
     for (int32_t i = 0; i < s->top; i++) {
         double p;
         const int32_t k = take_best(s->p, s->m->input.n_classes, &p);

@@ -43,28 +43,34 @@ static onp_status add_platform(void *user, const onp_platform_row *row, onp_erro
                : onp_fail(err, ONP_E_NOMEM, "out of memory");
 }
 
-static void print_part(const char *name, const char *text)
+static void add_part(onp_strbuf *line, const char *name, const char *text)
 {
     if (text != NULL)
-        (void)printf(" %s%s", name, text);
+        onp_strbuf_addf(line, " %s%s", name, text);
 }
 
 static onp_status print_platform(void *user, const onp_platform_row *row, onp_error *err)
 {
     const onp_platform *p = &row->platform;
-    (void)user, (void)err;
-    (void)printf("%.12s  %s, %s:", row->signature, p->device, p->backend);
-    print_part("", p->kernel_set);
-    print_part("blas ", p->blas_core);
+    const onp_app *app = user;
+    onp_strbuf line;
+    onp_strbuf_init(&line, &app->ctx);
+    onp_strbuf_addf(&line, "%.12s  %s, %s:", row->signature, p->device, p->backend);
+    add_part(&line, "", p->kernel_set);
+    add_part(&line, "blas ", p->blas_core);
     if (p->threads > 0)
-        (void)printf(" threads %" PRId64, p->threads);
-    print_part("cores ", p->cluster);
-    print_part("", p->precision);
+        onp_strbuf_addf(&line, " threads %" PRId64, p->threads);
+    add_part(&line, "cores ", p->cluster);
+    add_part(&line, "", p->precision);
     if (p->batch > 0)
-        (void)printf(" batch %" PRId64, p->batch);
-    print_part("", p->cache_mode);
-    (void)printf(" %" PRId64 " rows\n", row->n_estimates);
-    return ONP_OK;
+        onp_strbuf_addf(&line, " batch %" PRId64, p->batch);
+    add_part(&line, "", p->cache_mode);
+    onp_strbuf_addf(&line, " %" PRId64 " rows", row->n_estimates);
+    const onp_status st = onp_strbuf_status(&line, err);
+    if (st == ONP_OK)
+        onp_app_line("%s", line.text);
+    onp_strbuf_reset(&line);
+    return st;
 }
 
 static onp_status run_list(onp_app *app, const void *args, onp_error *err)
@@ -82,7 +88,7 @@ static onp_status run_list(onp_app *app, const void *args, onp_error *err)
         else
             json_decref(root);
     } else {
-        st = onp_store_platforms(store, print_platform, NULL, err);
+        st = onp_store_platforms(store, print_platform, app, err);
     }
     onp_store_close(store);
     return st;
@@ -131,7 +137,7 @@ static onp_status print_row(void *user, const char *key, const onp_estimate *e, 
     (void)user, (void)err;
     if (e->hi_ns > 0)
         (void)snprintf(interval, sizeof interval, "%.6f..%.6f", to_ms(e->lo_ns), to_ms(e->hi_ns));
-    (void)printf("%12.6f ms  %-24s  %6" PRId64 "  %-12s  %-9s  %s\n", to_ms(e->median_ns), interval,
+    onp_app_line("%12.6f ms  %-24s  %6" PRId64 "  %-12s  %-9s  %s", to_ms(e->median_ns), interval,
                  e->n, onp_estimate_source_name(e->source), onp_quality_name(e->quality), key);
     return ONP_OK;
 }
@@ -147,8 +153,8 @@ static onp_status add_source(void *user, const onp_import_source *f, onp_error *
 static onp_status print_source(void *user, const onp_import_source *f, onp_error *err)
 {
     (void)user, (void)err;
-    (void)printf("imported: %" PRId64 " rows of %s (%s, %s, SHA-256 %.16s...)\n", f->n_rows,
-                 f->file, f->format, f->unit, f->sha256);
+    onp_app_line("imported: %" PRId64 " rows of %s (%s, %s, SHA-256 %.16s...)", f->n_rows, f->file,
+                 f->format, f->unit, f->sha256);
     return ONP_OK;
 }
 
@@ -157,7 +163,7 @@ static onp_status show_rows(onp_app *app, onp_store *store, int64_t platform, on
     char label[128];
     onp_store_platform_label(store, platform, label, sizeof label);
     if (!app->args->json) {
-        (void)printf("%s\n", label);
+        onp_app_line("%s", label);
         ONP_TRY(onp_store_import_sources(store, platform, print_source, NULL, err));
         (void)printf("%15s  %-24s  %6s  %-12s  %-9s  %s\n", "median", "95 % interval", "n",
                      "source", "quality", "block");

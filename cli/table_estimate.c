@@ -180,7 +180,7 @@ static onp_status print_estimate(estimate *e, const char *what, onp_error *err)
                                        "noisy_rows", (json_int_t)e->total.n_noisy, "missing",
                                        e->missing),
                              err);
-    (void)printf("%.3f ms: %s on %s, sum of %zu rows, %zu of them noisy\n", ms, what, label,
+    onp_app_line("%.3f ms: %s on %s, sum of %zu rows, %zu of them noisy", ms, what, label,
                  e->total.n_rows, e->total.n_noisy);
     return ONP_OK;
 }

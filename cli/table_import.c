@@ -51,7 +51,7 @@ static onp_status print_import(onp_app *app, const char *path, onp_store *store,
                       "platform", label, "rows", (json_int_t)r->n_rows, "file_rows",
                       (json_int_t)r->n_file_rows, "averaged", (json_int_t)r->n_averaged),
             err);
-    (void)printf("%s: %zu rows of %s into %s\n", path, r->n_rows, label, onp_store_path(store));
+    onp_app_line("%s: %zu rows of %s into %s", path, r->n_rows, label, onp_store_path(store));
     if (r->n_averaged > 0)
         (void)printf("%zu of them are means: the file has %zu rows\n", r->n_averaged,
                      r->n_file_rows);
