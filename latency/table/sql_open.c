@@ -115,9 +115,12 @@ static onp_status check_pages(sqlite3 *db, const char *path, onp_error *err)
 
 static onp_status prepare_connection(sqlite3 *db, onp_error *err)
 {
+    /* a file from outside cannot make our statements do other things, or work without end */
+    static const int refused[] = {SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                                  SQLITE_DBCONFIG_ENABLE_VIEW};
     int code = sqlite3_busy_timeout(db, ONP_SQL_BUSY_MS);
-    if (code == SQLITE_OK) /* a file from outside cannot make our statements do other things */
-        code = sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    for (size_t i = 0; i < ONP_COUNT(refused) && code == SQLITE_OK; i++)
+        code = sqlite3_db_config(db, refused[i], 0, NULL);
     if (code != SQLITE_OK)
         return onp_sql_fail(db, code, "open", err);
     return onp_sql_exec(db,

@@ -230,8 +230,8 @@ static void refused_estimate_leaves_no_measurement(void **state)
     onp_block blocks[N];
     onp_profile_result result;
     make_blocks(blocks);
-    assert_int_equal(onp_test_sql(t->path, "CREATE TRIGGER no BEFORE INSERT ON estimate BEGIN"
-                                           " SELECT RAISE(ABORT, 'not today'); END"),
+    assert_int_equal(onp_test_sql(t->path, "ALTER TABLE estimate ADD COLUMN no INTEGER"
+                                           " CONSTRAINT 'not today' CHECK (block_id = 0)"),
                      SQLITE_OK);
     assert_int_equal(profile(t, "o", blocks, N, 1, &result), ONP_E_RANGE);
     onp_assert_contains(t->err.msg, "not today");
