@@ -18,11 +18,13 @@ static bool is_folder(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-/* A file is YAML by its name, or when what it holds does not begin as a JSON object does. */
+/* A file is YAML or JSON by its name; else YAML when it does not begin as a JSON object does. */
 static bool is_yaml(const char *path)
 {
     if (ends_with(path, ".yaml") || ends_with(path, ".yml"))
         return true;
+    if (ends_with(path, ".json"))
+        return false;
     FILE *f = fopen(path, "re");
     if (f == NULL)
         return false;

@@ -311,7 +311,10 @@ static onp_status load_space(reader *r)
     if (st != ONP_E_CONFIG)
         return onp_fail(r->err, st, "%s", e.msg);
     if (r->problems->length == before) {
-        add_problem(r, &e);
+        if (strstr(e.msg, ": error: ") == NULL) /* a file that cannot be read has no line to name */
+            problem(r, "space", "%s", e.msg);
+        else
+            add_problem(r, &e);
         return ONP_OK;
     }
     if (r->n_problems++ == 0)
