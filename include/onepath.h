@@ -109,7 +109,7 @@ typedef struct onepath_options {
     /* Threads that a call computes with, at most 256; 0: what the process has begun with, else one
      * for each processor it may use. There is one number for a process: another one is refused. */
     int threads;
-    /* "generic", "avx2", "avx512"; NULL: $ONEPATH_KERNELS, else the best that runs here. */
+    /* "generic", "avx2", "avx512", "neon"; NULL: $ONEPATH_KERNELS, else the best that runs here. */
     const char *kernels;
 } onepath_options;
 
