@@ -62,6 +62,13 @@ def idx():
     put("idx", "huge", struct.pack(">BBBBIII", 0, 0, 8, 3, 2**32 - 1, 4, 5))
 
 
+def cifar():
+    images = b"".join(bytes([label]) + bytes([16 * label]) * 3072 for label in range(10))
+    put("cifar", "ten-images.bin", images)
+    put("cifar", "short.bin", images[:-1])
+    put("cifar", "label.bin", b"\xff" + images[1:])
+
+
 def pack():
     names, labels, skipped = b"cat\0dog\0", struct.pack("<3i", 0, 1, 0), b"cat/2.jpg: short\0"
     head = struct.pack("<8sIIq4iQ64sqQ", b"ONPPACK\n", 2, 0x01020304, 2, 3, 4, 1, 2, len(names), b"5" * 64, 3, len(skipped))
@@ -191,6 +198,11 @@ def run(onepath):
             data = shrink(path)
             put(parser, "tiny.sqlite", data)
             put(parser, "short.sqlite", data[:5000])
+        platform = subprocess.run([onepath, "table", "list", "--db", folder / "latency.db"], capture_output=True, env=env).stdout
+        for form in ("jsonl", "yaml"):
+            table = subprocess.run([onepath, "table", "export", "--db", folder / "latency.db", "--device",
+                                    platform[:12], "--to", form], capture_output=True, env=env, check=True).stdout
+            put("import", f"exported.{form}", table)
         if (result / "model.onnx").exists():
             data = (result / "model.onnx").read_bytes()
             put("onnx", "tiny.onnx", data)
@@ -211,6 +223,6 @@ def tables():
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (images, archive, idx, pack, texts, messages, model, tables):
+    for make in (images, archive, idx, cifar, pack, texts, messages, model, tables):
         make()
     run(os.path.abspath(sys.argv[1]))

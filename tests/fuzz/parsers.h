@@ -22,6 +22,7 @@
     X(image, "image")                                                                              \
     X(archive, "images.tar.gz")                                                                    \
     X(idx, "train-images-idx3-ubyte.gz")                                                           \
+    X(cifar, "test_batch.bin")                                                                     \
     X(pack, "pack")                                                                                \
     X(config, "config.yaml")                                                                       \
     X(space, "space.yaml")                                                                         \

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Images and what holds them. */
+#include <dirent.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data/idx.h"
 #include "data/image_tree.h"
@@ -58,6 +61,33 @@ bool fuzz_idx(fuzz_input *in)
                        fuzz_accepted(onp_idx_end(&idx, &err), &err);
     onp_free(&in->ctx, data);
     onp_idx_close(&idx);
+    return taken;
+}
+
+/* Each data set that is accepted leaves a pack file of its own. */
+static void remove_packs(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        char path[128 + sizeof e->d_name + 1];
+        (void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        (void)unlink(path);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+bool fuzz_cifar(fuzz_input *in)
+{
+    onp_error err = {0};
+    onp_dataset ds;
+    char cache[sizeof in->folder + 8];
+    (void)snprintf(cache, sizeof cache, "%s/cache", in->folder);
+    const onp_source source = {
+        .format = "cifar-10", .part = ONP_PART_TEST, .path = in->folder, .cache_dir = cache};
+    const bool taken = fuzz_accepted(onp_dataset_open(&in->ctx, &source, &ds, &err), &err);
+    onp_dataset_close(&ds);
+    remove_packs(cache);
     return taken;
 }
 
