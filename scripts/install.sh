@@ -21,7 +21,10 @@ test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 pyth
 full_packages=(clang-tidy-14 libclang-rt-14-dev dpkg-dev file debootstrap)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 for package in "${build_packages[@]}" libcmocka-dev; do
-    case $package in lib*-dev | zlib1g-dev) arm64_packages+=("$package:arm64") ;; esac
+    case $package in
+    libonnx-dev) ;; # only its onnx.proto is used, which is the same, and two of them cannot be installed
+    lib*-dev | zlib1g-dev) arm64_packages+=("$package:arm64") ;;
+    esac
 done
 # Images for the quickstart; without them it draws its own.
 optional_packages=(dataset-fashion-mnist)
