@@ -121,3 +121,20 @@ void onp_test_contains(const char *text, const char *part, const char *what, con
     print_error("%s does not contain \"%s\":\n%s\n", what, part, text != NULL ? text : "(null)");
     _fail(file, line);
 }
+
+void onp_test_again(const char *arguments, char *line, size_t size)
+{
+    const char *emulator = getenv("ONEPATH_EMULATOR");
+    char program[ONP_TEST_PATH], command[2 * ONP_TEST_PATH];
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    assert_true(n > 0);
+    program[n] = '\0';
+    (void)snprintf(command, sizeof command, "%s '%s' %s", emulator != NULL ? emulator : "", program,
+                   arguments);
+    FILE *f = popen(command, "r"); /* NOLINT(cert-env33-c): our own path */
+    assert_non_null(f);
+    line[0] = '\0';
+    (void)fgets(line, (int)size, f);
+    if (pclose(f) != 0)
+        fail_msg("%s: %s", command, line);
+}

@@ -64,6 +64,10 @@ const char *onp_test_shared(void);
 /* The root of the source tree (configs and golden files). */
 const char *onp_test_source(void);
 
+/* Runs this program again with these arguments and takes the first line that it writes; it must end
+ * with 0. By $ONEPATH_EMULATOR where the kernel cannot start it. */
+void onp_test_again(const char *arguments, char *line, size_t size);
+
 #define onp_assert_contains(text, part) onp_test_contains((text), (part), #text, __FILE__, __LINE__)
 void onp_test_contains(const char *text, const char *part, const char *what, const char *file,
                        int line);

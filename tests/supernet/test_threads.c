@@ -82,20 +82,9 @@ static int run(int threads, tiny_candidates which)
 
 static void run_child(int threads, tiny_candidates which, char line[LINE])
 {
-    /* an emulator, where the kernel cannot start us */
-    const char *emulator = getenv("ONEPATH_EMULATOR");
-    char program[ONP_TEST_PATH], command[2 * ONP_TEST_PATH];
-    const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    assert_true(n > 0);
-    program[n] = '\0';
-    (void)snprintf(command, sizeof command, "%s '%s' %d %d", emulator != NULL ? emulator : "",
-                   program, threads, (int)which);
-    FILE *f = popen(command, "r"); /* NOLINT(cert-env33-c): our own path */
-    assert_non_null(f);
-    line[0] = '\0';
-    (void)fgets(line, LINE, f);
-    if (pclose(f) != 0)
-        fail_msg("on %d threads: %s", threads, line);
+    char arguments[32];
+    (void)snprintf(arguments, sizeof arguments, "%d %d", threads, (int)which);
+    onp_test_again(arguments, line, LINE);
 }
 
 static void test_same_bits(void **state)
