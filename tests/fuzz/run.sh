@@ -6,6 +6,7 @@
 #
 # SECONDS of wall time in all (default 600), shared by the parsers, one process per processor. What is new goes to
 # build-fuzz/corpus/PARSER; a finding stops with the input in build-fuzz/findings. Prints one JSON line per parser.
+# Packages: bash scripts/install.sh full.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/common.sh
