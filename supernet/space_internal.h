@@ -35,4 +35,8 @@ bool onp_space_fits(const onp_space_candidate *c, bool same_map, bool same_chann
 /* The block of a candidate in a stage (NULL: in none), without sizes. */
 onp_block onp_space_block_of(const onp_space_candidate *c, const onp_space_stage *stage);
 
+/* Where candidate `index` of the file stands in a position with a choice, or -1 when it is left out
+ * there. */
+int32_t onp_space_place(const onp_space *s, const onp_position *p, int index);
+
 #endif

@@ -79,8 +79,7 @@ static void locate(const onp_space *s, int32_t position, int *stage, int *block)
     *block = (int)i + 1;
 }
 
-/* Where candidate `index` of the file stands in a position, or -1 when it is left out there. */
-static int32_t place_of(const onp_space *s, const onp_position *p, int index)
+int32_t onp_space_place(const onp_space *s, const onp_position *p, int index)
 {
     const onp_block *b = &p->candidate[0];
     const bool same_map = b->in_h == b->out_h && b->in_w == b->out_w && b->stride == 1;
@@ -97,7 +96,7 @@ static onp_status find(const onp_space *s, int32_t position, int nth, const mean
 {
     const onp_position *p = &s->positions[position];
     char list[LIST] = "", other[NAME];
-    *index = m->index >= 0 ? place_of(s, p, m->index) : -1;
+    *index = m->index >= 0 ? onp_space_place(s, p, m->index) : -1;
     for (int32_t i = 0; i < p->n && *index < 0; i++) {
         onp_block_short_name(&p->candidate[i], other);
         if (m->index < 0 && strcmp(m->name, other) == 0)
