@@ -171,6 +171,15 @@ int onp_parallel_threads(void)
     return thread_count;
 }
 
+bool onp_parallel_inside(void)
+{
+#ifdef _OPENMP
+    return omp_get_level() > 0; /* omp_in_parallel() is false in a team of one */
+#else
+    return false;
+#endif
+}
+
 void onp_parallel_for(int64_t n_tiles, onp_tile_fn fn, void *arg)
 {
     start_with_defaults();

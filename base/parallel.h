@@ -56,6 +56,9 @@ int onp_parallel_threads(void);
  * Not reentrant. */
 void onp_parallel_for(int64_t n_tiles, onp_tile_fn fn, void *arg);
 
+/* Whether the caller runs in a tile. */
+bool onp_parallel_inside(void);
+
 /*
  * What a bound thread starts inherits its one processor. Around starting another program, unbind
  * gives the calling thread (the one that started the threads) the processors that the process began

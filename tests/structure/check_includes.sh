@@ -13,16 +13,17 @@ graph: base ops graph
 data: base data
 supernet: base ops graph supernet
 latency/measure: base ops graph latency/measure
-latency/table: base ops graph latency/measure latency/table
-search: base ops graph data supernet latency/measure latency/table search
+latency/predict: base ops graph latency/predict
+latency/table: base ops graph latency/measure latency/predict latency/table
+search: base ops graph data supernet latency/measure latency/predict latency/table search
 export: base ops graph export
-report: base ops graph data supernet latency/measure latency/table search report
+report: base ops graph data supernet latency/measure latency/predict latency/table search report
 include: include
 examples: examples
-api: base ops graph data supernet latency/measure latency/table search export report include api
-cli: base ops graph data supernet latency/measure latency/table search export report include api cli
-tests: base ops graph data supernet latency/measure latency/table search export report include api cli tests bench
-bench: base ops graph data supernet latency/measure latency/table search export report include api cli bench tests
+api: base ops graph data supernet latency/measure latency/predict latency/table search export report include api
+cli: base ops graph data supernet latency/measure latency/predict latency/table search export report include api cli
+tests: base ops graph data supernet latency/measure latency/predict latency/table search export report include api cli tests bench
+bench: base ops graph data supernet latency/measure latency/predict latency/table search export report include api cli bench tests
 '
 
 mapfile -t files < <(sources "$1" '*.c' '*.h' '*.inc')
