@@ -19,14 +19,14 @@ enum { MAX_ROUNDS = 99, ROUNDS_ALONE = 1, ROUNDS_AGAINST = 9 };
 
 typedef struct bench_args {
     onp_args all;
-    const char *target, *vs;
-    int64_t threads, rounds;
+    onp_target_args target;
+    const char *vs;
+    int64_t rounds;
     double seconds;
 } bench_args;
 
 static const onp_option options[] = {
-    ONP_OPTION_TARGET(bench_args, target),
-    ONP_OPTION_TARGET_THREADS(bench_args, threads),
+    ONP_OPTIONS_TARGET(bench_args, target),
     ONP_OPTION_KERNELS,
     ONP_OPTION_DB,
     {"vs", ONP_OPTION_TEXT, "ARCH|RUN", "a second network, measured in turn with the first",
@@ -230,11 +230,11 @@ static onp_status print_bench(bench *b, onp_error *err)
 
 /* ---- the verb ---- */
 
-/* The option, else what the runs among the networks were searched for, else 1. */
+/* The option, else what the runs among the networks were searched for, else 0. */
 static onp_status target_threads(const bench *b, int64_t *out, onp_error *err)
 {
-    int64_t threads = b->args->threads;
-    for (int i = 0; i < b->n && b->args->threads == 0; i++) {
+    int64_t threads = b->args->target.threads;
+    for (int i = 0; i < b->n && b->args->target.threads == 0; i++) {
         int64_t n = 0;
         ONP_TRY(onp_run_target_threads(b->app, b->c[i].name, &n, err));
         if (n > 0 && threads > 0 && n != threads)
@@ -244,18 +244,17 @@ static onp_status target_threads(const bench *b, int64_t *out, onp_error *err)
                             b->c[0].name, threads, b->c[i].name, n);
         threads = n > 0 ? n : threads;
     }
-    *out = threads > 0 ? threads : 1;
+    *out = threads;
     return ONP_OK;
 }
 
 static onp_status run_bench(bench *b, onp_error *err)
 {
-    const char *target = b->args->target != NULL ? b->args->target : "local";
     int64_t threads = 0;
     for (int i = 0; i < b->n; i++)
         ONP_TRY(onp_source_open(b->app, b->c[i].name, ONP_SOURCE_ARCH, &b->c[i].source, err));
     ONP_TRY(target_threads(b, &threads, err));
-    ONP_TRY(onp_target_open(b->app, target, threads, &b->runner, err));
+    ONP_TRY(onp_target_open(b->app, &b->args->target, threads, &b->runner, err));
     for (int i = 0; i < b->n; i++)
         ONP_TRY(predict(b, &b->c[i], err));
     ONP_TRY(measure(b, err));

@@ -14,14 +14,13 @@
 
 typedef struct profile_args {
     onp_args all;
-    const char *target;
-    int64_t threads, seed;
+    onp_target_args target;
+    int64_t seed;
     double seconds;
 } profile_args;
 
 static const onp_option options[] = {
-    ONP_OPTION_TARGET(profile_args, target),
-    ONP_OPTION_TARGET_THREADS(profile_args, threads),
+    ONP_OPTIONS_TARGET(profile_args, target),
     ONP_OPTION_KERNELS,
     ONP_OPTION_DB,
     {"max-seconds-per-block", ONP_OPTION_REAL, "S", "time to measure one block (default: 0.8)",
@@ -72,7 +71,7 @@ static onp_status measure(session *s, onp_error *err)
         .seed = a->seed > 0            ? (uint64_t)a->seed
                 : s->source->is_config ? (uint64_t)s->source->config.seed
                                        : 1,
-        .target = a->target != NULL ? a->target : "local",
+        .target = onp_target_text(&a->target),
         .command = s->app->command,
         .stop = onp_interrupt_flag(),
         .progress = s->app->progress,
@@ -90,9 +89,9 @@ static onp_status measure(session *s, onp_error *err)
 
 static int64_t target_threads(const profile_args *a, const onp_source *source)
 {
-    if (a->threads > 0)
-        return a->threads;
-    return source->is_config ? source->config.target.threads : 1;
+    if (a->target.threads > 0)
+        return a->target.threads;
+    return source->is_config ? source->config.target.threads : 0;
 }
 
 static onp_status run(onp_app *app, const void *args, onp_error *err)
@@ -107,8 +106,7 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
         ONP_TRY_GOTO(onp_run_fit_space(app, &source.config, err));
     ONP_TRY_GOTO(onp_space_blocks(&app->ctx, source.space, &s.blocks, &s.n_blocks, err));
     ONP_TRY_GOTO(onp_table_open(app, path, ONP_SQL_CREATE, &s.store, err));
-    ONP_TRY_GOTO(onp_target_open(app, a->target != NULL ? a->target : "local",
-                                 target_threads(a, &source), &s.runner, err));
+    ONP_TRY_GOTO(onp_target_open(app, &a->target, target_threads(a, &source), &s.runner, err));
     st = measure(&s, err);
 done:
     onp_runner_close(s.runner);

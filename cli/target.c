@@ -3,24 +3,28 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "ops/kernels.h"
 
-static onp_status open_local(const onp_app *app, int64_t threads, onp_runner **out, onp_error *err)
-{
-    onp_context here = app->ctx; /* a name that this processor has not is a mistake of the user */
-    ONP_TRY(onp_kernels_choose(&here, app->args->kernels, err));
-    const onp_local_options options = {.threads = (int)threads, .kernels = app->args->kernels};
-    return onp_runner_open_local(&app->ctx, &options, out, err);
-}
-
-onp_status onp_target_open(const onp_app *app, const char *target, int64_t threads,
+onp_status onp_target_open(const onp_app *app, const onp_target_args *args, int64_t threads,
                            onp_runner **out, onp_error *err)
 {
-    if (strcmp(target, "local") == 0)
-        return open_local(app, threads, out, err);
-    return onp_fail(err, ONP_E_USAGE, "--target: \"%.80s\" is not known, wanted local", target);
+    onp_target target;
+    ONP_TRY(onp_target_parse(onp_target_text(args), &target, err));
+    onp_context here = app->ctx; /* a name that this processor has not is a mistake of the user */
+    if (target.kind == ONP_TARGET_LOCAL)
+        ONP_TRY(onp_kernels_choose(&here, app->args->kernels, err));
+    const onp_target_options options = {.threads = threads,
+                                        .kernels = app->args->kernels,
+                                        .cluster = args->cluster,
+                                        .agent = args->agent,
+                                        .ssh_config = args->ssh_config};
+    return onp_runner_open_target(&app->ctx, &target, &options, out, err);
+}
+
+const char *onp_target_text(const onp_target_args *args)
+{
+    return args->target != NULL ? args->target : "local";
 }
 
 void onp_target_label(const onp_runner *runner, char *out, size_t out_size)

@@ -1,35 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Targets: where latencies are measured. Each is a name, or a name, a colon and what it needs.
+ * The options that say where latencies are measured (latency/measure/target.h). A verb that
+ * measures has an onp_target_args among its arguments.
  *
- *     onp_runner *runner = NULL;
- *     ONP_TRY(onp_target_open(app, "local", 1, &runner, err));
+ *     typedef struct profile_args { onp_args all; onp_target_args target; } profile_args;
+ *     static const onp_option options[] = {ONP_OPTIONS_TARGET(profile_args, target), ...};
+ *     ONP_TRY(onp_target_open(app, &args->target, 0, &runner, err));
  *     onp_runner_close(runner);
  */
 #ifndef ONP_CLI_TARGET_H
 #define ONP_CLI_TARGET_H
 
 #include "cli/app.h"
-#include "latency/measure/driver.h"
+#include "latency/measure/target.h"
 
-/* Starts the runner of a target on so many threads of it, with the kernels of the options. Errors:
- * ONP_E_USAGE (unknown target), those of onp_runner_open. */
-onp_status onp_target_open(const onp_app *app, const char *target, int64_t threads,
+typedef struct onp_target_args {
+    const char *target;     /* NULL: local */
+    const char *cluster;    /* NULL: the fastest */
+    const char *agent;      /* NULL: found */
+    const char *ssh_config; /* NULL: the user's */
+    int64_t threads;        /* 0: not said */
+} onp_target_args;
+
+/* What the options name: "local", "ssh:pi@board". */
+const char *onp_target_text(const onp_target_args *args);
+
+/* Starts the runner of a target on so many threads of it (0: 1, or what a command chooses), with
+ * the kernels of the options. Errors: those of onp_target_parse, onp_runner_open_target;
+ * ONP_E_USAGE for kernels that this machine has not. */
+onp_status onp_target_open(const onp_app *app, const onp_target_args *args, int64_t threads,
                            onp_runner **out, onp_error *err) ONP_MUST_USE;
 
 /* "AMD EPYC, avx512 kernels, BLAS core Cooperlake, threads 1, batch 1, isolated" */
 void onp_target_label(const onp_runner *runner, char *out, size_t out_size);
 
-#define ONP_OPTION_TARGET(type_, member)                                                           \
+#define ONP_OPTIONS_TARGET(type_, member)                                                          \
+    {"target",                                                                                     \
+     ONP_OPTION_TEXT,                                                                              \
+     "T",                                                                                          \
+     "where to measure: local (the default), ssh:HOST, adb[:SERIAL], exec:COMMAND",                \
+     offsetof(type_, member.target),                                                               \
+     0,                                                                                            \
+     0},                                                                                           \
+        {"target-threads",                                                                         \
+         ONP_OPTION_INT,                                                                           \
+         "N",                                                                                      \
+         "threads that measured networks run on (default: the config's, else 1)",                  \
+         offsetof(type_, member.threads),                                                          \
+         1,                                                                                        \
+         ONP_MAX_THREADS},                                                                         \
+        {"cluster",                                                                                \
+         ONP_OPTION_TEXT,                                                                          \
+         "NAME|LIST",                                                                              \
+         "cores of the target to measure on (default: the fastest)",                               \
+         offsetof(type_, member.cluster),                                                          \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"agent",                                                                                  \
+         ONP_OPTION_TEXT,                                                                          \
+         "FILE",                                                                                   \
+         "agent to start, or to copy to the target (default: the one that came with onepath)",     \
+         offsetof(type_, member.agent),                                                            \
+         0,                                                                                        \
+         0},                                                                                       \
     {                                                                                              \
-        "target", ONP_OPTION_TEXT, "T", "where to measure: local (the default)",                   \
-            offsetof(type_, member), 0, 0                                                          \
-    }
-#define ONP_OPTION_TARGET_THREADS(type_, member)                                                   \
-    {                                                                                              \
-        "target-threads", ONP_OPTION_INT, "N",                                                     \
-            "threads that measured networks run on (default: the config's, else 1)",               \
-            offsetof(type_, member), 1, ONP_MAX_THREADS                                            \
+        "ssh-config", ONP_OPTION_TEXT, "FILE", "for ssh -F (default: ~/.ssh/config)",              \
+            offsetof(type_, member.ssh_config), 0, 0                                               \
     }
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "latency/measure/target.h"
 #include "latency/table/profile.h"
 #include "ops/kernels.h"
 
@@ -41,10 +42,11 @@ static onp_profile_options profile_options(const onp_search_options *options)
 static onp_status open_runner(const onp_context *ctx, const onp_search_options *options,
                               onp_runner **runner, onp_error *err)
 {
-    const onp_local_options local = {.agent = options->agent,
-                                     .threads = (int)options->cfg->target.threads,
-                                     .kernels = ctx->kernels != NULL ? ctx->kernels->name : NULL};
-    return onp_runner_open_local(ctx, &local, runner, err);
+    const onp_target local = {.kind = ONP_TARGET_LOCAL};
+    const onp_target_options wanted = {.agent = options->agent,
+                                       .threads = options->cfg->target.threads,
+                                       .kernels = ctx->kernels != NULL ? ctx->kernels->name : NULL};
+    return onp_runner_open_target(ctx, &local, &wanted, runner, err);
 }
 
 /* This machine: its platform is what the agent says, and what is missing is measured now. */

@@ -113,7 +113,7 @@ onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
     return st;
 }
 
-/* ---- the agent on this machine ---- */
+/* ---- the agent of this machine ---- */
 
 /* As execvp finds a program; *path is untouched when it does not. */
 static bool find_in_path(char *path, size_t size)
@@ -149,29 +149,6 @@ onp_status onp_runner_find_agent(char *path, size_t size, onp_error *err)
     return onp_fail(err, ONP_E_DEVICE,
                     "%s: %s; it belongs beside the program, or where $PATH leads", path,
                     strerror(failure));
-}
-
-onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options *options,
-                                 onp_runner **out, onp_error *err)
-{
-    char path[4096], threads[16], batch[24];
-    if (options->agent == NULL)
-        ONP_TRY(onp_runner_find_agent(path, sizeof path, err));
-    (void)snprintf(threads, sizeof threads, "%d", options->threads != 0 ? options->threads : 1);
-    (void)snprintf(batch, sizeof batch, "%" PRId64, options->batch != 0 ? options->batch : 1);
-    const char *argv[10] = {options->agent != NULL ? options->agent : path, "--threads", threads,
-                            "--batch", batch};
-    size_t n = 5;
-    if (options->kernels != NULL) {
-        argv[n++] = "--kernels";
-        argv[n++] = options->kernels;
-    }
-    if (options->device != NULL) {
-        argv[n++] = "--device";
-        argv[n++] = options->device;
-    }
-    argv[n] = NULL;
-    return onp_runner_open(ctx, argv, &options->runner, out, err);
 }
 
 const onp_runner_facts *onp_runner_get_facts(const onp_runner *r)

@@ -2,10 +2,10 @@
 /*
  * The driver's side of the runner protocol: starts a runner, learns its platform, has it measure
  * graphs. A runner is an argument vector, wherever it leads: the agent on this machine, ssh, adb,
- * any other program that speaks the protocol.
+ * any other program that speaks the protocol (latency/measure/target.h knows the four).
  *
  *     onp_runner *r = NULL;
- *     ONP_TRY(onp_runner_open_local(ctx, &(onp_local_options){.threads = 1}, &r, err));
+ *     ONP_TRY(onp_runner_open(ctx, (const char *const[]){"./runner", NULL}, NULL, &r, err));
  *     ONP_TRY_GOTO(onp_runner_measure(r, graph, NULL, &timing, err));
  *     printf("%s: %" PRId64 " ns\n", onp_runner_get_facts(r)->device, timing.stats.median_ns);
  *   done:
@@ -45,18 +45,7 @@ onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
                            const onp_runner_options *options, onp_runner **out,
                            onp_error *err) ONP_MUST_USE;
 
-/* The agent on this machine. Zero fields mean the defaults. */
-typedef struct onp_local_options {
-    const char *agent;   /* its path; NULL: as onp_runner_find_agent finds it */
-    int threads;         /* 0: 1 */
-    const char *kernels; /* NULL: the best, or $ONEPATH_KERNELS */
-    int64_t batch;       /* 0: 1 */
-    const char *device;  /* NULL: found out */
-    onp_runner_options runner;
-} onp_local_options;
-onp_status onp_runner_open_local(const onp_context *ctx, const onp_local_options *options,
-                                 onp_runner **out, onp_error *err) ONP_MUST_USE;
-/* Its path when none is given: onepath-agent beside the program that runs (which may be any that
+/* The agent of this machine: onepath-agent beside the program that runs (which may be any that
  * uses the library), else where $PATH has it. Errors: ONP_E_DEVICE when it is not there. */
 onp_status onp_runner_find_agent(char *path, size_t size, onp_error *err) ONP_MUST_USE;
 

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "latency/measure/block_graph.h"
-#include "latency/measure/driver.h"
+#include "latency/measure/target.h"
 #include "tests/test_support.h"
 
 #define MS ((int64_t)1000000)
@@ -39,7 +39,7 @@ static onp_graph *small_graph(int64_t batch)
 
 /* ---- the real agent ---- */
 
-static onp_runner *open_agent(const onp_local_options *options)
+static onp_runner *open_agent(const onp_target_options *options)
 {
     char path[ONP_TEST_PATH];
     const char *binary = getenv("ONEPATH_BINARY");
@@ -48,11 +48,12 @@ static onp_runner *open_agent(const onp_local_options *options)
         skip();
     }
     onp_test_path(path, binary, "onepath-agent");
-    onp_local_options with_path = *options;
+    const onp_target local = {.kind = ONP_TARGET_LOCAL};
+    onp_target_options with_path = *options;
     with_path.agent = path;
     onp_runner *r = NULL;
     onp_error err = {0};
-    if (onp_runner_open_local(&ctx, &with_path, &r, &err) != ONP_OK)
+    if (onp_runner_open_target(&ctx, &local, &with_path, &r, &err) != ONP_OK)
         fail_msg("%s", err.msg);
     return r;
 }
@@ -61,7 +62,7 @@ static void agent_measures(void **state)
 {
     (void)state;
     onp_runner *r = open_agent(
-        &(onp_local_options){.threads = 1, .kernels = "generic", .batch = 2, .device = "bench 7"});
+        &(onp_target_options){.threads = 1, .kernels = "generic", .batch = 2, .device = "bench 7"});
     const onp_runner_facts *facts = onp_runner_get_facts(r);
     assert_string_equal(facts->device, "bench 7");
     assert_string_equal(facts->backend, "onepath");
@@ -93,7 +94,7 @@ static void agent_measures(void **state)
 static void agent_two_threads(void **state)
 {
     (void)state;
-    onp_runner *r = open_agent(&(onp_local_options){.threads = 2});
+    onp_runner *r = open_agent(&(onp_target_options){.threads = 2});
     onp_graph *g = small_graph(1);
     onp_timing t = {0};
     assert_int_equal(onp_runner_get_facts(r)->threads, 2);
@@ -186,7 +187,9 @@ static void cannot_start(void **state)
     assert_int_equal(onp_runner_open(&ctx, argv, NULL, &r, &err), ONP_E_DEVICE);
     onp_assert_contains(err.msg, "/nonexistent/agent: cannot be started");
     /* there is no agent beside this test */
-    assert_int_equal(onp_runner_open_local(&ctx, &(onp_local_options){0}, &r, &err), ONP_E_DEVICE);
+    assert_int_equal(
+        onp_runner_open_target(&ctx, &(onp_target){.kind = ONP_TARGET_LOCAL}, NULL, &r, &err),
+        ONP_E_DEVICE);
     onp_assert_contains(err.msg, "onepath-agent: ");
     assert_null(r);
 }

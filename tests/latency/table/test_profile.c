@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles against a scripted runner, and one against the real agent. */
+#include "latency/measure/target.h"
 #include "latency/table/profile.h"
 #include "tests/latency/table/fake_runner.h"
 #include "tests/latency/table/table_support.h"
@@ -386,12 +387,14 @@ static void real_agent(void **state)
     onp_test_path(agent, binary, "onepath-agent");
     const onp_block blocks[] = {parse("mbconv in=4x4x8 out=2x2x8 k=3 e=3 s=2 skip=0"),
                                 parse("head in=2x2x8 out=3")};
-    const onp_local_options local = {.agent = agent, .threads = 1};
+    const onp_target local = {.kind = ONP_TARGET_LOCAL};
     const onp_profile_options options = {.max_block_ns = 20 * MS};
     onp_runner *r = NULL;
     onp_profile_result result;
     onp_measurement m = {0};
-    assert_int_equal(onp_runner_open_local(&t->ctx, &local, &r, &t->err), ONP_OK);
+    assert_int_equal(
+        onp_runner_open_target(&t->ctx, &local, &(onp_target_options){.agent = agent}, &r, &t->err),
+        ONP_OK);
     assert_int_equal(onp_profile(t->store, r, blocks, 2, &options, &result, &t->err), ONP_OK);
     assert_int_equal(result.n_measured, 2);
     assert_int_equal(onp_profile(t->store, r, blocks, 2, &options, &result, &t->err), ONP_OK);
