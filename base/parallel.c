@@ -15,6 +15,7 @@
 static int thread_count; /* 0: not started */
 static cpu_set_t began_with;
 static bool bound;
+static onp_cores bound_to; /* when bound: thread i to the i-th of them */
 
 int onp_parallel_processors(void)
 {
@@ -37,18 +38,42 @@ static void flush_denormals(void)
 #endif
 }
 
-static void bind_to_processor(const cpu_set_t *allowed, int index)
+onp_cores onp_parallel_allowed(void)
 {
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, allowed) || index-- > 0)
-            continue;
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(cpu, &one);
-        (void)sched_setaffinity(0, sizeof one,
-                                &one); /* binding is a wish: slower without, not wrong */
+    onp_cores cores = {{0}};
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return cores;
+    for (int cpu = 0; cpu < CPU_SETSIZE && cpu < ONP_CORES_MAX; cpu++)
+        if (CPU_ISSET((size_t)cpu, &set))
+            onp_cores_add(&cores, cpu);
+    return cores;
+}
+
+/* The index-th core of a set; -1: it has fewer. */
+static int core_at(const onp_cores *cores, int index)
+{
+    int core = onp_cores_next(cores, 0);
+    while (core >= 0 && index-- > 0)
+        core = onp_cores_next(cores, core + 1);
+    return core;
+}
+
+static void bind_to_core(int core)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    if (core < 0)
         return;
-    }
+    CPU_SET((size_t)core, &one);
+    /* a wish: slower without, not wrong; who needs it looks */
+    (void)sched_setaffinity(0, sizeof one, &one);
+}
+
+static bool is_bound_to(int core)
+{
+    const onp_cores now = onp_parallel_allowed();
+    return onp_cores_count(&now) == 1 && onp_cores_has(&now, core);
 }
 
 /* The number that is meant, or an error. */
@@ -70,32 +95,88 @@ static onp_status already_started(int started, int wanted, onp_error *err)
                     started, wanted);
 }
 
-onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
+/* Starts the threads, each bound to a core of the set unless it is empty. */
+static void start_threads(int threads, const onp_cores *cores)
 {
-    ONP_TRY(count_threads(threads, &threads, err));
-    if (thread_count != 0)
-        return already_started(thread_count, threads, err);
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    const bool known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+    (void)sched_getaffinity(0, sizeof began_with, &began_with);
+    bound_to = *cores;
+    bound = onp_cores_next(cores, 0) >= 0;
 #ifdef _OPENMP
     omp_set_num_threads(threads);
     thread_count = threads;
-    began_with = allowed;
-    bound = bind && known && threads <= onp_parallel_processors();
     flush_denormals(); /* before the region too: see onp_parallel_enter */
 #    pragma omp parallel
     {
         flush_denormals();
         if (bound)
-            bind_to_processor(&began_with, omp_get_thread_num());
+            bind_to_core(core_at(&bound_to, omp_get_thread_num()));
     }
 #else
+    (void)threads;
     thread_count = 1;
     flush_denormals();
-    (void)bind, (void)known;
+    if (bound)
+        bind_to_core(core_at(&bound_to, 0));
 #endif
+}
+
+onp_status onp_parallel_start(int threads, bool bind, onp_error *err)
+{
+    ONP_TRY(count_threads(threads, &threads, err));
+    if (thread_count != 0)
+        return already_started(thread_count, threads, err);
+    const onp_cores none = {{0}}, allowed = onp_parallel_allowed();
+    start_threads(threads, bind && threads <= onp_cores_count(&allowed) ? &allowed : &none);
     return ONP_OK;
+}
+
+onp_status onp_parallel_start_on(const onp_cores *cores, int threads, onp_error *err)
+{
+    const int n = onp_cores_count(cores);
+    char text[ONP_CORES_TEXT];
+    onp_cores_text(cores, text);
+    if (threads < 1 || threads > n || threads > ONP_MAX_THREADS)
+        return onp_fail(err, ONP_E_RANGE, "threads: %d on %d core%s (%s), wanted 1..%d", threads, n,
+                        n == 1 ? "" : "s", text, n < ONP_MAX_THREADS ? n : ONP_MAX_THREADS);
+    if (thread_count != 0)
+        return onp_fail(err, ONP_E_FAIL, "threads: already started, cannot be bound to cores %s",
+                        text);
+    start_threads(threads, cores);
+    return onp_parallel_check_bound(err);
+}
+
+onp_status onp_parallel_check_bound(onp_error *err)
+{
+    int lost = ONP_CORES_MAX; /* the first core whose thread is not bound to it */
+    if (!bound)
+        return ONP_OK;
+#ifdef _OPENMP
+#    pragma omp parallel
+    {
+        const int core = core_at(&bound_to, omp_get_thread_num());
+        if (!is_bound_to(core)) {
+#    pragma omp critical
+            lost = core < lost ? core : lost;
+        }
+    }
+#else
+    if (!is_bound_to(core_at(&bound_to, 0)))
+        lost = core_at(&bound_to, 0);
+#endif
+    if (lost < ONP_CORES_MAX)
+        return onp_fail(err, ONP_E_FAIL,
+                        "threads: the one for core %d is not bound to it; the core is switched "
+                        "off, or not allowed to this process",
+                        lost);
+    return ONP_OK;
+}
+
+onp_cores onp_parallel_bound(void)
+{
+    onp_cores used = {{0}};
+    for (int i = 0; bound && i < thread_count; i++)
+        onp_cores_add(&used, core_at(&bound_to, i));
+    return used;
 }
 
 onp_status onp_parallel_embed(int threads, onp_error *err)
@@ -154,7 +235,7 @@ void onp_parallel_unbind(void)
 void onp_parallel_rebind(void)
 {
     if (bound)
-        bind_to_processor(&began_with, 0);
+        bind_to_core(core_at(&bound_to, 0));
 }
 
 static void start_with_defaults(void)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cores.h"
 #include "base/status.h"
 
 #ifdef __cplusplus
@@ -33,6 +34,19 @@ typedef void (*onp_tile_fn)(void *arg, int64_t tile, int thread);
  */
 #define ONP_MAX_THREADS 256
 onp_status onp_parallel_start(int threads, bool bind, onp_error *err) ONP_MUST_USE;
+
+/*
+ * The same with thread i bound to the i-th core of a set, and a look whether it is: where another
+ * process starts with what it inherited, this one computes on these cores or not at all. Errors:
+ * ONP_E_RANGE for no thread and for more threads than cores; ONP_E_FAIL when the threads have
+ * started, and when the system did not bind one.
+ */
+onp_status onp_parallel_start_on(const onp_cores *cores, int threads, onp_error *err) ONP_MUST_USE;
+/* ONP_E_FAIL when a bound thread may run elsewhere by now: the system undoes a binding to a core
+ * that it switches off, and tells no one. Nothing where threads are not bound. */
+onp_status onp_parallel_check_bound(onp_error *err) ONP_MUST_USE;
+/* The cores that threads are bound to, thread after thread; none where they are not bound. */
+onp_cores onp_parallel_bound(void);
 
 /*
  * For a library inside a program that is not ours: embed stands in for start and leaves the calling
@@ -67,8 +81,9 @@ bool onp_parallel_inside(void);
 void onp_parallel_unbind(void);
 void onp_parallel_rebind(void);
 
-/* Number of processors the calling thread may run on. */
+/* Processors the calling thread may run on: their number, and which. */
 int onp_parallel_processors(void);
+onp_cores onp_parallel_allowed(void);
 
 #ifdef __cplusplus
 }

@@ -16,19 +16,22 @@
 
 #include "base/parallel.h"
 #include "latency/measure/agent.h"
+#include "latency/measure/device.h"
 #include "ops/kernels.h"
 
 static const char usage[] =
-    "usage: onepath-agent [--threads N] [--kernels NAME] [--batch N] [--device NAME]\n"
+    "usage: onepath-agent [--threads N] [--kernels NAME] [--batch N]\n"
+    "                     [--cluster NAME|LIST] [--device NAME]\n"
     "Measures graphs sent on standard input, one JSON object a line (docs/runner-protocol.md).\n"
-    "  --threads N     threads, each bound to a processor (1)\n"
+    "  --threads N     threads, each bound to a core (1)\n"
+    "  --cluster NAME  little, big, prime, or a list of cores such as 4-7 (the fastest)\n"
     "  --kernels NAME  generic, avx2, avx512, ... (the best of this processor)\n"
     "  --batch N       batch of the graphs (1)\n"
     "  --device NAME   name of this device (found out)\n";
 
 typedef struct arguments {
     int64_t threads;
-    const char *kernels;
+    const char *kernels, *cluster;
     onp_agent_options agent;
     bool help;
 } arguments;
@@ -63,6 +66,8 @@ static onp_status parse(int argc, char **argv, arguments *out, onp_error *err)
             ONP_TRY(parse_count(option, value, 65536, &out->agent.batch, err));
         else if (strcmp(option, "--kernels") == 0)
             out->kernels = value;
+        else if (strcmp(option, "--cluster") == 0)
+            out->cluster = value;
         else if (strcmp(option, "--device") == 0)
             out->agent.device = value;
         else
@@ -81,6 +86,19 @@ static onp_status take_stdout(int *answers, onp_error *err)
     return ONP_OK;
 }
 
+/* More threads than cores run unbound where all cores are alike; they measure what such use costs.
+ */
+static onp_status start_threads(int threads, const char *cluster, onp_error *err)
+{
+    onp_device device;
+    onp_cores cores;
+    onp_device_read("", &device);
+    ONP_TRY(onp_device_choose(&device, cluster, threads, &cores, err));
+    if (threads > onp_cores_count(&cores))
+        return onp_parallel_start(threads, false, err);
+    return onp_parallel_start_on(&cores, threads, err);
+}
+
 static onp_status serve(const arguments *a, onp_error *err)
 {
     onp_context ctx;
@@ -88,7 +106,7 @@ static onp_status serve(const arguments *a, onp_error *err)
     int answers;
     ONP_TRY(take_stdout(&answers, err));
     ONP_TRY(onp_kernels_choose(&ctx, a->kernels, err));
-    ONP_TRY(onp_parallel_start((int)a->threads, true, err));
+    ONP_TRY(start_threads((int)a->threads, a->cluster, err));
     return onp_agent_serve(&ctx, &a->agent, 0, answers, err);
 }
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "latency/measure/facts.h"
 
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/utsname.h>
 
 #include "base/parallel.h"
 #include "latency/measure/clock.h"
+#include "latency/measure/device.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
 
@@ -27,109 +24,59 @@ static void set_text(char out[ONP_FACT], const char *text)
     out[n] = '\0';
 }
 
-/* First line of a small file that begins with `key`; what follows the key and a colon, or the
- * whole line when key is "". False: no such file or line. */
-static bool read_line(const char *path, const char *key, char out[ONP_FACT])
-{
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return false;
-    char line[512];
-    bool found = false;
-    while (!found && fgets(line, sizeof line, f) != NULL)
-        if (strncmp(line, key, strlen(key)) == 0) {
-            const char *colon = key[0] != '\0' ? strchr(line, ':') : NULL;
-            set_text(out, colon != NULL ? colon + 1 : line);
-            found = out[0] != '\0';
-        }
-    (void)fclose(f);
-    return found;
-}
-
-static void find_device(char out[ONP_FACT])
+static void find_name(const onp_device *d, char out[ONP_FACT])
 {
     struct utsname system;
-    if (read_line("/proc/device-tree/model", "", out) ||
-        read_line("/proc/cpuinfo", "model name", out))
-        return;
-    set_text(out, uname(&system) == 0 ? system.nodename : "unknown");
+    const char *const names[] = {d->board, d->processor, d->soc,
+                                 uname(&system) == 0 ? system.nodename : "", "unknown"};
+    size_t i = 0;
+    while (names[i][0] == '\0')
+        i++;
+    set_text(out, names[i]);
 }
 
-#if defined(__linux__)
-static long max_khz(int cpu)
+/* The cores used, where they are not as all others. */
+static void find_cluster(const onp_device *d, char out[ONP_FACT])
 {
-    char path[96], text[ONP_FACT];
-    (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/cpuinfo_max_freq",
-                   cpu);
-    return read_line(path, "", text) ? strtol(text, NULL, 10) : 0;
-}
-
-/* Appends "4-7" or "4" to a comma list. */
-static void add_range(char out[ONP_FACT], int first, int last)
-{
-    size_t used = strlen(out);
-    const char *comma = used > 0 ? "," : "";
-    if (first == last)
-        (void)snprintf(out + used, ONP_FACT - used, "%s%d", comma, first);
-    else
-        (void)snprintf(out + used, ONP_FACT - used, "%s%d-%d", comma, first, last);
-}
-
-/* The cores that the threads are bound to are the first allowed ones (base/parallel.h). */
-static void find_cluster(int threads, char out[ONP_FACT])
-{
-    cpu_set_t allowed;
+    const onp_cores bound = onp_parallel_bound();
     set_text(out, "any");
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-        return;
-    char list[ONP_FACT] = "";
-    bool alike = true;
-    int first = -1, start = -1, n = 0;
-    for (int cpu = 0; cpu <= CPU_SETSIZE; cpu++) {
-        bool in = cpu < CPU_SETSIZE && CPU_ISSET((size_t)cpu, &allowed);
-        if (in && first < 0)
-            first = cpu;
-        alike = alike && (!in || max_khz(cpu) == max_khz(first));
-        bool used = in && n++ < threads;
-        if (used && start < 0)
-            start = cpu;
-        if (!used && start >= 0) {
-            add_range(list, start, cpu - 1);
-            start = -1;
-        }
-    }
-    if (!alike)
-        set_text(out, list);
+    if (d->n_clusters > 1 && onp_cores_next(&bound, 0) >= 0)
+        onp_cores_text(&bound, out);
 }
-#else
-static void find_cluster(int threads, char out[ONP_FACT])
+
+/* That of the cores used. */
+static const char *governor_of(const onp_device *d)
 {
-    (void)threads;
-    set_text(out, "any");
+    const onp_cores bound = onp_parallel_bound();
+    for (int i = 0; i < d->n_clusters; i++)
+        if (onp_cores_within(&bound, &d->clusters[i].cores))
+            return d->clusters[i].governor;
+    return "";
 }
-#endif
 
 void onp_runner_facts_here(const onp_context *ctx, const char *device, int64_t batch,
                            onp_runner_facts *out)
 {
+    onp_device d;
+    onp_device_read("", &d);
     *out = (onp_runner_facts){.threads = onp_parallel_threads(), .batch = batch};
     if (device != NULL)
         set_text(out->device, device);
     else
-        find_device(out->device);
+        find_name(&d, out->device);
     set_text(out->backend, "onepath");
     set_text(out->backend_version, ONEPATH_VERSION);
     set_text(out->kernel_set, ctx->kernels->name);
     set_text(out->kernel_hash, ONEPATH_KERNEL_HASH);
     set_text(out->blas_core, onp_blas_core());
-    find_cluster((int)out->threads, out->cluster);
+    find_cluster(&d, out->cluster);
     set_text(out->precision, "f32");
     set_text(out->cache_mode, "isolated");
     struct utsname system;
     if (uname(&system) == 0)
         (void)snprintf(out->os, sizeof out->os, "%.40s %.80s %.30s", system.sysname, system.release,
                        system.machine);
-    (void)read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "", out->governor);
+    set_text(out->governor, governor_of(&d));
     set_text(out->compiler, ONEPATH_COMPILER);
     out->clock_khz = onp_clock_busy_khz();
 }

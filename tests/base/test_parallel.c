@@ -168,9 +168,60 @@ static void unbinding(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* In a child: bound to the last core that there is, one thread. */
+static bool binds_to_last(void)
+{
+    const onp_cores all = onp_parallel_allowed();
+    onp_cores last = {{0}}, bound;
+    onp_error err = {0};
+    for (int core = onp_cores_next(&all, 0); core >= 0; core = onp_cores_next(&all, core + 1)) {
+        memset(&last, 0, sizeof last);
+        onp_cores_add(&last, core);
+    }
+    bound = onp_parallel_bound();
+    bool right = onp_cores_count(&bound) == 0 && onp_parallel_check_bound(NULL) == ONP_OK;
+    right = onp_parallel_start_on(&last, 2, &err) == ONP_E_RANGE && right;
+    right = strstr(err.msg, "threads: 2 on 1 core (") != NULL && right;
+    right = onp_parallel_start_on(&last, 1, NULL) == ONP_OK && right;
+    right = onp_parallel_start_on(&last, 1, NULL) == ONP_E_FAIL && right;
+    bound = onp_parallel_bound();
+    const onp_cores now = onp_parallel_allowed();
+    right =
+        memcmp(&bound, &last, sizeof last) == 0 && memcmp(&now, &last, sizeof last) == 0 && right;
+    right = onp_parallel_check_bound(NULL) == ONP_OK && right;
+    onp_parallel_unbind(); /* stands for what a core that goes off does */
+    return right && (onp_cores_count(&all) == 1 || onp_parallel_check_bound(&err) == ONP_E_FAIL);
+}
+
+/* No machine has this core, or may run on it. */
+static bool refuses_absent_core(void)
+{
+    onp_cores absent = {{0}};
+    onp_error err = {0};
+    onp_cores_add(&absent, ONP_CORES_MAX - 1);
+    return onp_parallel_start_on(&absent, 1, &err) == ONP_E_FAIL &&
+           strstr(err.msg, "core 1023 is not bound") != NULL;
+}
+
+static void binding_to_cores(void **state)
+{
+    (void)state;
+    static bool (*const bodies[])(void) = {binds_to_last, refuses_absent_core};
+    for (size_t i = 0; i < ONP_COUNT(bodies); i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(bodies[i]() ? 0 : 1);
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(binding_to_cores),
         cmocka_unit_test(unbinding),
         cmocka_unit_test(visitors_compute_side_by_side),
         cmocka_unit_test(tiles_do_not_depend_on_threads),
