@@ -69,14 +69,14 @@
     "  png BLOB NOT NULL"                                                                          \
     ") STRICT;"
 
-static const char *const upgrades[] = {DDL_2};
+static const onp_sql_script scripts[] = {{1, DDL_1}, {2, DDL_2}};
 
 const onp_sql_schema onp_rundb_schema = {
     .what = "run database",
     .application_id = 0x6f6e7052, /* "onpR" */
     .version = 2,
-    .ddl = DDL_1 DDL_2,
-    .upgrades = upgrades,
+    .scripts = scripts,
+    .n_scripts = ONP_COUNT(scripts),
 };
 
 enum {

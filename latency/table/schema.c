@@ -6,7 +6,7 @@
  * A measurement is never overwritten; an estimate is what a search reads, one for each platform and
  * block, and its run belongs to its platform.
  */
-static const char ddl[] =
+static const char version_1[] =
     "CREATE TABLE device ("
     "  id INTEGER PRIMARY KEY,"
     "  name TEXT NOT NULL UNIQUE CHECK (length(name) > 0)"
@@ -70,7 +70,8 @@ static const char ddl[] =
     "  cv REAL CHECK (cv >= 0),"
     "  ci95_lo_ns INTEGER CHECK (ci95_lo_ns > 0),"
     "  ci95_hi_ns INTEGER CHECK (ci95_hi_ns >= ci95_lo_ns),"
-    "  normalized_median_ns INTEGER CHECK (normalized_median_ns > 0)," /* at the core's top clock */
+    "  normalized_median_ns INTEGER CHECK (normalized_median_ns > 0)," /* at the core's top clock
+                                                                        */
     "  clock_khz INTEGER CHECK (clock_khz > 0),"
     "  quality TEXT NOT NULL"
     "    CHECK (quality IN ('ok', 'noisy', 'throttled', 'bimodal', 'failed')),"
@@ -112,9 +113,133 @@ static const char ddl[] =
     "  rows INTEGER NOT NULL CHECK (rows > 0)"
     ") STRICT;";
 
+static const char version_2_measurements[] =
+    "ALTER TABLE measurement ADD COLUMN mode TEXT"
+    "  CHECK (mode IN ('isolated', 'chain', 'difference'));" /* of a block; a network: NULL */
+    "ALTER TABLE measurement ADD COLUMN pass INTEGER CHECK (pass > 0);"
+    "ALTER TABLE measurement ADD COLUMN seq INTEGER CHECK (seq > 0);" /* its place in the run */
+    "ALTER TABLE measurement ADD COLUMN n_paths INTEGER CHECK (n_paths > 0);"
+    "ALTER TABLE measurement ADD COLUMN overhead_ns REAL CHECK (overhead_ns >= 0);"
+    "ALTER TABLE measurement ADD COLUMN clock_min_khz INTEGER CHECK (clock_min_khz > 0);"
+    "ALTER TABLE measurement ADD COLUMN temperature_before_mc INTEGER;" /* 1/1000 degree C */
+    "ALTER TABLE measurement ADD COLUMN temperature_after_mc INTEGER;"
+    "ALTER TABLE measurement ADD COLUMN cores TEXT;" /* that it ran on: "4-7" */
+    "CREATE INDEX measurement_network ON measurement (network);"
+    "UPDATE measurement SET mode = (SELECT p.cache_mode FROM run r JOIN platform p"
+    "  ON p.id = r.platform_id WHERE r.id = run_id AND p.cache_mode IN ('isolated', 'chain'))"
+    "  WHERE block_id IS NOT NULL;"
+
+    "ALTER TABLE sample ADD COLUMN clocks BLOB;" /* kHz, 1/1000 degree C; coded as samples */
+    "ALTER TABLE sample ADD COLUMN temperatures BLOB;";
+
+static const char version_2_tables[] =
+    /* one graph that is measured again and again in a run, by which its drift is seen */
+    "CREATE TABLE sentinel ("
+    "  run_id INTEGER NOT NULL REFERENCES run,"
+    "  seq INTEGER NOT NULL CHECK (seq > 0),"      /* when in the run, as measurement.seq */
+    "  key TEXT NOT NULL CHECK (length(key) > 0)," /* a block's, or a network's hash */
+    "  measured_unix_ns INTEGER NOT NULL CHECK (measured_unix_ns > 0),"
+    "  median_ns INTEGER NOT NULL CHECK (median_ns > 0),"
+    "  clock_khz INTEGER CHECK (clock_khz > 0),"
+    "  PRIMARY KEY (run_id, seq)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE network ("
+    "  hash TEXT PRIMARY KEY CHECK (length(hash) = 64),"
+    "  encoding TEXT NOT NULL CHECK (length(encoding) > 0)," /* JSON array of its block keys */
+    "  space TEXT"
+    ") STRICT, WITHOUT ROWID;"
+
+    /* a predictor that was fitted: what rows of it are made of, and how good it was */
+    "CREATE TABLE model ("
+    "  id INTEGER PRIMARY KEY,"
+    "  platform_id INTEGER NOT NULL REFERENCES platform,"
+    "  kind TEXT NOT NULL CHECK (length(kind) > 0),"
+    "  params TEXT,"
+    "  trained_on INTEGER NOT NULL CHECK (trained_on > 0)," /* rows */
+    "  loo_mape REAL CHECK (loo_mape >= 0),"                /* shares, as all below */
+    "  loo_within10 REAL CHECK (loo_within10 BETWEEN 0 AND 1),"
+    "  coverage95 REAL CHECK (coverage95 BETWEEN 0 AND 1),"
+    "  created_unix_ns INTEGER NOT NULL CHECK (created_unix_ns > 0),"
+    "  UNIQUE (id, platform_id)"
+    ") STRICT;"
+
+    /* network = a * sum of rows + b * blocks + c; the newest of a platform is the one in force */
+    "CREATE TABLE calibration ("
+    "  id INTEGER PRIMARY KEY,"
+    "  platform_id INTEGER NOT NULL REFERENCES platform,"
+    "  run_id INTEGER," /* that measured the networks; NULL: several */
+    "  a REAL NOT NULL,"
+    "  b_ns REAL NOT NULL,"
+    "  c_ns REAL NOT NULL,"
+    "  residual_sd REAL NOT NULL CHECK (residual_sd >= 0),"
+    "  half95 REAL NOT NULL CHECK (half95 >= 0),"
+    "  n INTEGER NOT NULL CHECK (n > 0),"
+    "  mape_before REAL NOT NULL,"
+    "  mape_after REAL NOT NULL," /* of the networks fitted to, each left out in turn */
+    "  within5 REAL NOT NULL,"
+    "  within10 REAL NOT NULL,"
+    "  spearman REAL NOT NULL,"
+    "  created_unix_ns INTEGER NOT NULL CHECK (created_unix_ns > 0),"
+    "  FOREIGN KEY (run_id, platform_id) REFERENCES run (id, platform_id)"
+    ") STRICT;"
+    "CREATE INDEX calibration_platform ON calibration (platform_id);"
+
+    /* the evidence: a network, predicted and measured */
+    "CREATE TABLE validation ("
+    "  id INTEGER PRIMARY KEY,"
+    "  run_id INTEGER NOT NULL,"
+    "  platform_id INTEGER NOT NULL,"
+    "  network TEXT NOT NULL CHECK (length(network) = 64),"
+    "  part TEXT NOT NULL CHECK (part IN ('calibration', 'test')),"
+    "  sum_ns INTEGER NOT NULL CHECK (sum_ns > 0)," /* of the rows */
+    "  predicted_ns INTEGER NOT NULL,"
+    "  lo_ns INTEGER,"
+    "  hi_ns INTEGER,"
+    "  measured_ns INTEGER NOT NULL CHECK (measured_ns > 0),"
+    "  repeated_ns INTEGER CHECK (repeated_ns > 0)," /* measured once more */
+    "  measurement_id INTEGER REFERENCES measurement,"
+    "  UNIQUE (run_id, network),"
+    "  FOREIGN KEY (run_id, platform_id) REFERENCES run (id, platform_id)"
+    ") STRICT;";
+
+static const char version_2_estimates[] =
+    /* a CHECK cannot be changed in place */
+    "ALTER TABLE estimate RENAME TO estimate_1;"
+    "CREATE TABLE estimate ("
+    "  platform_id INTEGER NOT NULL REFERENCES platform,"
+    "  block_id INTEGER NOT NULL REFERENCES block,"
+    "  median_ns INTEGER NOT NULL CHECK (median_ns > 0),"
+    "  lo_ns INTEGER CHECK (lo_ns BETWEEN 0 AND median_ns),"
+    "  hi_ns INTEGER CHECK (hi_ns >= median_ns),"
+    "  source TEXT NOT NULL CHECK (source IN"
+    "    ('measured', 'imported', 'interpolated', 'modelled', 'transferred')),"
+    "  method TEXT,"
+    "  model_id INTEGER,"
+    "  quality TEXT NOT NULL CHECK (quality IN ('ok', 'noisy', 'throttled', 'bimodal')),"
+    "  run_id INTEGER NOT NULL,"
+    "  updated_unix_ns INTEGER NOT NULL CHECK (updated_unix_ns > 0),"
+    "  stale_reason TEXT CHECK (length(stale_reason) > 0)," /* NULL: fresh */
+    "  PRIMARY KEY (platform_id, block_id),"
+    "  FOREIGN KEY (run_id, platform_id) REFERENCES run (id, platform_id),"
+    "  FOREIGN KEY (model_id, platform_id) REFERENCES model (id, platform_id)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO estimate (platform_id, block_id, median_ns, lo_ns, hi_ns, source, quality,"
+    "  run_id, updated_unix_ns) SELECT platform_id, block_id, median_ns, lo_ns, hi_ns, source,"
+    "  quality, run_id, updated_unix_ns FROM estimate_1;"
+    "DROP TABLE estimate_1;";
+
+static const onp_sql_script scripts[] = {
+    {1, version_1},
+    {2, version_2_measurements},
+    {2, version_2_tables},
+    {2, version_2_estimates},
+};
+
 const onp_sql_schema onp_table_schema = {
     .what = "latency table",
     .application_id = 0x6f6e704c, /* "onpL" */
     .version = ONP_TABLE_VERSION,
-    .ddl = ddl,
+    .scripts = scripts,
+    .n_scripts = ONP_COUNT(scripts),
 };

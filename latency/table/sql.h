@@ -28,13 +28,18 @@ extern "C" {
 
 #define ONP_SQL_BUSY_MS 5000
 
+/* A part of what makes a database of this version out of one of the version before. */
+typedef struct onp_sql_script {
+    int64_t version; /* 1: out of an empty one */
+    const char *sql;
+} onp_sql_script;
+
 typedef struct onp_sql_schema {
-    const char *what;       /* "latency table"; stands in errors */
-    int64_t application_id; /* tells our files from others' */
-    int64_t version;        /* user_version */
-    const char *ddl;
-    const char *const
-        *upgrades; /* upgrades[v - 1]: from version v to v + 1; NULL: there was none */
+    const char *what;              /* "latency table"; stands in errors */
+    int64_t application_id;        /* tells our files from others' */
+    int64_t version;               /* user_version: that of the last script */
+    const onp_sql_script *scripts; /* by version; a new database goes through all of them */
+    size_t n_scripts;
 } onp_sql_schema;
 
 typedef enum onp_sql_mode {

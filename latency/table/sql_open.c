@@ -30,21 +30,31 @@ static onp_status is_empty(sqlite3 *db, bool *empty, onp_error *err)
     return ONP_OK;
 }
 
+/* Makes schema's version out of version `from`, 0 being an empty database. */
+static onp_status run_scripts(sqlite3 *db, const onp_sql_schema *schema, int64_t from,
+                              onp_error *err)
+{
+    char mark[64];
+    for (size_t i = 0; i < schema->n_scripts; i++)
+        if (schema->scripts[i].version > from)
+            ONP_TRY(onp_sql_exec(db, schema->scripts[i].sql, err));
+    (void)snprintf(mark, sizeof mark, "PRAGMA user_version = %" PRId64, schema->version);
+    return onp_sql_exec(db, mark, err);
+}
+
 /* Asks again inside the transaction: another process may have been faster. */
 static onp_status create(sqlite3 *db, const onp_sql_schema *schema, onp_error *err)
 {
-    char marks[128];
+    char mark[64];
     bool empty = false;
     onp_sql_tx tx;
-    (void)snprintf(marks, sizeof marks,
-                   "PRAGMA application_id = %" PRId64 "; PRAGMA user_version = %" PRId64,
-                   schema->application_id, schema->version);
+    (void)snprintf(mark, sizeof mark, "PRAGMA application_id = %" PRId64, schema->application_id);
     ONP_TRY(onp_sql_begin(db, &tx, err));
     onp_status st = is_empty(db, &empty, err);
     if (st == ONP_OK && empty)
-        st = onp_sql_exec(db, schema->ddl, err);
+        st = run_scripts(db, schema, 0, err);
     if (st == ONP_OK && empty)
-        st = onp_sql_exec(db, marks, err);
+        st = onp_sql_exec(db, mark, err);
     return onp_sql_end(&tx, st, err);
 }
 
@@ -57,8 +67,7 @@ static onp_status version_of(sqlite3 *db, const char *path, const onp_sql_schema
     if (id != schema->application_id)
         return onp_fail(err, ONP_E_FORMAT, "%s: a database, but not a onepath %s", path,
                         schema->what);
-    if (*version != schema->version &&
-        (schema->upgrades == NULL || *version < 1 || *version > schema->version))
+    if (*version < 1 || *version > schema->version)
         return onp_fail(err, ONP_E_FORMAT,
                         "%s: %s of schema version %" PRId64 ", this onepath reads version %" PRId64,
                         path, schema->what, *version, schema->version);
@@ -69,16 +78,12 @@ static onp_status version_of(sqlite3 *db, const char *path, const onp_sql_schema
 static onp_status upgrade(sqlite3 *db, const char *path, const onp_sql_schema *schema,
                           onp_error *err)
 {
-    char mark[64];
     int64_t version = 0;
     onp_sql_tx tx;
-    (void)snprintf(mark, sizeof mark, "PRAGMA user_version = %" PRId64, schema->version);
     ONP_TRY(onp_sql_begin(db, &tx, err));
     onp_status st = version_of(db, path, schema, &version, err);
-    for (; st == ONP_OK && version < schema->version; version++)
-        st = onp_sql_exec(db, schema->upgrades[version - 1], err);
-    if (st == ONP_OK)
-        st = onp_sql_exec(db, mark, err);
+    if (st == ONP_OK && version < schema->version)
+        st = run_scripts(db, schema, version, err);
     return onp_sql_end(&tx, st, err);
 }
 

@@ -61,6 +61,10 @@ typedef struct onp_platform_row {
     const char *signature;
     onp_platform platform;
     int64_t n_estimates;
+    int64_t n_noisy, n_stale;               /* of these: any quality but ok; with a stale_reason */
+    int64_t oldest_unix_ns, newest_unix_ns; /* estimates; 0: there are none */
+    const char *stale_reason;               /* of one of the stale; NULL: none is */
+    const char *sources;                    /* "72 measured, 3 modelled"; "" when there are none */
 } onp_platform_row;
 /* Calls visit for each platform by id; its texts live during the call. Stops at, and returns, the
  * first failure. */
@@ -123,11 +127,20 @@ typedef struct onp_measurement {
     double cv; /* standard deviation / mean */
     int64_t ci95_lo_ns, ci95_hi_ns;
     int64_t normalized_median_ns; /* median_ns scaled to the clock of reference */
-    int64_t clock_khz;            /* as seen around the samples */
+    int64_t clock_khz;            /* median of those around the samples */
+    int64_t clock_min_khz;        /* the least of them */
     onp_quality quality;
-    const char *reason;        /* why not ok; NULL allowed */
-    const int64_t *samples_ns; /* raw samples; NULL: not kept */
+    const char *reason;             /* why not ok; NULL allowed */
+    const int64_t *samples_ns;      /* raw samples; NULL: not kept */
+    const int64_t *clocks_khz;      /* of each sample; NULL: not kept */
+    const int64_t *temperatures_mc; /* of each sample, 1/1000 degree C; NULL: not known */
     size_t n_samples;
+    const char *mode;   /* of a block: "isolated", "chain", "difference"; NULL: a network */
+    int64_t pass, seq;  /* counted from 1 within the run */
+    int64_t n_paths;    /* chain, difference: how many paths the samples are of */
+    double overhead_ns; /* already subtracted; 0: none */
+    int64_t temperature_before_mc, temperature_after_mc;
+    const char *cores; /* that it ran on: "4-7"; NULL: unknown */
 } onp_measurement;
 
 /*
@@ -147,24 +160,31 @@ onp_status onp_store_measure_network(onp_store *s, int64_t run, const char *hash
 typedef enum onp_estimate_source {
     ONP_SOURCE_MEASURED,
     ONP_SOURCE_IMPORTED,
-    ONP_SOURCE_INTERPOLATED,
-    ONP_SOURCE_TRANSFERRED,
-    ONP_SOURCE_DEFINITION /* the zero block: exactly 0, never stored */
+    ONP_SOURCE_INTERPOLATED, /* between other resolutions of the same block */
+    ONP_SOURCE_MODELLED,     /* by a model of the platform's own rows */
+    ONP_SOURCE_TRANSFERRED,  /* from other platforms' rows */
+    ONP_SOURCE_DEFINITION    /* the zero block: exactly 0, never stored */
 } onp_estimate_source;
 const char *onp_estimate_source_name(onp_estimate_source source); /* "measured", ... */
+
+#define ONP_ESTIMATE_TEXT 120 /* bytes of method and stale_reason; longer ones are cut */
 
 typedef struct onp_estimate {
     int64_t median_ns;
     int64_t lo_ns, hi_ns; /* 95 % interval of median_ns; both 0: unknown */
     onp_estimate_source source;
-    onp_quality quality; /* a failed measurement gives no estimate */
-    /* set by get: the run, and the count and spread (cv) of its measurement; 0: unknown */
-    int64_t run, n;
+    onp_quality quality;            /* a failed measurement gives no estimate */
+    char method[ONP_ESTIMATE_TEXT]; /* "chain, 9 paths", "linear in area"; "": none said */
+    int64_t model;                  /* the row of onp_store_model_add; 0: none */
+    /* set by get: why it should not be believed any more ("": it may), its run and when, and count
+     * and spread (cv) of its measurement; 0: unknown */
+    char stale_reason[ONP_ESTIMATE_TEXT];
+    int64_t run, updated_unix_ns, n;
     double cv;
 } onp_estimate;
 
-/* Sets the estimate of a block on the run's platform; an older one is replaced. Errors:
- * ONP_E_FORMAT as above, ONP_E_RANGE. */
+/* Sets the estimate of a block on the run's platform; an older one is replaced, and what is set is
+ * fresh. Errors: ONP_E_FORMAT as above, ONP_E_RANGE. */
 onp_status onp_store_estimate_set(onp_store *s, int64_t run, const char *key, const onp_estimate *e,
                                   onp_error *err) ONP_MUST_USE;
 
@@ -173,7 +193,13 @@ onp_status onp_store_estimate_set(onp_store *s, int64_t run, const char *key, co
 onp_status onp_store_estimate_get(onp_store *s, int64_t platform, const char *key,
                                   onp_estimate *out, onp_error *err) ONP_MUST_USE;
 
-/* missing[i] tells whether keys[i] has no estimate on this platform; *n_missing counts them. */
+/* Marks the estimates of a platform as stale, or with reason NULL as fresh again; *n (NULL allowed)
+ * counts those that changed. A row that is stale keeps its first reason. */
+onp_status onp_store_stale_set(onp_store *s, int64_t platform, const char *reason, int64_t *n,
+                               onp_error *err) ONP_MUST_USE;
+
+/* missing[i] tells whether keys[i] has no fresh estimate on this platform: none, or a stale one;
+ * *n_missing counts them. */
 onp_status onp_store_missing(onp_store *s, int64_t platform, const char *const *keys, size_t n,
                              bool *missing, size_t *n_missing, onp_error *err) ONP_MUST_USE;
 

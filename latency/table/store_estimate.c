@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "latency/table/store_internal.h"
 
 static const char *const source_names[] = {
     [ONP_SOURCE_MEASURED] = "measured",         [ONP_SOURCE_IMPORTED] = "imported",
-    [ONP_SOURCE_INTERPOLATED] = "interpolated", [ONP_SOURCE_TRANSFERRED] = "transferred",
-    [ONP_SOURCE_DEFINITION] = "definition",
+    [ONP_SOURCE_INTERPOLATED] = "interpolated", [ONP_SOURCE_MODELLED] = "modelled",
+    [ONP_SOURCE_TRANSFERRED] = "transferred",   [ONP_SOURCE_DEFINITION] = "definition",
 };
 
 const char *onp_estimate_source_name(onp_estimate_source source)
@@ -36,6 +37,8 @@ onp_status onp_store_estimate_set(onp_store *s, int64_t run, const char *key, co
             onp_sql_text(source_names[e->source]),
             onp_sql_text(onp_quality_name(e->quality)),
             onp_sql_int(onp_unix_ns()),
+            onp_sql_text(e->method[0] != '\0' ? e->method : NULL),
+            onp_sql_known(e->model),
         };
         st = ONP_STORE_RUN(s, ONP_Q_ESTIMATE_SET, values, err);
         if (st == ONP_OK && sqlite3_changes(s->db) != 1)
@@ -43,6 +46,16 @@ onp_status onp_store_estimate_set(onp_store *s, int64_t run, const char *key, co
                           (long long)run);
     }
     return onp_store_end(s, &tx, st, err);
+}
+
+static const char *source_name(int i)
+{
+    return onp_estimate_source_name((onp_estimate_source)i);
+}
+
+static const char *quality_name(int i)
+{
+    return onp_quality_name((onp_quality)i);
 }
 
 /* Index of the name in column; ONP_E_FORMAT when it is none of the n. */
@@ -61,22 +74,23 @@ static onp_status read_name(sqlite3_stmt *q, int column, const char *(*name)(int
                     sqlite3_column_name(q, column), seen != NULL ? seen : "NULL");
 }
 
-static const char *source_name(int i)
+onp_status onp_store_read_quality(sqlite3_stmt *q, int column, int *out, onp_error *err)
 {
-    return onp_estimate_source_name((onp_estimate_source)i);
+    return read_name(q, column, quality_name, ONP_QUALITY_FAILED, out, err);
 }
 
-static const char *quality_name(int i)
+static void read_text(sqlite3_stmt *q, int column, char out[ONP_ESTIMATE_TEXT])
 {
-    return onp_quality_name((onp_quality)i);
+    const char *text = (const char *)sqlite3_column_text(q, column);
+    (void)snprintf(out, ONP_ESTIMATE_TEXT, "%s", text != NULL ? text : "");
 }
 
-/* The columns from the first on: median, lo, hi, source, quality, run, n, cv. */
+/* ONP_STORE_ESTIMATE_COLUMNS, from column `first` on. */
 static onp_status read_estimate(sqlite3_stmt *q, int first, onp_estimate *out, onp_error *err)
 {
     int source = 0, quality = 0;
     ONP_TRY(read_name(q, first + 3, source_name, ONP_SOURCE_DEFINITION, &source, err));
-    ONP_TRY(read_name(q, first + 4, quality_name, ONP_QUALITY_FAILED, &quality, err));
+    ONP_TRY(onp_store_read_quality(q, first + 4, &quality, err));
     *out = (onp_estimate){.median_ns = sqlite3_column_int64(q, first),
                           .lo_ns = sqlite3_column_int64(q, first + 1),
                           .hi_ns = sqlite3_column_int64(q, first + 2),
@@ -84,7 +98,11 @@ static onp_status read_estimate(sqlite3_stmt *q, int first, onp_estimate *out, o
                           .quality = (onp_quality)quality,
                           .run = sqlite3_column_int64(q, first + 5),
                           .n = sqlite3_column_int64(q, first + 6),
-                          .cv = sqlite3_column_double(q, first + 7)};
+                          .cv = sqlite3_column_double(q, first + 7),
+                          .model = sqlite3_column_int64(q, first + 9),
+                          .updated_unix_ns = sqlite3_column_int64(q, first + 11)};
+    read_text(q, first + 8, out->method);
+    read_text(q, first + 10, out->stale_reason);
     return ONP_OK;
 }
 
@@ -119,16 +137,26 @@ onp_status onp_store_estimate_get(onp_store *s, int64_t platform, const char *ke
                     label, key);
 }
 
+onp_status onp_store_stale_set(onp_store *s, int64_t platform, const char *reason, int64_t *n,
+                               onp_error *err)
+{
+    const onp_sql_value values[] = {onp_sql_int(platform), onp_sql_text(reason)};
+    ONP_TRY(ONP_STORE_RUN(s, ONP_Q_STALE_SET, values, err));
+    if (n != NULL)
+        *n = sqlite3_changes(s->db);
+    return ONP_OK;
+}
+
 onp_status onp_store_missing(onp_store *s, int64_t platform, const char *const *keys, size_t n,
                              bool *missing, size_t *n_missing, onp_error *err)
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
-        onp_estimate unused;
+        onp_estimate e;
         bool found = false;
-        ONP_TRY(look_up(s, platform, keys[i], &found, &unused, err));
-        missing[i] = !found;
-        count += !found;
+        ONP_TRY(look_up(s, platform, keys[i], &found, &e, err));
+        missing[i] = !found || e.stale_reason[0] != '\0';
+        count += missing[i];
     }
     *n_missing = count;
     return ONP_OK;
@@ -138,7 +166,7 @@ onp_status onp_store_estimates(onp_store *s, int64_t platform, onp_estimate_visi
                                onp_error *err)
 {
     static const char sql[] =
-        "SELECT b.key, e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id, m.n, m.cv"
+        "SELECT b.key, " ONP_STORE_ESTIMATE_COLUMNS
         " FROM estimate e JOIN block b ON b.id = e.block_id" ONP_STORE_JOIN_MEASUREMENT
         " WHERE e.platform_id = ? ORDER BY b.key";
     sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */

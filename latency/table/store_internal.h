@@ -26,8 +26,18 @@ typedef enum onp_store_query {
     ONP_Q_SAMPLE_ADD,
     ONP_Q_ESTIMATE_SET,
     ONP_Q_ESTIMATE_GET,
+    ONP_Q_STALE_SET,
+    ONP_Q_SENTINEL_ADD,
+    ONP_Q_NETWORK_ADD,
+    ONP_Q_MODEL_ADD,
+    ONP_Q_VALIDATION_ADD,
     ONP_Q_COUNT
 } onp_store_query;
+
+/* What read_estimate reads, of an estimate e and its measurement m. */
+#define ONP_STORE_ESTIMATE_COLUMNS                                                                 \
+    "e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id, m.n, m.cv, e.method,"           \
+    " e.model_id, e.stale_reason, e.updated_unix_ns"
 
 /* The measurement m behind the estimate e: the last of its run. */
 #define ONP_STORE_JOIN_MEASUREMENT                                                                 \
@@ -54,6 +64,10 @@ onp_status onp_store_get_int(onp_store *s, onp_store_query which, const char *te
 /* The id of a block, added when it is new. Errors: ONP_E_FORMAT: not a key, or that of zero. */
 onp_status onp_store_block_add(onp_store *s, const char *key, int64_t *id,
                                onp_error *err) ONP_MUST_USE;
+
+/* The onp_quality, any but failed, that a column names. Errors: ONP_E_FORMAT. */
+onp_status onp_store_read_quality(sqlite3_stmt *q, int column, int *out,
+                                  onp_error *err) ONP_MUST_USE;
 
 /* Nanoseconds since 1970. */
 int64_t onp_unix_ns(void);

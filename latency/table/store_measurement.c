@@ -30,19 +30,30 @@ onp_status onp_store_block_add(onp_store *s, const char *key, int64_t *id, onp_e
     return onp_store_get_int(s, ONP_Q_BLOCK_ID, key, &found, id, err);
 }
 
+/* n values as bytes; blob: n * ONP_SAMPLE_MAX_BYTES. No values: NULL. */
+static onp_sql_value encode(const int64_t *values, size_t n, uint8_t *blob)
+{
+    return values == NULL ? onp_sql_text(NULL)
+                          : onp_sql_blob(blob, onp_samples_encode(values, n, blob));
+}
+
 static onp_status add_samples(onp_store *s, int64_t measurement, const onp_measurement *m,
                               onp_error *err)
 {
     if (m->samples_ns == NULL || m->n_samples == 0)
         return ONP_OK;
-    uint8_t *blob = onp_alloc(s->ctx, m->n_samples, ONP_SAMPLE_MAX_BYTES);
-    if (blob == NULL)
+    uint8_t(*blobs)[ONP_SAMPLE_MAX_BYTES] = onp_alloc(s->ctx, 3 * m->n_samples, sizeof *blobs);
+    if (blobs == NULL)
         return onp_fail(err, ONP_E_NOMEM, "no memory for %zu samples", m->n_samples);
-    size_t size = onp_samples_encode(m->samples_ns, m->n_samples, blob);
-    const onp_sql_value values[] = {onp_sql_int(measurement), onp_sql_int((int64_t)m->n_samples),
-                                    onp_sql_blob(blob, size)};
+    const onp_sql_value values[] = {
+        onp_sql_int(measurement),
+        onp_sql_int((int64_t)m->n_samples),
+        encode(m->samples_ns, m->n_samples, blobs[0]),
+        encode(m->clocks_khz, m->n_samples, blobs[m->n_samples]),
+        encode(m->temperatures_mc, m->n_samples, blobs[2 * m->n_samples]),
+    };
     onp_status st = ONP_STORE_RUN(s, ONP_Q_SAMPLE_ADD, values, err);
-    onp_free(s->ctx, blob);
+    onp_free(s->ctx, blobs);
     return st;
 }
 
@@ -73,6 +84,15 @@ static onp_status add_measurement(onp_store *s, int64_t run, onp_sql_value block
         onp_sql_known(m->clock_khz),
         onp_sql_text(onp_quality_name(m->quality)),
         onp_sql_text(m->reason),
+        onp_sql_text(m->mode),
+        onp_sql_known(m->pass),
+        onp_sql_known(m->seq),
+        onp_sql_known(m->n_paths),
+        onp_sql_real(m->overhead_ns),
+        onp_sql_known(m->clock_min_khz),
+        onp_sql_known(m->temperature_before_mc),
+        onp_sql_known(m->temperature_after_mc),
+        onp_sql_text(m->cores),
     };
     ONP_TRY(ONP_STORE_RUN(s, ONP_Q_MEASUREMENT_ADD, values, err));
     int64_t added = sqlite3_last_insert_rowid(s->db);

@@ -110,6 +110,12 @@ static void read_platform(sqlite3_stmt *q, onp_platform_row *row)
                      .batch = sqlite3_column_int64(q, 11),
                      .cache_mode = text(q, 12)},
         .n_estimates = sqlite3_column_int64(q, 13),
+        .n_noisy = sqlite3_column_int64(q, 14),
+        .n_stale = sqlite3_column_int64(q, 15),
+        .oldest_unix_ns = sqlite3_column_int64(q, 16),
+        .newest_unix_ns = sqlite3_column_int64(q, 17),
+        .stale_reason = text(q, 18),
+        .sources = text(q, 19) != NULL ? text(q, 19) : "",
     };
 }
 
@@ -118,8 +124,12 @@ onp_status onp_store_platforms(onp_store *s, onp_platform_visit visit, void *use
     static const char sql[] =
         "SELECT p.id, p.signature, d.name, p.backend, p.backend_version, p.kernel_set,"
         " p.kernel_hash, p.blas_core, p.threads, p.cluster, p.precision, p.batch, p.cache_mode,"
-        " (SELECT count(*) FROM estimate e WHERE e.platform_id = p.id)"
-        " FROM platform p JOIN device d ON d.id = p.device_id ORDER BY p.id";
+        " count(e.block_id), sum(e.quality <> 'ok'), count(e.stale_reason),"
+        " min(e.updated_unix_ns), max(e.updated_unix_ns), min(e.stale_reason),"
+        " (SELECT group_concat(n || ' ' || source, ', ') FROM (SELECT source, count(*) AS n"
+        "  FROM estimate WHERE platform_id = p.id GROUP BY source ORDER BY n DESC, source))"
+        " FROM platform p JOIN device d ON d.id = p.device_id"
+        " LEFT JOIN estimate e ON e.platform_id = p.id GROUP BY p.id ORDER BY p.id";
     sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
     bool row = false;
     onp_status st = ONP_OK;

@@ -8,10 +8,15 @@ static const char *const sql[ONP_Q_COUNT] = {
         "INSERT INTO platform (signature, device_id, backend, backend_version, kernel_set,"
         " kernel_hash, blas_core, threads, cluster, precision, batch, cache_mode)"
         " SELECT ?2, id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM device WHERE name = ?1",
+    /* by the device: those with fresh rows, or where no platform of it has some, all */
     [ONP_Q_PLATFORM_FIND] =
-        "SELECT p.id, substr(p.signature, 1, 12), p.backend FROM platform p"
-        " JOIN device d ON d.id = p.device_id WHERE d.name = ?1"
-        " OR (length(?1) >= 8 AND substr(p.signature, 1, length(?1)) = ?1) ORDER BY p.id",
+        "WITH found AS (SELECT p.id, substr(p.signature, 1, 12) AS start, p.backend,"
+        " d.name <> ?1 AS by_signature, EXISTS (SELECT 1 FROM estimate e"
+        "  WHERE e.platform_id = p.id AND e.stale_reason IS NULL) AS fresh"
+        " FROM platform p JOIN device d ON d.id = p.device_id WHERE d.name = ?1"
+        " OR (length(?1) >= 8 AND substr(p.signature, 1, length(?1)) = ?1))"
+        " SELECT id, start, backend FROM found"
+        " WHERE by_signature OR fresh = (SELECT max(fresh) FROM found) ORDER BY id",
     [ONP_Q_PLATFORM_LABEL] = "SELECT d.name || ' (' || p.backend || ')' FROM platform p"
                              " JOIN device d ON d.id = p.device_id WHERE p.id = ?",
     [ONP_Q_RUN_START] = "INSERT INTO run (platform_id, tool_version, build, os, target, command,"
@@ -27,19 +32,37 @@ static const char *const sql[ONP_Q_COUNT] = {
     [ONP_Q_MEASUREMENT_ADD] =
         "INSERT INTO measurement (run_id, block_id, network, measured_unix_ns, n, n_rejected,"
         " inner_reps, min_ns, p05_ns, median_ns, mean_ns, trimmed_mean_ns, p90_ns, p99_ns, mad_ns,"
-        " cv, ci95_lo_ns, ci95_hi_ns, normalized_median_ns, clock_khz, quality, reason)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [ONP_Q_SAMPLE_ADD] = "INSERT INTO sample (measurement_id, n, format, samples)"
-                         " VALUES (?, ?, 'delta-varint', ?)",
+        " cv, ci95_lo_ns, ci95_hi_ns, normalized_median_ns, clock_khz, quality, reason, mode, pass,"
+        " seq, n_paths, overhead_ns, clock_min_khz, temperature_before_mc, temperature_after_mc,"
+        " cores) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?)",
+    [ONP_Q_SAMPLE_ADD] =
+        "INSERT INTO sample (measurement_id, n, format, samples, clocks, temperatures)"
+        " VALUES (?, ?, 'delta-varint', ?, ?, ?)",
     [ONP_Q_ESTIMATE_SET] =
         "INSERT INTO estimate (platform_id, block_id, median_ns, lo_ns, hi_ns, source, quality,"
-        " run_id, updated_unix_ns)"
-        " SELECT platform_id, ?2, ?3, ?4, ?5, ?6, ?7, id, ?8 FROM run WHERE id = ?1"
+        " run_id, updated_unix_ns, method, model_id)"
+        " SELECT platform_id, ?2, ?3, ?4, ?5, ?6, ?7, id, ?8, ?9, ?10 FROM run WHERE id = ?1"
         " ON CONFLICT DO UPDATE SET median_ns = excluded.median_ns, lo_ns = excluded.lo_ns,"
         " hi_ns = excluded.hi_ns, source = excluded.source, quality = excluded.quality,"
-        " run_id = excluded.run_id, updated_unix_ns = excluded.updated_unix_ns",
+        " run_id = excluded.run_id, updated_unix_ns = excluded.updated_unix_ns,"
+        " method = excluded.method, model_id = excluded.model_id, stale_reason = NULL",
+    [ONP_Q_STALE_SET] = "UPDATE estimate SET stale_reason = ?2"
+                        " WHERE platform_id = ?1 AND (stale_reason IS NULL) <> (?2 IS NULL)",
+    [ONP_Q_SENTINEL_ADD] =
+        "INSERT INTO sentinel (run_id, seq, key, measured_unix_ns, median_ns, clock_khz)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+    [ONP_Q_NETWORK_ADD] = "INSERT INTO network (hash, encoding, space) VALUES (?, ?, ?)"
+                          " ON CONFLICT DO NOTHING",
+    [ONP_Q_MODEL_ADD] =
+        "INSERT INTO model (platform_id, kind, params, trained_on, loo_mape, loo_within10,"
+        " coverage95, created_unix_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [ONP_Q_VALIDATION_ADD] =
+        "INSERT INTO validation (run_id, platform_id, network, part, sum_ns, predicted_ns, lo_ns,"
+        " hi_ns, measured_ns, repeated_ns, measurement_id)"
+        " SELECT id, platform_id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM run WHERE id = ?1",
     [ONP_Q_ESTIMATE_GET] =
-        "SELECT e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id, m.n, m.cv"
+        "SELECT " ONP_STORE_ESTIMATE_COLUMNS
         " FROM estimate e JOIN block b ON b.id = e.block_id" ONP_STORE_JOIN_MEASUREMENT
         " WHERE e.platform_id = ? AND b.key = ?",
 };

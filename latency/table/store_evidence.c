@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "latency/table/store_evidence.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "latency/table/store_internal.h"
+
+/* More blocks than any network has; what a file says is not believed. */
+#define MAX_BLOCKS 4096
+
+static const char *text(sqlite3_stmt *q, int column)
+{
+    return (const char *)sqlite3_column_text(q, column);
+}
+
+static onp_sql_value known_real(double v)
+{
+    return isnan(v) ? onp_sql_text(NULL) : onp_sql_real(v);
+}
+
+/* Calls read for each row of a query with values bound. */
+static onp_status for_each(onp_store *s, const char *sql, const onp_sql_value *values, size_t n,
+                           onp_status (*read)(void *user, sqlite3_stmt *q, onp_error *err),
+                           void *user, onp_error *err)
+{
+    sqlite3_stmt *q = NULL; /* its own, so that a visit may use the store */
+    bool row = false;
+    onp_status st = ONP_OK;
+    ONP_TRY(onp_sql_prepare(s->db, sql, &q, err));
+    ONP_TRY_GOTO(onp_sql_bind(q, values, n, err));
+    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
+    while (row) {
+        ONP_TRY_GOTO(read(user, q, err));
+        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
+    }
+done:
+    sqlite3_finalize(q);
+    return st;
+}
+
+/* ---- sentinels ---- */
+
+onp_status onp_store_sentinel_add(onp_store *s, int64_t run, const onp_sentinel *v, onp_error *err)
+{
+    const onp_sql_value values[] = {onp_sql_int(run),          onp_sql_int(v->seq),
+                                    onp_sql_text(v->key),      onp_sql_int(onp_unix_ns()),
+                                    onp_sql_int(v->median_ns), onp_sql_known(v->clock_khz)};
+    return ONP_STORE_RUN(s, ONP_Q_SENTINEL_ADD, values, err);
+}
+
+typedef struct sentinel_call {
+    onp_sentinel_visit visit;
+    void *user;
+} sentinel_call;
+
+static onp_status read_sentinel(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const sentinel_call *call = user;
+    const onp_sentinel v = {.key = text(q, 1),
+                            .seq = sqlite3_column_int64(q, 2),
+                            .median_ns = sqlite3_column_int64(q, 3),
+                            .clock_khz = sqlite3_column_int64(q, 4)};
+    return call->visit(call->user, sqlite3_column_int64(q, 0), &v, err);
+}
+
+onp_status onp_store_sentinels(onp_store *s, int64_t platform, const char *key,
+                               onp_sentinel_visit visit, void *user, onp_error *err)
+{
+    sentinel_call call = {visit, user};
+    const onp_sql_value values[] = {onp_sql_int(platform), onp_sql_text(key)};
+    return for_each(s,
+                    "SELECT t.run_id, t.key, t.seq, t.median_ns, t.clock_khz FROM run r"
+                    " JOIN sentinel t ON t.run_id = r.id WHERE r.platform_id = ?1"
+                    " AND t.key = ifnull(?2, t.key) ORDER BY t.run_id, t.seq",
+                    values, ONP_COUNT(values), read_sentinel, &call, err);
+}
+
+/* ---- networks ---- */
+
+static json_t *encode(const onp_block *blocks, int32_t n)
+{
+    json_t *keys = json_array();
+    for (int32_t i = 0; keys != NULL && i < n; i++) {
+        char key[ONP_BLOCK_KEY];
+        onp_block_key(&blocks[i], key);
+        if (json_array_append_new(keys, json_string(key)) != 0) {
+            json_decref(keys);
+            return NULL;
+        }
+    }
+    return keys;
+}
+
+onp_status onp_store_network_add(onp_store *s, const char *hash, const onp_block *blocks, int32_t n,
+                                 const char *space, onp_error *err)
+{
+    json_t *keys = encode(blocks, n);
+    onp_strbuf encoding;
+    if (keys == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "network: out of memory for %d blocks", (int)n);
+    onp_strbuf_init(&encoding, s->ctx);
+    onp_status st = onp_json_dump(keys, 0, &encoding, err);
+    if (st == ONP_OK) {
+        const onp_sql_value values[] = {onp_sql_text(hash), onp_sql_text(encoding.text),
+                                        onp_sql_text(space)};
+        st = ONP_STORE_RUN(s, ONP_Q_NETWORK_ADD, values, err);
+    }
+    onp_strbuf_reset(&encoding);
+    json_decref(keys);
+    return st;
+}
+
+typedef struct network_call {
+    onp_store *store;
+    onp_network_visit visit;
+    void *user;
+} network_call;
+
+/* *blocks is the caller's. */
+static onp_status decode(onp_store *s, const char *hash, const json_t *keys, onp_block **blocks,
+                         int32_t *n, onp_error *err)
+{
+    const size_t size = json_array_size(keys); /* 0 when it is none */
+    if (size == 0 || size > MAX_BLOCKS)
+        return onp_fail(err, ONP_E_FORMAT, "%s: network %.12s: the encoding is damaged",
+                        onp_store_path(s), hash);
+    *blocks = onp_alloc(s->ctx, size, sizeof **blocks);
+    if (*blocks == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "network: out of memory for %zu blocks", size);
+    for (size_t i = 0; i < size; i++) {
+        const char *key = json_string_value(json_array_get(keys, i));
+        ONP_TRY(onp_block_parse(key != NULL ? key : "", &(*blocks)[i], err));
+    }
+    *n = (int32_t)size;
+    return ONP_OK;
+}
+
+static onp_status visit_network(const network_call *call, const char *encoding,
+                                onp_measured_network *v, onp_error *err)
+{
+    onp_block *blocks = NULL;
+    json_t *keys = NULL;
+    onp_status st = ONP_OK;
+    if (encoding != NULL) {
+        ONP_TRY(
+            onp_json_parse(encoding, strlen(encoding), onp_store_path(call->store), &keys, err));
+        ONP_TRY_GOTO(decode(call->store, v->hash, keys, &blocks, &v->n_blocks, err));
+        v->blocks = blocks;
+    }
+    st = call->visit(call->user, v, err);
+done:
+    onp_free(call->store->ctx, blocks);
+    json_decref(keys);
+    return st;
+}
+
+static onp_status read_network(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    int quality = 0;
+    ONP_TRY(onp_store_read_quality(q, 8, &quality, err));
+    onp_measured_network v = {.hash = text(q, 0),
+                              .space = text(q, 2),
+                              .run = sqlite3_column_int64(q, 3),
+                              .measured_unix_ns = sqlite3_column_int64(q, 4),
+                              .median_ns = sqlite3_column_int64(q, 5),
+                              .normalized_median_ns = sqlite3_column_int64(q, 6),
+                              .clock_khz = sqlite3_column_int64(q, 7),
+                              .quality = (onp_quality)quality,
+                              .cv = sqlite3_column_double(q, 9)};
+    return visit_network(user, text(q, 1), &v, err);
+}
+
+onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit visit, void *user,
+                              onp_error *err)
+{
+    network_call call = {s, visit, user};
+    const onp_sql_value value = onp_sql_int(platform);
+    return for_each(s,
+                    "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
+                    " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
+                    " m.quality, m.cv FROM run r JOIN measurement m ON m.run_id = r.id"
+                    " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
+                    " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
+                    &value, 1, read_network, &call, err);
+}
+
+/* ---- models ---- */
+
+onp_status onp_store_model_add(onp_store *s, int64_t platform, const onp_model_info *info,
+                               int64_t *id, onp_error *err)
+{
+    const onp_sql_value values[] = {
+        onp_sql_int(platform),         onp_sql_text(info->kind),   onp_sql_text(info->params),
+        onp_sql_int(info->trained_on), known_real(info->loo_mape), known_real(info->loo_within10),
+        known_real(info->coverage95),  onp_sql_int(onp_unix_ns()),
+    };
+    ONP_TRY(ONP_STORE_RUN(s, ONP_Q_MODEL_ADD, values, err));
+    *id = sqlite3_last_insert_rowid(s->db);
+    return ONP_OK;
+}
+
+/* ---- validations ---- */
+
+onp_status onp_store_validation_add(onp_store *s, int64_t run, const onp_validation *v,
+                                    onp_error *err)
+{
+    const bool interval = v->hi_ns != 0;
+    const onp_sql_value values[] = {
+        onp_sql_int(run),
+        onp_sql_text(v->hash),
+        onp_sql_text(v->test ? "test" : "calibration"),
+        onp_sql_int(v->sum_ns),
+        onp_sql_int(v->predicted_ns),
+        interval ? onp_sql_int(v->lo_ns) : onp_sql_text(NULL),
+        interval ? onp_sql_int(v->hi_ns) : onp_sql_text(NULL),
+        onp_sql_int(v->measured_ns),
+        onp_sql_known(v->repeated_ns),
+        onp_sql_known(v->measurement),
+    };
+    ONP_TRY(ONP_STORE_RUN(s, ONP_Q_VALIDATION_ADD, values, err));
+    if (sqlite3_changes(s->db) != 1)
+        return onp_fail(err, ONP_E_RANGE, "%s: there is no run %lld", onp_store_path(s),
+                        (long long)run);
+    return ONP_OK;
+}
+
+typedef struct validation_call {
+    onp_validation_visit visit;
+    void *user;
+} validation_call;
+
+static onp_status read_validation(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const validation_call *call = user;
+    const char *part = text(q, 3);
+    const onp_validation v = {.hash = text(q, 2),
+                              .test = part != NULL && strcmp(part, "test") == 0,
+                              .sum_ns = sqlite3_column_int64(q, 4),
+                              .predicted_ns = sqlite3_column_int64(q, 5),
+                              .lo_ns = sqlite3_column_int64(q, 6),
+                              .hi_ns = sqlite3_column_int64(q, 7),
+                              .measured_ns = sqlite3_column_int64(q, 8),
+                              .repeated_ns = sqlite3_column_int64(q, 9),
+                              .measurement = sqlite3_column_int64(q, 10)};
+    return call->visit(call->user, sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), &v, err);
+}
+
+onp_status onp_store_validations(onp_store *s, int64_t platform, onp_validation_visit visit,
+                                 void *user, onp_error *err)
+{
+    validation_call call = {visit, user};
+    const onp_sql_value value = onp_sql_int(platform);
+    return for_each(s,
+                    "SELECT v.run_id, r.started_unix_ns, v.network, v.part, v.sum_ns,"
+                    " v.predicted_ns, v.lo_ns, v.hi_ns, v.measured_ns, v.repeated_ns,"
+                    " v.measurement_id FROM validation v JOIN run r ON r.id = v.run_id"
+                    " WHERE v.run_id = (SELECT max(run_id) FROM validation WHERE platform_id = ?)"
+                    " ORDER BY v.sum_ns, v.id",
+                    &value, 1, read_validation, &call, err);
+}
