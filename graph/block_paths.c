@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "base/strbuf.h"
+
 onp_status onp_block_paths_init(const onp_context *ctx, int32_t max_paths, int32_t max_length,
                                 onp_block_paths *p, onp_error *err)
 {
@@ -35,4 +37,23 @@ void onp_block_paths_reset(const onp_context *ctx, onp_block_paths *p)
     onp_free(ctx, p->blocks);
     onp_free(ctx, p->start);
     *p = (onp_block_paths){0};
+}
+
+onp_status onp_block_path_hash(const onp_context *ctx, const onp_block *blocks, int32_t n,
+                               char hash[ONP_SHA256_HEX], onp_error *err)
+{
+    onp_strbuf keys;
+    onp_strbuf_init(&keys, ctx);
+    for (int32_t i = 0; i < n; i++) {
+        char key[ONP_BLOCK_KEY];
+        if (onp_block_is_free(&blocks[i]))
+            continue;
+        onp_block_key(&blocks[i], key);
+        onp_strbuf_addf(&keys, "%s\n", key);
+    }
+    onp_status st = onp_strbuf_status(&keys, err);
+    if (st == ONP_OK)
+        onp_sha256(keys.text, keys.length, hash);
+    onp_strbuf_reset(&keys);
+    return st;
 }

@@ -12,6 +12,7 @@
 #ifndef ONP_GRAPH_BLOCK_PATHS_H
 #define ONP_GRAPH_BLOCK_PATHS_H
 
+#include "base/file.h"
 #include "graph/block.h"
 
 #ifdef __cplusplus
@@ -35,6 +36,11 @@ onp_status onp_block_paths_init(const onp_context *ctx, int32_t max_paths, int32
 void onp_block_paths_add(onp_block_paths *p, const onp_block *blocks, int32_t n);
 /* Releases what p holds; *p is then all zero. */
 void onp_block_paths_reset(const onp_context *ctx, onp_block_paths *p);
+
+/* SHA-256 of the keys of blocks[0..n-1], one a line, free ones left out: what a network of these
+ * blocks is known by in a latency table. Errors: ONP_E_NOMEM; hash is then unchanged. */
+onp_status onp_block_path_hash(const onp_context *ctx, const onp_block *blocks, int32_t n,
+                               char hash[ONP_SHA256_HEX], onp_error *err) ONP_MUST_USE;
 
 static inline const onp_block *onp_block_path(const onp_block_paths *p, int32_t i)
 {

@@ -226,6 +226,25 @@ static void test_families_of_pools(void **state)
     assert_true(has_only(&f->paths, 3, "3x3e3", 1));
 }
 
+static void test_hash(void **state)
+{
+    fixture *f = *state;
+    char a[ONP_SHA256_HEX], b[ONP_SHA256_HEX], wanted[ONP_SHA256_HEX];
+    static const char keys[] = "stem in=8x8x3 out=8x8x4 k=3 s=1\nhead in=8x8x4 out=10\n";
+    onp_block blocks[3];
+    assert_int_equal(onp_block_parse("stem in=8x8x3 out=8x8x4 k=3 s=1", &blocks[0], NULL), ONP_OK);
+    assert_int_equal(onp_block_parse("zero", &blocks[1], NULL), ONP_OK);
+    assert_int_equal(onp_block_parse("head in=8x8x4 out=10", &blocks[2], NULL), ONP_OK);
+    onp_sha256(keys, strlen(keys), wanted);
+    assert_int_equal(onp_block_path_hash(&f->ctx, blocks, 3, a, &f->err), ONP_OK);
+    assert_string_equal(a, wanted);
+    blocks[1] = blocks[2];
+    assert_int_equal(onp_block_path_hash(&f->ctx, blocks, 2, b, &f->err), ONP_OK);
+    assert_string_equal(a, b);
+    assert_int_equal(onp_block_path_hash(&f->ctx, blocks, 1, b, &f->err), ONP_OK);
+    assert_string_not_equal(a, b);
+}
+
 static void test_bad_counts(void **state)
 {
     fixture *f = *state;
@@ -249,6 +268,8 @@ static onp_status draw_body(const onp_context *ctx, void *arg)
     ONP_TRY_GOTO(onp_space_cover(ctx, s, 1, 2, &cover, NULL));
     ONP_TRY_GOTO(onp_space_sample(ctx, s, 1, 2, &sample, NULL));
     ONP_TRY_GOTO(onp_space_families(ctx, s, &families, NULL));
+    char hash[ONP_SHA256_HEX];
+    ONP_TRY_GOTO(onp_block_path_hash(ctx, cover.blocks, cover.start[1], hash, NULL));
 done:
     onp_block_paths_reset(ctx, &cover);
     onp_block_paths_reset(ctx, &sample);
@@ -274,6 +295,7 @@ int main(void)
         TEST(test_sample),
         TEST(test_families),
         TEST(test_families_of_pools),
+        TEST(test_hash),
         TEST(test_bad_counts),
         TEST(test_no_memory),
     };
