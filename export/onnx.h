@@ -21,6 +21,7 @@
 #define ONP_EXPORT_ONNX_H
 
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "graph/graph.h"
 
 #ifdef __cplusplus
@@ -46,6 +47,22 @@ typedef struct onp_onnx_network {
  */
 onp_status onp_onnx_save(const onp_context *ctx, const onp_onnx_network *net, const char *path,
                          onp_error *err) ONP_MUST_USE;
+
+/*
+ * A graph that is only to be timed, for a runner that takes ONNX: forward nodes of any network,
+ * block or path, without data. The same nodes as onp_onnx_save writes, but in place of weights the
+ * few that compute them: a table of 4,093 normal numbers in the model, repeated, cut, shaped and
+ * scaled so that activations stay ordinary numbers (graph/spread.h), and biases of 0. A runtime
+ * that folds constants computes them when it loads the model and then has the very graph that it
+ * has of a file. A model of any size thus takes some tens of kilobytes.
+ *
+ * The input is the first node's, named "input", [N][channels][rows][columns]; the output is what
+ * the last node makes, "logits". Bytes are appended to *out, which may hold NUL. Errors:
+ * ONP_E_SHAPE naming the operation that an inference graph does not have, or when there is more
+ * than one input; ONP_E_RANGE for an empty graph; ONP_E_NOMEM.
+ */
+onp_status onp_onnx_encode_synthetic(const onp_context *ctx, const onp_graph *g, onp_strbuf *out,
+                                     onp_error *err) ONP_MUST_USE;
 
 /*
  * What a file holds, as one JSON object; *out is the caller's (json_decref):

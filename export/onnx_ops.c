@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/onnx_ops.h"
 
+#include "export/onnx_synthetic.h"
+
 /* Each tensor of the graph is a value of ONNX; memory layout is the only difference between them:
  * NHWC here, NCHW there. */
 typedef struct emitter {
     onp_onnx_tree *t;
     const onp_onnx_network *net;
+    bool synthetic;
     const char **value;      /* [tensors] name of each */
     int32_t block;           /* of the nodes counted below */
     int32_t n[ONP_OP_COUNT]; /* of each operation in it, so far */
@@ -46,6 +49,10 @@ static const char *add_weight(emitter *e, const source *s, size_t n_dims)
     const int64_t taps = w->shape.n * w->shape.h, in = w->shape.w, out = w->shape.c;
     const int64_t dims[4] = {out, in, w->shape.n, w->shape.h};
     const char *name = onp_onnx_text(e->t, "%s.weight", s->name);
+    if (e->synthetic) {
+        onp_onnx_synthetic_weight(e->t, e->net->g, s->node, name, dims, n_dims);
+        return name;
+    }
     const float *from = w->data;
     float *to = onp_onnx_initializer(e->t, name, dims, n_dims);
     for (int64_t j = 0; to != NULL && j < out; j++)
@@ -60,6 +67,10 @@ static const char *add_bias(emitter *e, const source *s)
     const onp_tensor *b = onp_graph_tensor(e->net->g, s->node->in[2]);
     const int64_t c = b->shape.c;
     const char *name = onp_onnx_text(e->t, "%s.bias", s->name);
+    if (e->synthetic) {
+        onp_onnx_synthetic_bias(e->t, name, c);
+        return name;
+    }
     const float *from = b->data;
     float *to = onp_onnx_initializer(e->t, name, &c, 1);
     for (int64_t j = 0; to != NULL && j < c; j++)
@@ -166,24 +177,24 @@ static void emit_avg_pool(emitter *e, const source *s)
 }
 
 /* min(max(x / 6 + 1 / 2, 0), 1) */
-static void add_hsigmoid(emitter *e, const char *x, const char *name)
+static void add_hsigmoid(emitter *e, const char *x, const char *name, const char *out)
 {
-    Onnx__NodeProto *n = onp_onnx_node(e->t, "HardSigmoid", name, &x, 1, name);
+    Onnx__NodeProto *n = onp_onnx_node(e->t, "HardSigmoid", name, &x, 1, out);
     onp_onnx_float(e->t, n, "alpha", 1.0F / 6.0F);
     onp_onnx_float(e->t, n, "beta", 0.5F);
 }
 
 static void emit_hsigmoid(emitter *e, const source *s)
 {
-    add_hsigmoid(e, value_of(e, s, 0), s->name);
+    add_hsigmoid(e, value_of(e, s, 0), s->name, s->out);
 }
 
 /* HardSwish is of opset 14. */
 static void emit_hswish(emitter *e, const source *s)
 {
     const char *in[2] = {value_of(e, s, 0), onp_onnx_text(e->t, "%s.gate", s->name)};
-    add_hsigmoid(e, in[0], in[1]);
-    (void)onp_onnx_node(e->t, "Mul", s->name, in, 2, s->name);
+    add_hsigmoid(e, in[0], in[1], in[1]);
+    (void)onp_onnx_node(e->t, "Mul", s->name, in, 2, s->out);
 }
 
 /* [N][C][1][1] is broadcast over the map. */
@@ -208,9 +219,9 @@ static void (*const emitters[ONP_OP_COUNT])(emitter *e, const source *s) = {
 
 /* ---- the graph ---- */
 
-/* A convolution on a 1x1 map. */
-static bool is_linear(const onp_graph *g, const onp_node *n)
+bool onp_onnx_is_linear(const onp_graph *g, int32_t node)
 {
+    const onp_node *n = onp_graph_node(g, node);
     const onp_shape x = onp_graph_shape(g, n->in[0]);
     return n->op == ONP_OP_CONV && n->attr.kernel == 1 && x.h == 1 && x.w == 1;
 }
@@ -226,29 +237,47 @@ static const char *name_of(emitter *e, const onp_node *n)
                          (int)e->n[n->op]++);
 }
 
-static onp_status add_node(emitter *e, const onp_node *n, onp_error *err)
+/* Only the first of several inputs has a name; where a name is missing for lack of memory, that is
+ * the error. */
+static onp_status check_inputs(const emitter *e, const onp_node *n, onp_error *err)
 {
-    const bool last = n->out[0] == e->net->logits;
+    const bool two = n->op == ONP_OP_ADD || n->op == ONP_OP_CHANNEL_SCALE;
+    if (e->value[n->in[0]] != NULL && (!two || e->value[n->in[1]] != NULL))
+        return ONP_OK;
+    ONP_TRY(onp_onnx_tree_status(e->t, err));
+    return onp_fail(err, ONP_E_SHAPE,
+                    "onnx: block %d: %s reads another input than the first node's", (int)n->group,
+                    onp_op_get(n->op)->name);
+}
+
+static onp_status add_node(emitter *e, int32_t i, onp_error *err)
+{
+    const onp_node *n = onp_graph_node(e->net->g, i);
+    const bool last = n->out[0] == e->net->logits, linear = onp_onnx_is_linear(e->net->g, i);
     const char *name = name_of(e, n);
     const source s = {n, name, last ? "logits" : name};
-    if (emitters[n->op] == NULL || (last && !is_linear(e->net->g, n)))
+    if (emitters[n->op] == NULL || (last && !linear && !e->synthetic))
         return onp_fail(err, ONP_E_SHAPE, "onnx: block %d: %s, wanted %s", (int)n->group,
                         onp_op_get(n->op)->name,
                         last ? "a linear layer at the end" : "an operation of a folded network");
-    (last ? emit_linear : emitters[n->op])(e, &s);
+    ONP_TRY(check_inputs(e, n, err));
+    (last && linear ? emit_linear : emitters[n->op])(e, &s);
     e->value[n->out[0]] = s.out;
     return ONP_OK;
 }
 
-onp_status onp_onnx_add_nodes(onp_onnx_tree *tree, const onp_onnx_network *net, onp_error *err)
+onp_status onp_onnx_add_nodes(onp_onnx_tree *tree, const onp_onnx_network *net, bool synthetic,
+                              onp_error *err)
 {
-    emitter e = {.t = tree, .net = net, .block = -1};
+    emitter e = {.t = tree, .net = net, .synthetic = synthetic, .block = -1};
     e.value = onp_onnx_take(tree, (size_t)onp_graph_n_tensors(net->g), sizeof *e.value);
     if (e.value == NULL)
         return onp_onnx_tree_status(tree, err);
     e.value[net->input] = "input";
+    if (synthetic)
+        onp_onnx_synthetic_table(tree);
     for (int32_t i = 0; i < onp_graph_n_nodes(net->g); i++)
-        ONP_TRY(add_node(&e, onp_graph_node(net->g, i), err));
+        ONP_TRY(add_node(&e, i, err));
     if (e.value[net->logits] == NULL)
         return onp_fail(err, ONP_E_SHAPE, "onnx: nothing in the network makes its logits");
     return ONP_OK;

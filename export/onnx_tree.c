@@ -141,14 +141,15 @@ void onp_onnx_ints(onp_onnx_tree *t, Onnx__NodeProto *n, const char *name, const
     a->n_ints = n_values;
 }
 
-float *onp_onnx_initializer(onp_onnx_tree *t, const char *name, const int64_t *dims, size_t n_dims)
+static void *initializer(onp_onnx_tree *t, const char *name, const int64_t *dims, size_t n_dims,
+                         Onnx__TensorProto__DataType type, size_t size)
 {
     size_t count = 1;
     for (size_t i = 0; i < n_dims; i++)
         count *= (size_t)dims[i];
     Onnx__TensorProto *x = onp_onnx_take(t, 1, sizeof *x);
     int64_t *shape = onp_onnx_take(t, n_dims, sizeof *shape);
-    float *data = onp_onnx_take(t, count, sizeof *data);
+    void *data = onp_onnx_take(t, count, size);
     void *list = t->graph.initializer;
     const bool room = grow(t, &list, &t->initializer_cap, t->graph.n_initializer);
     t->graph.initializer = list;
@@ -160,12 +161,26 @@ float *onp_onnx_initializer(onp_onnx_tree *t, const char *name, const int64_t *d
     x->dims = shape;
     x->n_dims = n_dims;
     x->has_data_type = true;
-    x->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    x->data_type = type;
     x->name = TEXT(name);
     x->has_raw_data = true;
-    x->raw_data = (ProtobufCBinaryData){.len = count * sizeof *data, .data = (uint8_t *)data};
+    x->raw_data = (ProtobufCBinaryData){.len = count * size, .data = data};
     t->graph.initializer[t->graph.n_initializer++] = x;
     return data;
+}
+
+float *onp_onnx_initializer(onp_onnx_tree *t, const char *name, const int64_t *dims, size_t n_dims)
+{
+    return initializer(t, name, dims, n_dims, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, sizeof(float));
+}
+
+void onp_onnx_initializer_ints(onp_onnx_tree *t, const char *name, const int64_t *values, size_t n)
+{
+    const int64_t count = (int64_t)n;
+    int64_t *data =
+        initializer(t, name, &count, 1, ONNX__TENSOR_PROTO__DATA_TYPE__INT64, sizeof *data);
+    if (data != NULL)
+        memcpy(data, values, n * sizeof *data);
 }
 
 Onnx__ValueInfoProto *onp_onnx_value(onp_onnx_tree *t, const char *name, const int64_t *rest,

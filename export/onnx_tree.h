@@ -50,6 +50,8 @@ void onp_onnx_float(onp_onnx_tree *t, Onnx__NodeProto *n, const char *name, floa
 
 /* Appends an initialiser of n_dims (0: a scalar) and returns where its values go, row by row. */
 float *onp_onnx_initializer(onp_onnx_tree *t, const char *name, const int64_t *dims, size_t n_dims);
+/* The same with n integers in one row. */
+void onp_onnx_initializer_ints(onp_onnx_tree *t, const char *name, const int64_t *values, size_t n);
 
 /* An input or output: float32, [N][rest...]. */
 Onnx__ValueInfoProto *onp_onnx_value(onp_onnx_tree *t, const char *name, const int64_t *rest,

@@ -2,9 +2,9 @@
 #include "latency/measure/synthetic.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 #include "base/philox.h"
+#include "graph/spread.h"
 
 #define LINE_FLOATS (ONP_ALIGN / (int64_t)sizeof(float))
 
@@ -19,20 +19,11 @@ static bool is_conv(onp_op op)
     return op == ONP_OP_CONV || op == ONP_OP_DEPTHWISE;
 }
 
-static bool behind_relu6(const onp_graph *g, onp_tid t)
-{
-    const int32_t producer = onp_graph_tensor(g, t)->producer;
-    return producer != ONP_NONE && onp_graph_node(g, producer)->op == ONP_OP_RELU6;
-}
-
 /* What the k-th input of a node is filled with. */
 static filling filling_of(const onp_graph *g, const onp_node *node, int k)
 {
-    const onp_shape s = onp_graph_shape(g, node->in[k]);
-    if (is_conv(node->op) && k == 1) {
-        double gain = behind_relu6(g, node->in[0]) ? 2.0 : 1.0;
-        return (filling){.sd = sqrt(gain / (double)(s.n * s.h * s.w))};
-    }
+    if (is_conv(node->op) && k == 1)
+        return (filling){.sd = onp_weight_deviation(g, node)};
     if (is_conv(node->op) && k == 2)
         return (filling){0};
     if (node->op == ONP_OP_BN_APPLY && k > 0)

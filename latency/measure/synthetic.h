@@ -24,8 +24,7 @@ extern "C" {
  * Binds every external tensor of g to a part of one allocation, *memory, which is then the caller's
  * (onp_free) and must outlive the graph's last run. By use:
  *   inputs       normal (0, 1)
- *   weights      normal (0, sd), sd^2 = gain / fan-in with gain 2 behind a ReLU6, which halves the
- *                power, and 1 elsewhere (K. He et al., 2015)
+ *   weights      normal (0, onp_weight_deviation), graph/spread.h
  *   batch norm   gamma 1, beta 0, mean 0, variance 1
  *   others       0 (biases, labels, results)
  * Numbers are Philox with the purpose ONP_RNG_SYNTHETIC. batch: what every input must have as its

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* op_answers DIR: each network of op_nets.h as DIR/NAME.onnx, and in DIR/NAME.safetensors an
- * "input" and the "logits" that the reference kernels, in double, make of it. */
+/* op_answers DIR: each network of op_nets.h as DIR/NAME.onnx, in DIR/NAME.safetensors an "input"
+ * and the "logits" that the reference kernels, in double, make of it, and DIR/NAME.synthetic.onnx,
+ * which computes its weights. */
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/safetensors.h"
 #include "graph/ref_exec.h"
 #include "tests/export/op_nets.h"
@@ -22,6 +24,19 @@ static onp_status save_answers(const op_net *net, const float *logits, const cha
     if (st == ONP_OK)
         st = onp_st_writer_commit(w, err);
     onp_st_writer_free(w);
+    return st;
+}
+
+static onp_status save_synthetic(const op_net *net, const char *dir, onp_error *err)
+{
+    char path[1024];
+    onp_strbuf model;
+    onp_strbuf_init(&model, &net->ctx);
+    (void)snprintf(path, sizeof path, "%s/%s.synthetic.onnx", dir, net->onnx.name);
+    onp_status st = onp_onnx_encode_synthetic(&net->ctx, net->g, &model, err);
+    if (st == ONP_OK)
+        st = onp_file_write_atomic(path, model.text, model.length, err);
+    onp_strbuf_reset(&model);
     return st;
 }
 
@@ -50,6 +65,8 @@ int main(int argc, char **argv)
         op_net net;
         op_net_build(&net, &op_net_cases[i], BATCH);
         st = answer(&net, argv[1], &err);
+        if (st == ONP_OK)
+            st = save_synthetic(&net, argv[1], &err);
         op_net_free(&net);
     }
     if (st != ONP_OK)

@@ -242,6 +242,102 @@ static void test_no_memory(void **state)
     onp_test_each_allocation(describe_again, *state);
 }
 
+/* ---- weights that a model computes ---- */
+
+static size_t count_op(const Onnx__GraphProto *g, const char *op)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_node; i++)
+        n += strcmp(g->node[i]->op_type, op) == 0;
+    return n;
+}
+
+static onp_status encode(onp_context *ctx, const onp_graph *g, onp_strbuf *out, onp_error *err)
+{
+    onp_strbuf_init(out, ctx);
+    onp_status st = onp_onnx_encode_synthetic(ctx, g, out, err);
+    if (st != ONP_OK)
+        onp_strbuf_reset(out);
+    return st;
+}
+
+/* Beside what makes weights, the nodes are those of the file; parameters need no data. */
+static void test_synthetic(void **state)
+{
+    fixture *f = *state;
+    for (onp_tid t = 0; t < onp_graph_n_tensors(f->net.g); t++)
+        if (onp_graph_tensor(f->net.g, t)->external)
+            onp_graph_bind(f->net.g, t, NULL);
+    onp_strbuf out, again;
+    assert_int_equal(encode(&f->net.ctx, f->net.g, &out, &f->err), ONP_OK);
+    assert_int_equal(encode(&f->net.ctx, f->net.g, &again, &f->err), ONP_OK);
+    assert_int_equal(out.length, again.length);
+    assert_memory_equal(out.text, again.text, out.length);
+    assert_in_range(out.length, 1, 40000);
+    Onnx__ModelProto *m = onnx__model_proto__unpack(NULL, out.length, (const uint8_t *)out.text);
+    assert_non_null(m);
+    static const char *const ops[] = {"Conv", "Gemm", "Clip",   "HardSigmoid", "GlobalAveragePool",
+                                      "Add",  "Relu", "Flatten"};
+    for (size_t i = 0; i < ONP_COUNT(ops); i++)
+        assert_int_equal(count_op(m->graph, ops[i]), count_op(f->model->graph, ops[i]));
+    const size_t n_weights = count_op(m->graph, "Conv") + count_op(m->graph, "Gemm");
+    assert_int_equal(count_op(m->graph, "Tile"), n_weights);
+    assert_int_equal(m->graph->n_node - f->model->graph->n_node,
+                     4 * n_weights + count_op(m->graph, "ConstantOfShape"));
+    assert_string_equal(m->graph->input[0]->name, "input");
+    assert_string_equal(m->graph->output[0]->name, "logits");
+    onnx__model_proto__free_unpacked(m, NULL);
+    onp_strbuf_reset(&out);
+    onp_strbuf_reset(&again);
+}
+
+/* Any operation may be the last: the output is its map. */
+static void test_synthetic_block(void **state)
+{
+    fixture *f = *state;
+    onp_graph *g = onp_graph_new(&f->net.ctx, NULL);
+    const onp_tid x = onp_graph_external(g, (onp_shape){1, 6, 5, 4}, NULL);
+    const onp_tid y = onp_graph_add(g, ONP_OP_HSWISH, &x, 1, NULL);
+    onp_strbuf out;
+    assert_int_equal(encode(&f->net.ctx, g, &out, &f->err), ONP_OK);
+    Onnx__ModelProto *m = onnx__model_proto__unpack(NULL, out.length, (const uint8_t *)out.text);
+    assert_non_null(m);
+    assert_string_equal(m->graph->node[m->graph->n_node - 1]->output[0], "logits");
+    const Onnx__TensorShapeProto *shape = m->graph->output[0]->type->tensor_type->shape;
+    assert_int_equal(shape->n_dim, 4);
+    assert_int_equal(shape->dim[1]->dim_value, 4);
+    assert_int_equal(shape->dim[3]->dim_value, 5);
+    onnx__model_proto__free_unpacked(m, NULL);
+    onp_strbuf_reset(&out);
+
+    const onp_tid other = onp_graph_external(g, (onp_shape){1, 6, 5, 4}, NULL);
+    (void)onp_graph_add(g, ONP_OP_ADD, (onp_tid[]){y, other}, 2, NULL);
+    assert_int_equal(encode(&f->net.ctx, g, &out, &f->err), ONP_E_SHAPE);
+    onp_assert_contains(f->err.msg, "add reads another input");
+    onp_graph_clear(g);
+    assert_int_equal(encode(&f->net.ctx, g, &out, &f->err), ONP_E_RANGE);
+    onp_assert_contains(f->err.msg, "no nodes");
+    const onp_tid z = onp_graph_external(g, (onp_shape){1, 6, 5, 4}, NULL);
+    (void)onp_graph_add(g, ONP_OP_BN_STATS, &z, 1, NULL);
+    assert_int_equal(encode(&f->net.ctx, g, &out, &f->err), ONP_E_SHAPE);
+    onp_assert_contains(f->err.msg, "bn-stats");
+    onp_graph_free(g);
+}
+
+static onp_status encode_again(const onp_context *ctx, void *arg)
+{
+    onp_strbuf out;
+    onp_strbuf_init(&out, ctx);
+    onp_status st = onp_onnx_encode_synthetic(ctx, ((fixture *)arg)->net.g, &out, NULL);
+    onp_strbuf_reset(&out);
+    return st;
+}
+
+static void test_synthetic_no_memory(void **state)
+{
+    onp_test_each_allocation(encode_again, *state);
+}
+
 /* ---- what cannot be read ---- */
 
 static onp_status describe_bytes(fixture *f, const void *bytes, size_t size)
@@ -394,6 +490,9 @@ int main(void)
         TEST(test_no_folded_network),
         TEST(test_no_folder),
         TEST(test_no_memory),
+        TEST(test_synthetic),
+        TEST(test_synthetic_block),
+        TEST(test_synthetic_no_memory),
         TEST(test_truncation),
         TEST(test_other_bytes),
         TEST(test_nesting),
