@@ -130,7 +130,9 @@ static const char version_2_measurements[] =
     "  WHERE block_id IS NOT NULL;"
 
     "ALTER TABLE sample ADD COLUMN clocks BLOB;" /* kHz, 1/1000 degree C; coded as samples */
-    "ALTER TABLE sample ADD COLUMN temperatures BLOB;";
+    "ALTER TABLE sample ADD COLUMN temperatures BLOB;"
+    "ALTER TABLE sample ADD COLUMN n_groups INTEGER CHECK (n_groups > 0);"
+    "ALTER TABLE sample ADD COLUMN stamps BLOB;"; /* ns, [group][sample]; coded as samples */
 
 static const char version_2_tables[] =
     /* one graph that is measured again and again in a run, by which its drift is seen */

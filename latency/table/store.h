@@ -135,6 +135,8 @@ typedef struct onp_measurement {
     const int64_t *clocks_khz;      /* of each sample; NULL: not kept */
     const int64_t *temperatures_mc; /* of each sample, 1/1000 degree C; NULL: not known */
     size_t n_samples;
+    const int64_t *stamps_ns; /* [n_groups][n_samples]: each block's share of them; NULL: none */
+    size_t n_groups;
     const char *mode;   /* of a block: "isolated", "chain", "difference"; NULL: a network */
     int64_t pass, seq;  /* counted from 1 within the run */
     int64_t n_paths;    /* chain, difference: how many paths the samples are of */

@@ -42,7 +42,9 @@ static onp_status add_samples(onp_store *s, int64_t measurement, const onp_measu
 {
     if (m->samples_ns == NULL || m->n_samples == 0)
         return ONP_OK;
-    uint8_t(*blobs)[ONP_SAMPLE_MAX_BYTES] = onp_alloc(s->ctx, 3 * m->n_samples, sizeof *blobs);
+    const size_t n_stamps = m->stamps_ns != NULL ? m->n_groups * m->n_samples : 0;
+    uint8_t(*blobs)[ONP_SAMPLE_MAX_BYTES] =
+        onp_alloc(s->ctx, 3 * m->n_samples + n_stamps, sizeof *blobs);
     if (blobs == NULL)
         return onp_fail(err, ONP_E_NOMEM, "no memory for %zu samples", m->n_samples);
     const onp_sql_value values[] = {
@@ -51,6 +53,8 @@ static onp_status add_samples(onp_store *s, int64_t measurement, const onp_measu
         encode(m->samples_ns, m->n_samples, blobs[0]),
         encode(m->clocks_khz, m->n_samples, blobs[m->n_samples]),
         encode(m->temperatures_mc, m->n_samples, blobs[2 * m->n_samples]),
+        onp_sql_known(n_stamps > 0 ? (int64_t)m->n_groups : 0),
+        encode(n_stamps > 0 ? m->stamps_ns : NULL, n_stamps, blobs[3 * m->n_samples]),
     };
     onp_status st = ONP_STORE_RUN(s, ONP_Q_SAMPLE_ADD, values, err);
     onp_free(s->ctx, blobs);

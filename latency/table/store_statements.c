@@ -37,8 +37,8 @@ static const char *const sql[ONP_Q_COUNT] = {
         " cores) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " ?, ?, ?, ?, ?, ?)",
     [ONP_Q_SAMPLE_ADD] =
-        "INSERT INTO sample (measurement_id, n, format, samples, clocks, temperatures)"
-        " VALUES (?, ?, 'delta-varint', ?, ?, ?)",
+        "INSERT INTO sample (measurement_id, n, format, samples, clocks, temperatures,"
+        " n_groups, stamps) VALUES (?, ?, 'delta-varint', ?, ?, ?, ?, ?)",
     [ONP_Q_ESTIMATE_SET] =
         "INSERT INTO estimate (platform_id, block_id, median_ns, lo_ns, hi_ns, source, quality,"
         " run_id, updated_unix_ns, method, model_id)"

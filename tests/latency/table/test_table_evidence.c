@@ -22,6 +22,7 @@ static void a_measurement_with_all_it_has(void **state)
 {
     onp_test_table *t = *state;
     const int64_t samples[] = {100, 101}, clocks[] = {2000, 1999}, heat[] = {40000, -5};
+    const int64_t stamps[] = {1, 2, 3, 4, 5, 6};
     onp_measurement m = {.n = 2,
                          .median_ns = 100,
                          .clock_khz = 2000,
@@ -30,6 +31,8 @@ static void a_measurement_with_all_it_has(void **state)
                          .clocks_khz = clocks,
                          .temperatures_mc = heat,
                          .n_samples = 2,
+                         .stamps_ns = stamps,
+                         .n_groups = 3,
                          .mode = "chain",
                          .pass = 2,
                          .seq = 31,
@@ -52,6 +55,7 @@ static void a_measurement_with_all_it_has(void **state)
     for (size_t i = 0; i < n; i++)
         (void)snprintf(hex + 2 * i, 3, "%02X", bytes[i]);
     assert_query(t->path, "SELECT hex(temperatures) FROM sample", hex);
+    assert_query(t->path, "SELECT n_groups || ' ' || hex(stamps) FROM sample", "3 020202020202");
     m.mode = "sometimes";
     assert_int_equal(onp_store_measure_block(t->store, run, ONP_TEST_KEY_A, &m, NULL, &t->err),
                      ONP_E_RANGE);
