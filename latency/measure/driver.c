@@ -23,21 +23,15 @@ struct onp_runner {
     onp_runner_options options;
     onp_runner_facts facts;
     int64_t last_id;
-    char name[128]; /* argv[0], for errors */
+    char name[128]; /* for errors */
     onp_strbuf request;
 };
 
 /* Ends the runner; the text of err is put into a sentence with its name and its last words. */
 static onp_status give_up(onp_runner *r, onp_status st, onp_error *err)
 {
-    char said[200];
     onp_process_end(&r->process, 0);
-    if (st == ONP_E_NOMEM || err == NULL)
-        return st == ONP_E_NOMEM ? st : ONP_E_DEVICE;
-    onp_process_said(&r->process, said, sizeof said);
-    const onp_error what = *err;
-    return onp_fail(err, ONP_E_DEVICE, "runner %.60s: %.200s%s%s", r->name, what.msg,
-                    said[0] != '\0' ? "; it said: " : "", said);
+    return onp_process_failed(&r->process, r->name, st, err);
 }
 
 /* Sends r->request and takes the answer apart; *answer is the caller's (onp_message_reset). */
@@ -101,7 +95,8 @@ onp_status onp_runner_open(const onp_context *ctx, const char *const *argv,
         r->options.hello_timeout_ns = 20 * SECOND_NS;
     if (r->options.slack_ns == 0)
         r->options.slack_ns = 60 * SECOND_NS;
-    (void)snprintf(r->name, sizeof r->name, "%s", argv[0]);
+    (void)snprintf(r->name, sizeof r->name, "%s",
+                   r->options.name != NULL ? r->options.name : argv[0]);
     onp_strbuf_init(&r->request, ctx);
     onp_status st = onp_process_start(ctx, argv, ONP_PROTOCOL_MAX_LINE, &r->process, err);
     if (st == ONP_OK)

@@ -30,6 +30,7 @@ extern "C" {
 typedef struct onp_runner onp_runner;
 
 typedef struct onp_runner_options {
+    const char *name;         /* NULL: argv[0]; what errors call it */
     int64_t hello_timeout_ns; /* 0: 20 s from start to hello */
     int64_t slack_ns; /* 0: 60 s that a measurement may take beyond its stop rule's time_max_ns */
 } onp_runner_options;

@@ -17,7 +17,9 @@
 
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "latency/measure/advice.h"
 
+#define SHOWN_SAID     160 /* bytes of its last words in an error */
 #define MILLISECOND_NS ((int64_t)1000000)
 
 extern char **environ;
@@ -31,7 +33,35 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static onp_status spawn(const char *const *argv, const int child[3], pid_t *pid, onp_error *err)
+/* Threads are an argument: what is measured must not depend on the terminal it is started from.
+ * OMP_TOOL* loads checkers and changes no thread. */
+static bool sets_threads(const char *variable)
+{
+    static const char *const names[] = {
+        "OMP_", "GOMP_", "KMP_", "OPENBLAS_NUM_THREADS=", "GOTO_NUM_THREADS=", "MKL_NUM_THREADS="};
+    if (strncmp(variable, "OMP_TOOL", 8) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The environment without such variables; the caller's (onp_free). NULL: no memory. */
+static char **child_environment(const onp_context *ctx)
+{
+    size_t n = 0, kept = 0;
+    while (environ[n] != NULL)
+        n++;
+    char **all = onp_alloc(ctx, n + 1, sizeof *all);
+    for (size_t i = 0; all != NULL && i < n; i++)
+        if (!sets_threads(environ[i]))
+            all[kept++] = environ[i];
+    return all;
+}
+
+static onp_status spawn(const char *const *argv, char **environment, const int child[3], pid_t *pid,
+                        onp_error *err)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
@@ -57,7 +87,8 @@ static onp_status spawn(const char *const *argv, const int child[3], pid_t *pid,
         failed = posix_spawnattr_setsigdefault(&attr, &defaults);
     onp_parallel_unbind(); /* the runner chooses its own processors */
     if (failed == 0)       /* posix_spawn does not write to argv; its type is older than const */
-        failed = posix_spawnp(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv, environ);
+        failed =
+            posix_spawnp(pid, argv[0], &files, &attr, (char *const *)(uintptr_t)argv, environment);
     onp_parallel_rebind();
     (void)posix_spawn_file_actions_destroy(&files);
     (void)posix_spawnattr_destroy(&attr);
@@ -73,34 +104,59 @@ static bool not_blocking(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
-onp_status onp_process_start(const onp_context *ctx, const char *const *argv, size_t max_line,
-                             onp_process *p, onp_error *err)
+/* input: the child's end, used up; the parent's is p->in_fd, or -1. */
+static onp_status start(const onp_context *ctx, const char *const *argv, int input, int in_fd,
+                        size_t max_line, onp_process *p, onp_error *err)
 {
-    *p = (onp_process){0};
-    onp_process q = {0};
-    int in[2] = {-1, -1}, out[2] = {-1, -1}, said[2] = {-1, -1};
+    onp_process q = {.in_fd = in_fd};
+    int out[2] = {-1, -1}, said[2] = {-1, -1};
+    char **environment = child_environment(ctx);
     onp_status st;
-    /* a socket as its input: writing to one that was closed can be told not to raise SIGPIPE */
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0 || pipe2(out, O_CLOEXEC) != 0 ||
-        pipe2(said, O_CLOEXEC) != 0 || !not_blocking(out[0]) || !not_blocking(said[0]))
+    if (environment == NULL)
+        st = onp_fail(err, ONP_E_NOMEM, "runner %s: out of memory", argv[0]);
+    else if (pipe2(out, O_CLOEXEC) != 0 || pipe2(said, O_CLOEXEC) != 0 || !not_blocking(out[0]) ||
+             !not_blocking(said[0]))
         st = onp_fail(err, ONP_E_IO, "runner %s: pipe: %s", argv[0], strerror(errno));
     else
-        st = spawn(argv, (const int[3]){in[1], out[1], said[1]}, &q.pid, err);
-    close_fd(&in[1]);
+        st = spawn(argv, environment, (const int[3]){input, out[1], said[1]}, &q.pid, err);
+    onp_free(ctx, environment);
+    close_fd(&input);
     close_fd(&out[1]);
     close_fd(&said[1]);
     if (st != ONP_OK) {
-        close_fd(&in[0]);
+        close_fd(&q.in_fd);
         close_fd(&out[0]);
         close_fd(&said[0]);
         return st;
     }
-    q.in_fd = in[0];
     q.out_fd = out[0];
     q.err_fd = said[0];
     onp_line_reader_init(&q.out, ctx, max_line);
     *p = q;
     return ONP_OK;
+}
+
+onp_status onp_process_start(const onp_context *ctx, const char *const *argv, size_t max_line,
+                             onp_process *p, onp_error *err)
+{
+    *p = (onp_process){0};
+    int in[2];
+    /* a socket as its input: writing to one that was closed can be told not to raise SIGPIPE */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0)
+        return onp_fail(err, ONP_E_IO, "runner %s: socketpair: %s", argv[0], strerror(errno));
+    return start(ctx, argv, in[1], in[0], max_line, p, err);
+}
+
+onp_status onp_process_start_with(const onp_context *ctx, const char *const *argv,
+                                  const char *input, size_t max_output, onp_process *p,
+                                  onp_error *err)
+{
+    *p = (onp_process){0};
+    const char *path = input != NULL ? input : "/dev/null";
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return onp_fail(err, ONP_E_IO, "%s: %s", path, strerror(errno));
+    return start(ctx, argv, fd, -1, max_output, p, err);
 }
 
 /* ---- talk ---- */
@@ -130,6 +186,23 @@ void onp_process_said(const onp_process *p, char *out, size_t out_size)
     while (n > 0 && out[n - 1] == ' ')
         n--;
     out[n] = '\0';
+}
+
+onp_status onp_process_failed(const onp_process *p, const char *name, onp_status st, onp_error *err)
+{
+    if (st == ONP_E_NOMEM || err == NULL)
+        return st == ONP_E_NOMEM ? st : ONP_E_DEVICE;
+    char said[ONP_PROCESS_SAID + 1];
+    onp_process_said(p, said, sizeof said);
+    const size_t n = strlen(said);
+    const char *end = n > SHOWN_SAID ? said + n - SHOWN_SAID : said;
+    const onp_error what = *err;
+    const char *advice = onp_advice(said);
+    if (advice == NULL)
+        advice = onp_advice(what.msg);
+    return onp_fail(err, ONP_E_DEVICE, "runner %.60s: %.200s%s%s%s%s%s", name, what.msg,
+                    end[0] != '\0' ? "; it said: " : "", end, advice != NULL ? " (" : "",
+                    advice != NULL ? advice : "", advice != NULL ? ")" : "");
 }
 
 /* How it ended, once its `side` has; it stays to be reaped by onp_process_end. */
@@ -208,25 +281,80 @@ static onp_status talk(onp_process *p, const char *text, size_t length, int64_t 
     return ONP_OK;
 }
 
+/* Whatever the child did wrong is the device's failure. */
+static onp_status as_device(onp_status st, onp_error *err)
+{
+    if (st == ONP_OK || st == ONP_E_NOMEM)
+        return st;
+    if (err != NULL)
+        err->status = ONP_E_DEVICE;
+    return ONP_E_DEVICE;
+}
+
 onp_status onp_process_ask(onp_process *p, const char *text, size_t length, int64_t deadline_ns,
                            const char **line, size_t *line_length, onp_error *err)
 {
     const size_t left = onp_line_reader_left(&p->out);
     if (left > 0)
         return onp_fail(err, ONP_E_DEVICE, "sent %zu bytes that nobody asked for", left);
-    onp_status st = talk(p, text, length, deadline_ns, line, line_length, err);
-    if (st != ONP_OK && st != ONP_E_NOMEM && err != NULL)
-        err->status = ONP_E_DEVICE;
-    return st == ONP_OK || st == ONP_E_NOMEM ? st : ONP_E_DEVICE;
+    return as_device(talk(p, text, length, deadline_ns, line, line_length, err), err);
+}
+
+/* ---- wait ---- */
+
+static bool has_ended(pid_t pid, siginfo_t *info)
+{
+    *info = (siginfo_t){0};
+    return waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG | WNOWAIT) != 0 || info->si_pid != 0;
+}
+
+/* All of standard output. Its end is that of the process: a server that it left behind may hold the
+ * pipe open. */
+static onp_status hear_all(onp_process *p, int64_t deadline_ns, siginfo_t *info, onp_error *err)
+{
+    struct pollfd fds[3];
+    bool open = true;
+    long got;
+    while (open) {
+        const bool ended = has_ended(p->pid, info);
+        const int64_t soon_ns = onp_now_ns() + 50 * MILLISECOND_NS;
+        if (onp_now_ns() >= deadline_ns)
+            return onp_fail(err, ONP_E_DEVICE, "did not end in time");
+        ONP_TRY(wait_ready(p, false, soon_ns, fds, err));
+        if ((fds[1].revents & POLLIN) != 0)
+            hear_stderr(p);
+        else if (fds[1].revents != 0)
+            close_fd(&p->err_fd);
+        if (fds[0].revents == 0) {
+            open = !ended;
+            continue;
+        }
+        ONP_TRY(onp_line_reader_fill(&p->out, p->out_fd, &got, err));
+        open = got != 0;
+    }
+    return ONP_OK;
+}
+
+onp_status onp_process_wait(onp_process *p, int64_t deadline_ns, const char **output,
+                            size_t *length, int *exit_code, onp_error *err)
+{
+    siginfo_t info;
+    onp_status st = hear_all(p, deadline_ns, &info, err);
+    while (st == ONP_OK && !has_ended(p->pid, &info)) {
+        if (onp_now_ns() >= deadline_ns)
+            st = onp_fail(err, ONP_E_DEVICE, "did not end in time");
+        hear_stderr(p); /* a full pipe would hold it */
+        (void)nanosleep(&(struct timespec){.tv_nsec = MILLISECOND_NS}, NULL);
+    }
+    if (st != ONP_OK)
+        return as_device(st, err);
+    *exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+    *output = p->out.length > 0 ? p->out.data : "";
+    *length = p->out.length;
+    return ONP_OK;
 }
 
 /* ---- end ---- */
-
-static bool has_ended(pid_t pid)
-{
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
-}
 
 void onp_process_end(onp_process *p, int64_t patience_ns)
 {
@@ -234,7 +362,8 @@ void onp_process_end(onp_process *p, int64_t patience_ns)
         return;
     close_fd(&p->in_fd);
     const int64_t deadline = onp_now_ns() + patience_ns;
-    while (!has_ended(p->pid) && onp_now_ns() < deadline)
+    siginfo_t info;
+    while (!has_ended(p->pid, &info) && onp_now_ns() < deadline)
         (void)nanosleep(&(struct timespec){.tv_nsec = MILLISECOND_NS}, NULL);
     /* the group goes before its leader is reaped: until then no other group has this number */
     (void)kill(-p->pid, SIGKILL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A child process that is spoken to in lines: an argument vector (never a shell), a process group
- * of its own, deadlines, bounded lines, and the end of what it wrote to standard error.
+ * A child process that is spoken to in lines, or waited for: an argument vector (never a shell), a
+ * process group of its own, deadlines, bounded lines, and the end of what it wrote to standard
+ * error. It gets this process's environment without what would set its number of threads.
  *
  *     onp_process p;
  *     ONP_TRY(onp_process_start(ctx, argv, max_line, &p, err));
@@ -34,6 +35,11 @@ typedef struct onp_process {
  * ONP_E_DEVICE when it cannot be started; *p is then all zero. */
 onp_status onp_process_start(const onp_context *ctx, const char *const *argv, size_t max_line,
                              onp_process *p, onp_error *err) ONP_MUST_USE;
+/* The same for one that is not spoken to: it reads the file `input` (NULL: nothing). Errors:
+ * ONP_E_IO when that cannot be opened. */
+onp_status onp_process_start_with(const onp_context *ctx, const char *const *argv,
+                                  const char *input, size_t max_output, onp_process *p,
+                                  onp_error *err) ONP_MUST_USE;
 
 /*
  * Sends text and waits for one line, which is borrowed until the next ask. deadline_ns: of
@@ -43,6 +49,14 @@ onp_status onp_process_start(const onp_context *ctx, const char *const *argv, si
 onp_status onp_process_ask(onp_process *p, const char *text, size_t length, int64_t deadline_ns,
                            const char **line, size_t *line_length, onp_error *err) ONP_MUST_USE;
 
+/*
+ * Waits until it ends. *output: all that it wrote to standard output, borrowed until
+ * onp_process_end; *exit_code: 128 and the signal when one ended it. Errors: ONP_E_DEVICE (not in
+ * time, more output than was allowed), ONP_E_NOMEM.
+ */
+onp_status onp_process_wait(onp_process *p, int64_t deadline_ns, const char **output,
+                            size_t *length, int *exit_code, onp_error *err) ONP_MUST_USE;
+
 /* Closes its input, gives it patience_ns to end, kills what is left of its group, and releases all
  * but what it said. A p that was never started or has ended is fine. */
 void onp_process_end(onp_process *p, int64_t patience_ns);
@@ -50,6 +64,11 @@ void onp_process_end(onp_process *p, int64_t patience_ns);
 /* The end of its standard error on one line, at most out_size - 1 bytes; after onp_process_end too.
  */
 void onp_process_said(const onp_process *p, char *out, size_t out_size);
+
+/* Puts what err says into a sentence: who it was, its last words, what to do about it. Returns
+ * ONP_E_DEVICE, or ONP_E_NOMEM when st is that. err may be NULL. */
+onp_status onp_process_failed(const onp_process *p, const char *name, onp_status st,
+                              onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -31,7 +31,7 @@ const char *onp_words_next(const char *word);
 
 /*
  * Appends word such that a shell reads it as one word, itself: letters, digits and +,-./:@_ as
- * they are, ' and \ and ! with a backslash, all else within '...'. sh, csh, zsh and fish read that
+ * they are, ' and \ and ! with a backslash, all else within '...'. sh, zsh and fish read that
  * alike as long as word has no control characters, which is the caller's duty.
  */
 void onp_words_quote(onp_strbuf *line, const char *word);

@@ -133,8 +133,9 @@ static void agent_options(void **state)
 
 /* ---- runners that misbehave ---- */
 
-#define HELLO                                                                                      \
-    "read request; echo '{\"message\": \"hello\", \"version\": 1, \"accepts\": [\"graph\"], "      \
+#define HELLO "read request; " SAY_HELLO
+#define SAY_HELLO                                                                                  \
+    "echo '{\"message\": \"hello\", \"version\": 1, \"accepts\": [\"graph\"], "                    \
     "\"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "               \
     "\"cache_mode\": \"isolated\", \"threads\": 1, \"batch\": 1}, \"run\": {}}'; "
 #define RESULT                                                                                     \
@@ -210,7 +211,7 @@ static void no_result(void **state)
         {HELLO "read request; echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [0]}'",
          "element 0 of \"samples_ns\""},
         {HELLO "read request; exec cat /dev/zero", "a line of more than"},
-        {"exec 0<&-; " HELLO "sleep 20", "closed its input"},
+        {"read request; exec 0<&-; " SAY_HELLO "sleep 20", "closed its input"},
     };
     onp_graph *g = small_graph(1);
     for (size_t i = 0; i < ONP_COUNT(rows); i++) {

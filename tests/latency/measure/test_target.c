@@ -170,7 +170,7 @@ static void shell_agrees(const char *shell, const char *word)
 static void quotes(void **state)
 {
     (void)state;
-    static const char *const shells[] = {"sh", "bash", "zsh", "fish", "csh"};
+    static const char *const shells[] = {"sh", "bash", "zsh", "fish"};
     static const char *const words[] = {
         "",
         "plain-1.2_3:4@5,6+7/8",
