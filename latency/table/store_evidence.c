@@ -201,6 +201,52 @@ onp_status onp_store_model_add(onp_store *s, int64_t platform, const onp_model_i
     return ONP_OK;
 }
 
+/* ---- calibrations ---- */
+
+onp_status onp_store_calibration_set(onp_store *s, int64_t platform, int64_t run,
+                                     const onp_calibration *cal, onp_error *err)
+{
+    const onp_sql_value values[] = {
+        onp_sql_int(platform),         onp_sql_known(run),         onp_sql_real(cal->a),
+        onp_sql_real(cal->b_ns),       onp_sql_real(cal->c_ns),    onp_sql_real(cal->residual_sd),
+        onp_sql_real(cal->half95),     onp_sql_int(cal->n),        onp_sql_real(cal->mape_before),
+        onp_sql_real(cal->mape_after), onp_sql_real(cal->within5), onp_sql_real(cal->within10),
+        onp_sql_real(cal->spearman),   onp_sql_int(onp_unix_ns()),
+    };
+    return ONP_STORE_RUN(s, ONP_Q_CALIBRATION_SET, values, err);
+}
+
+static onp_status read_calibration(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    (void)err;
+    *(onp_calibration *)user = (onp_calibration){
+        .a = sqlite3_column_double(q, 0),
+        .b_ns = sqlite3_column_double(q, 1),
+        .c_ns = sqlite3_column_double(q, 2),
+        .residual_sd = sqlite3_column_double(q, 3),
+        .half95 = sqlite3_column_double(q, 4),
+        .n = sqlite3_column_int64(q, 5),
+        .mape_before = sqlite3_column_double(q, 6),
+        .mape_after = sqlite3_column_double(q, 7),
+        .within5 = sqlite3_column_double(q, 8),
+        .within10 = sqlite3_column_double(q, 9),
+        .spearman = sqlite3_column_double(q, 10),
+    };
+    return ONP_OK;
+}
+
+onp_status onp_store_calibration_get(onp_store *s, int64_t platform, onp_calibration *out,
+                                     onp_error *err)
+{
+    const onp_sql_value value = onp_sql_int(platform);
+    *out = onp_calibration_none();
+    return for_each(s,
+                    "SELECT a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,"
+                    " within5, within10, spearman FROM calibration WHERE platform_id = ?"
+                    " ORDER BY id DESC LIMIT 1",
+                    &value, 1, read_calibration, out, err);
+}
+
 /* ---- validations ---- */
 
 onp_status onp_store_validation_add(onp_store *s, int64_t run, const onp_validation *v,

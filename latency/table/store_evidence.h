@@ -12,6 +12,7 @@
 #define ONP_LATENCY_TABLE_STORE_EVIDENCE_H
 
 #include "graph/block.h"
+#include "latency/predict/calibration.h"
 #include "latency/table/store.h"
 
 #ifdef __cplusplus
@@ -75,6 +76,16 @@ typedef struct onp_model_info {
 /* *id is for onp_estimate.model. Errors: ONP_E_RANGE. */
 onp_status onp_store_model_add(onp_store *s, int64_t platform, const onp_model_info *info,
                                int64_t *id, onp_error *err) ONP_MUST_USE;
+
+/* ---- calibrations ---- */
+
+/* The calibration of a platform from now on; run: the one that measured its networks, 0 when they
+ * are of several. Errors: ONP_E_RANGE. */
+onp_status onp_store_calibration_set(onp_store *s, int64_t platform, int64_t run,
+                                     const onp_calibration *cal, onp_error *err) ONP_MUST_USE;
+/* The newest; onp_calibration_none() when there is none. */
+onp_status onp_store_calibration_get(onp_store *s, int64_t platform, onp_calibration *out,
+                                     onp_error *err) ONP_MUST_USE;
 
 /* ---- validations ---- */
 

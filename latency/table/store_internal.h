@@ -30,6 +30,7 @@ typedef enum onp_store_query {
     ONP_Q_SENTINEL_ADD,
     ONP_Q_NETWORK_ADD,
     ONP_Q_MODEL_ADD,
+    ONP_Q_CALIBRATION_SET,
     ONP_Q_VALIDATION_ADD,
     ONP_Q_COUNT
 } onp_store_query;

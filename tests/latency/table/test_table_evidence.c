@@ -234,6 +234,36 @@ static void a_name_finds_the_fresh_platform(void **state)
     assert_int_equal(found, b);
 }
 
+static void calibrations(void **state)
+{
+    onp_test_table *t = *state;
+    const onp_calibration cal = {.a = 1.25,
+                                 .b_ns = -3,
+                                 .c_ns = 4,
+                                 .residual_sd = 0.01,
+                                 .half95 = 0.02,
+                                 .n = 12,
+                                 .mape_before = 0.2,
+                                 .mape_after = 0.015,
+                                 .within5 = 0.75,
+                                 .within10 = 1,
+                                 .spearman = 0.5};
+    onp_calibration first = cal, seen;
+    int64_t p = 0, other = 0, run = onp_test_run(t->store, "d", &p);
+    (void)onp_test_run(t->store, "e", &other);
+    first.a = 7;
+    assert_int_equal(onp_store_calibration_get(t->store, p, &seen, &t->err), ONP_OK);
+    assert_int_equal(seen.n, 0);
+    assert_true(seen.a == 1);
+    assert_int_equal(onp_store_calibration_set(t->store, p, 0, &first, &t->err), ONP_OK);
+    assert_int_equal(onp_store_calibration_set(t->store, p, run, &cal, &t->err), ONP_OK);
+    assert_int_equal(onp_store_calibration_set(t->store, other, run, &cal, &t->err), ONP_E_RANGE);
+    assert_int_equal(onp_store_calibration_get(t->store, p, &seen, &t->err), ONP_OK);
+    assert_memory_equal(&seen, &cal, sizeof cal);
+    assert_int_equal(onp_store_calibration_get(t->store, other, &seen, &t->err), ONP_OK);
+    assert_int_equal(seen.n, 0);
+}
+
 static onp_status collect_validation(void *user, int64_t run, int64_t started_unix_ns,
                                      const onp_validation *v, onp_error *err)
 {
@@ -284,6 +314,7 @@ int main(void)
         WITH_STORE(models_give_rows),
         WITH_STORE(stale_rows_count_as_missing),
         WITH_STORE(a_name_finds_the_fresh_platform),
+        WITH_STORE(calibrations),
         WITH_STORE(validations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
