@@ -33,6 +33,8 @@ void onp_strbuf_adds(onp_strbuf *s, const char *text);
 void onp_strbuf_addf(onp_strbuf *s, const char *fmt, ...) ONP_PRINTF(2, 3);
 /* A finite number with the fewest digits (15, 16 or 17) that read back as the same double. */
 void onp_strbuf_addreal(onp_strbuf *s, double value);
+/* Bytes in base64 (RFC 4648), with padding. */
+void onp_strbuf_add_base64(onp_strbuf *s, const void *bytes, size_t size);
 /* ONP_OK, or ONP_E_NOMEM if any append failed. */
 onp_status onp_strbuf_status(const onp_strbuf *s, onp_error *err) ONP_MUST_USE;
 /* Frees the text; the buffer is empty and usable again. */

@@ -31,6 +31,6 @@ void onp_target_label(const onp_runner *runner, char *out, size_t out_size)
 {
     const onp_runner_facts *f = onp_runner_get_facts(runner);
     (void)snprintf(out, out_size,
-                   "%s, %s kernels, BLAS core %s, threads %" PRId64 ", batch %" PRId64 ", %s",
-                   f->device, f->kernel_set, f->blas_core, f->threads, f->batch, f->cache_mode);
+                   "%s, %s kernels, BLAS core %s, threads %" PRId64 ", batch %" PRId64, f->device,
+                   f->kernel_set, f->blas_core, f->threads, f->batch);
 }

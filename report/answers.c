@@ -186,7 +186,7 @@ static void add_picture(onp_strbuf *s, sqlite3_stmt *q, const char *truth)
     onp_strbuf_adds(s, "<img alt=\"an image of class ");
     onp_html_text(s, truth);
     onp_strbuf_adds(s, "\" src=\"data:image/png;base64,");
-    onp_html_base64(s, png, (size_t)size);
+    onp_strbuf_add_base64(s, png, (size_t)size);
     onp_strbuf_adds(s, "\"/>");
 }
 

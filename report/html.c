@@ -100,17 +100,3 @@ void onp_html_cell_text(onp_strbuf *s, const char *text)
     onp_html_text(s, text);
     onp_strbuf_adds(s, "</td>");
 }
-
-void onp_html_base64(onp_strbuf *s, const void *bytes, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < size; i += 3) {
-        const unsigned b1 = i + 1 < size ? p[i + 1] : 0, b2 = i + 2 < size ? p[i + 2] : 0;
-        const unsigned v = (unsigned)p[i] << 16 | b1 << 8 | b2;
-        const char four[] = {digits[v >> 18], digits[v >> 12 & 63],
-                             i + 1 < size ? digits[v >> 6 & 63] : '=',
-                             i + 2 < size ? digits[v & 63] : '='};
-        onp_strbuf_add(s, four, 4);
-    }
-}

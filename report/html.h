@@ -50,9 +50,6 @@ void onp_html_figure_begin(onp_strbuf *s, const char *attributes);
 void onp_html_figure_table(onp_strbuf *s, const char *const *heads, bool behind);
 void onp_html_figure_end(onp_strbuf *s);
 
-/* Bytes in base64, with padding. */
-void onp_html_base64(onp_strbuf *s, const void *bytes, size_t size);
-
 #ifdef __cplusplus
 }
 #endif

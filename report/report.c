@@ -39,7 +39,7 @@ static void add_digest(onp_strbuf *s, const char *hex)
     unsigned char bytes[(ONP_SHA256_HEX - 1) / 2];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)strtoul((char[]){hex[2 * i], hex[2 * i + 1], '\0'}, NULL, 16);
-    onp_html_base64(s, bytes, sizeof bytes);
+    onp_strbuf_add_base64(s, bytes, sizeof bytes);
 }
 
 /* For the policy: only a script with this digest runs. */

@@ -42,7 +42,8 @@ static onp_status measure(agent *a, const onp_message *request, onp_timing *timi
 {
     onp_graph *g = NULL;
     onp_stop_rule rule;
-    ONP_TRY(onp_message_measure(a->ctx, request, &g, &rule, err));
+    bool stamps;
+    ONP_TRY(onp_message_measure(a->ctx, request, &g, &rule, &stamps, err));
     onp_status st = measure_graph(a, g, &rule, timing, err);
     onp_graph_free(g);
     return st;
@@ -73,6 +74,7 @@ static onp_status answer(agent *a, const onp_message *request, onp_error *err)
         return onp_strbuf_status(&a->answer, err);
     case ONP_MESSAGE_RESULT:
     case ONP_MESSAGE_ERROR:
+    case ONP_MESSAGE_ALIVE:
     case ONP_MESSAGE_KIND_COUNT:
         break;
     }
@@ -126,7 +128,7 @@ onp_status onp_agent_serve(const onp_context *ctx, const onp_agent_options *opti
 {
     agent a = {.ctx = ctx};
     onp_line_reader in;
-    onp_line_reader_init(&in, ctx, ONP_PROTOCOL_MAX_LINE);
+    onp_line_reader_init(&in, ctx, ONP_PROTOCOL_MAX_REQUEST);
     onp_strbuf_init(&a.answer, ctx);
     onp_runner_facts_here(ctx, options->device, options->batch > 0 ? options->batch : 1, &a.facts);
     onp_status st = onp_plan_new(ctx, &a.plan, err);

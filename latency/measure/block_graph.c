@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/measure/block_graph.h"
 
+#include <inttypes.h>
+
 static onp_tid append(onp_graph *g, const onp_block *block, onp_block_mode mode, double eps,
                       onp_tid x)
 {
@@ -51,4 +53,20 @@ onp_status onp_measure_block_graph(const onp_context *ctx, const onp_block *bloc
     }
     onp_graph_free(g);
     return st;
+}
+
+onp_status onp_measure_groups(const onp_graph *g, int32_t *n_groups, onp_error *err)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < onp_graph_n_nodes(g); i++) {
+        const int32_t group = onp_graph_node(g, i)->group;
+        if (group != n && group != n - 1)
+            return onp_fail(err, ONP_E_RANGE,
+                            "graph: node %" PRId32 " has group %" PRId32 ", wanted %" PRId32
+                            " or the one before",
+                            i, group, n);
+        n = group + 1;
+    }
+    *n_groups = n;
+    return ONP_OK;
 }

@@ -33,6 +33,12 @@ onp_tid onp_network_graph(onp_graph *g, const onp_block *blocks, size_t n, int64
 onp_status onp_measure_block_graph(const onp_context *ctx, const onp_block *block, int64_t batch,
                                    onp_graph **out, onp_error *err) ONP_MUST_USE;
 
+/*
+ * The number of groups that g's nodes have: 0, 1, ... in the order of the nodes, as
+ * onp_network_graph makes them. Errors: ONP_E_RANGE where they are otherwise.
+ */
+onp_status onp_measure_groups(const onp_graph *g, int32_t *n_groups, onp_error *err) ONP_MUST_USE;
+
 #ifdef __cplusplus
 }
 #endif

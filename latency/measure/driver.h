@@ -19,6 +19,7 @@
 #ifndef ONP_LATENCY_MEASURE_DRIVER_H
 #define ONP_LATENCY_MEASURE_DRIVER_H
 
+#include "base/strbuf.h"
 #include "graph/graph.h"
 #include "latency/measure/facts.h"
 #include "latency/measure/timing.h"
@@ -32,7 +33,8 @@ typedef struct onp_runner onp_runner;
 typedef struct onp_runner_options {
     const char *name;         /* NULL: argv[0]; what errors call it */
     int64_t hello_timeout_ns; /* 0: 20 s from start to hello */
-    int64_t slack_ns; /* 0: 60 s that a measurement may take beyond its stop rule's time_max_ns */
+    int64_t slack_ns;   /* 0: 60 s that a measurement may take beyond its stop rule's time_max_ns */
+    int64_t silence_ns; /* 0: 10 s without a word end a runner that says when it is alive */
 } onp_runner_options;
 
 /*
@@ -59,14 +61,26 @@ bool onp_runner_is_alive(const onp_runner *r);
  * threads, where the rule does not say. rule may be NULL. */
 onp_stop_rule onp_runner_stop_rule(const onp_runner *r, const onp_stop_rule *rule);
 
+/* Writes g as an ONNX model, its weights' values free to choose, for runners that take nothing
+ * else. onnx: appended to. */
+typedef onp_status (*onp_encode_fn)(void *user, const onp_graph *g, onp_strbuf *onnx,
+                                    onp_error *err);
+void onp_runner_set_encoder(onp_runner *r, onp_encode_fn fn, void *user);
+
+typedef struct onp_measure_options {
+    const onp_stop_rule *rule; /* NULL: the defaults */
+    bool stamps;               /* the times of g's node groups too (onp_measure_groups) */
+} onp_measure_options;
+
 /*
- * Has g measured by onp_runner_stop_rule(r, rule). *out is the caller's (onp_timing_reset, with the
- * runner's context); its statistics are computed here from the samples sent. Errors: ONP_E_DEVICE
- * when the runner says that it cannot measure this graph (it can be asked for others), and when it
- * fails as above (it cannot); ONP_E_RANGE (onp_stop_rule_check, or a request longer than a line may
- * be); ONP_E_NOMEM.
+ * Has g measured by onp_runner_stop_rule(r, options->rule). options may be NULL. *out is the
+ * caller's (onp_timing_reset, with the runner's context); its statistics are computed here from the
+ * samples sent. Errors: ONP_E_DEVICE when the runner says that it cannot measure this graph (it can
+ * be asked for others), and when it fails as above (it cannot); ONP_E_USAGE when it cannot stamp,
+ * or takes ONNX and there is no encoder; ONP_E_RANGE (onp_stop_rule_check, onp_measure_groups, a
+ * request longer than a line may be); ONP_E_NOMEM; those of the encoder.
  */
-onp_status onp_runner_measure(onp_runner *r, const onp_graph *g, const onp_stop_rule *rule,
+onp_status onp_runner_measure(onp_runner *r, const onp_graph *g, const onp_measure_options *options,
                               onp_timing *out, onp_error *err) ONP_MUST_USE;
 
 /* Says bye, waits a second at most, and kills what is left of the runner's process group. NULL is

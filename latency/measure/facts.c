@@ -54,6 +54,18 @@ static const char *governor_of(const onp_device *d)
     return "";
 }
 
+static void set_run(const onp_device *d, onp_runner_facts *out)
+{
+    onp_cores_text(&d->allowed, out->allowed);
+    set_text(out->serial_hash, d->serial_hash);
+    out->temperature_mc = onp_device_temperature_mc(d);
+    out->n_clusters = d->n_clusters;
+    for (int i = 0; i < d->n_clusters; i++) {
+        onp_cores_text(&d->clusters[i].cores, out->clusters[i].cores);
+        out->clusters[i].max_khz = d->clusters[i].max_khz;
+    }
+}
+
 void onp_runner_facts_here(const onp_context *ctx, const char *device, int64_t batch,
                            onp_runner_facts *out)
 {
@@ -71,7 +83,6 @@ void onp_runner_facts_here(const onp_context *ctx, const char *device, int64_t b
     set_text(out->blas_core, onp_blas_core());
     find_cluster(&d, out->cluster);
     set_text(out->precision, "f32");
-    set_text(out->cache_mode, "isolated");
     struct utsname system;
     if (uname(&system) == 0)
         (void)snprintf(out->os, sizeof out->os, "%.40s %.80s %.30s", system.sysname, system.release,
@@ -79,4 +90,6 @@ void onp_runner_facts_here(const onp_context *ctx, const char *device, int64_t b
     set_text(out->governor, governor_of(&d));
     set_text(out->compiler, ONEPATH_COMPILER);
     out->clock_khz = onp_clock_busy_khz();
+    set_run(&d, out);
+    out->takes_graph = true;
 }

@@ -11,12 +11,19 @@
 #define ONP_LATENCY_MEASURE_FACTS_H
 
 #include "base/context.h"
+#include "latency/measure/device.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define ONP_FACT 160 /* bytes of a text, its NUL too */
+
+/* Cores of one kind. */
+typedef struct onp_core_cluster {
+    char cores[ONP_CORES_TEXT]; /* "4-7" */
+    int64_t max_khz;            /* 0: not known */
+} onp_core_cluster;
 
 /* Texts: "" is unknown; numbers: 0 is unknown. */
 typedef struct onp_runner_facts {
@@ -27,15 +34,23 @@ typedef struct onp_runner_facts {
     char kernel_set[ONP_FACT];  /* "generic", "avx2", ... */
     char kernel_hash[ONP_FACT]; /* of the kernels' sources, compiler and flags */
     char blas_core[ONP_FACT];
-    char cluster[ONP_FACT];    /* "any" where all cores are alike, else the cores used: "4-7" */
-    char precision[ONP_FACT];  /* "f32" */
-    char cache_mode[ONP_FACT]; /* "isolated": one graph again and again */
+    char cluster[ONP_FACT];   /* "any" where all cores are alike, else the cores used: "4-7" */
+    char precision[ONP_FACT]; /* "f32" */
     int64_t threads, batch;
     /* the run */
     char os[ONP_FACT]; /* "Linux 6.1.0-18-amd64 x86_64" */
     char governor[ONP_FACT];
     char compiler[ONP_FACT];
-    int64_t clock_khz; /* of a busy core when the runner started */
+    char allowed[ONP_FACT];     /* cores that the system lets it use: "0-7" */
+    char serial_hash[ONP_FACT]; /* of the device's serial number: two units of one model differ */
+    int64_t clock_khz;          /* of a busy core when the runner started */
+    int64_t temperature_mc;     /* the hottest zone then; ONP_UNKNOWN_MC: not known */
+    int32_t n_clusters;         /* 0: not known */
+    onp_core_cluster clusters[ONP_DEVICE_CLUSTERS];
+    /* what it can do */
+    bool takes_graph, takes_onnx; /* at least one */
+    bool stamps;                  /* times of node groups */
+    bool alive;                   /* says so every second while it measures */
 } onp_runner_facts;
 
 /*

@@ -300,6 +300,12 @@ onp_status onp_process_ask(onp_process *p, const char *text, size_t length, int6
     return as_device(talk(p, text, length, deadline_ns, line, line_length, err), err);
 }
 
+onp_status onp_process_next(onp_process *p, int64_t deadline_ns, const char **line,
+                            size_t *line_length, onp_error *err)
+{
+    return as_device(talk(p, NULL, 0, deadline_ns, line, line_length, err), err);
+}
+
 /* ---- wait ---- */
 
 static bool has_ended(pid_t pid, siginfo_t *info)

@@ -49,6 +49,10 @@ onp_status onp_process_start_with(const onp_context *ctx, const char *const *arg
 onp_status onp_process_ask(onp_process *p, const char *text, size_t length, int64_t deadline_ns,
                            const char **line, size_t *line_length, onp_error *err) ONP_MUST_USE;
 
+/* Waits for another line after that one. */
+onp_status onp_process_next(onp_process *p, int64_t deadline_ns, const char **line,
+                            size_t *line_length, onp_error *err) ONP_MUST_USE;
+
 /*
  * Waits until it ends. *output: all that it wrote to standard output, borrowed until
  * onp_process_end; *exit_code: 128 and the signal when one ended it. Errors: ONP_E_DEVICE (not in

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/measure/protocol.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_SAMPLE_NS ((int64_t)1000000 * 1000000000) /* eleven days: more is nonsense */
-#define MAX_CLOCK_KHZ ((int64_t)100 * 1000 * 1000)
+#include "base/text.h"
+#include "latency/measure/protocol_internal.h"
 
-static const char *const names[] = {"hello", "measure", "result", "error", "bye"};
+static const char *const names[] = {"hello", "measure", "result", "error", "alive", "bye"};
 
 const char *onp_message_name(onp_message_kind kind)
 {
@@ -17,8 +16,7 @@ const char *onp_message_name(onp_message_kind kind)
 
 /* ---- any message ---- */
 
-/* A line from what jansson packed; NULL: it had no memory. Takes root. */
-static onp_status add_line(json_t *root, onp_strbuf *out, onp_error *err)
+onp_status onp_message_add_line(json_t *root, onp_strbuf *out, onp_error *err)
 {
     if (root == NULL)
         return onp_fail(err, ONP_E_NOMEM, "runner protocol: out of memory for a message");
@@ -71,111 +69,54 @@ void onp_message_reset(onp_message *m)
     *m = (onp_message){0};
 }
 
-/* ---- hello ---- */
+/* ---- fields ---- */
 
-typedef struct text_field {
-    const char *object, *key;
-    size_t offset;
-    bool required;
-} text_field;
-
-#define FIELD(object, name, required)                                                              \
-    {                                                                                              \
-        object, #name, offsetof(onp_runner_facts, name), required                                  \
-    }
-static const text_field text_fields[] = {
-    FIELD("platform", device, true),
-    FIELD("platform", backend, true),
-    FIELD("platform", backend_version, false),
-    FIELD("platform", kernel_set, false),
-    FIELD("platform", kernel_hash, false),
-    FIELD("platform", blas_core, false),
-    FIELD("platform", cluster, false),
-    FIELD("platform", precision, true),
-    FIELD("platform", cache_mode, true),
-    FIELD("run", os, false),
-    FIELD("run", governor, false),
-    FIELD("run", compiler, false),
-};
-
-static json_t *facts_json(const onp_runner_facts *facts)
+onp_status onp_message_get_text(const json_t *object, const char *key, size_t min, size_t size,
+                                char *out, const char *where, onp_error *err)
 {
-    json_t *root = json_pack("{s:s,s:i,s:[s],s:{s:I,s:I},s:{s:I}}", "message", "hello", "version",
-                             ONP_PROTOCOL_VERSION, "accepts", "graph", "platform", "threads",
-                             (json_int_t)facts->threads, "batch", (json_int_t)facts->batch, "run",
-                             "clock_khz", (json_int_t)facts->clock_khz);
-    int failed = root == NULL;
-    for (size_t i = 0; i < ONP_COUNT(text_fields) && failed == 0; i++) {
-        const text_field *f = &text_fields[i];
-        const char *text = (const char *)facts + f->offset;
-        if (text[0] != '\0')
-            failed =
-                json_object_set_new(json_object_get(root, f->object), f->key, json_string(text));
-    }
-    if (failed == 0)
-        return root;
-    json_decref(root);
-    return NULL;
-}
-
-onp_status onp_message_add_hello(const onp_runner_facts *facts, onp_strbuf *out, onp_error *err)
-{
-    return add_line(
-        facts != NULL ? facts_json(facts)
-                      : json_pack("{s:s,s:i}", "message", "hello", "version", ONP_PROTOCOL_VERSION),
-        out, err);
-}
-
-onp_status onp_message_version(const onp_message *m, onp_error *err)
-{
-    int64_t version;
-    return onp_json_get_int(m->root, "version", ONP_PROTOCOL_VERSION, ONP_PROTOCOL_VERSION,
-                            &version, m->where, err);
-}
-
-static onp_status get_text(const onp_message *m, const text_field *f, onp_runner_facts *out,
-                           onp_error *err)
-{
-    json_t *object = NULL;
     const char *text = "";
-    ONP_TRY(onp_json_get_object(m->root, f->object, &object, m->where, err));
-    if (f->required || json_object_get(object, f->key) != NULL)
-        ONP_TRY(onp_json_get_string(object, f->key, &text, m->where, err));
-    if (strlen(text) >= ONP_FACT || (f->required && text[0] == '\0'))
-        return onp_fail(err, ONP_E_FORMAT, "%s: key \"%s\" has %zu bytes, wanted %d..%d", m->where,
-                        f->key, strlen(text), (int)f->required, ONP_FACT - 1);
-    (void)snprintf((char *)out + f->offset, ONP_FACT, "%s", text);
+    if (min > 0 || json_object_get(object, key) != NULL)
+        ONP_TRY(onp_json_get_string(object, key, &text, where, err));
+    const size_t length = strlen(text);
+    if (length < min || length >= size)
+        return onp_fail(err, ONP_E_FORMAT, "%s: key \"%s\" has %zu bytes, wanted %zu..%zu", where,
+                        key, length, min, size - 1);
+    if (!onp_text_is_plain(text))
+        return onp_fail(err, ONP_E_FORMAT, "%s: key \"%s\" has control characters", where, key);
+    memcpy(out, text, length + 1);
     return ONP_OK;
 }
 
-static onp_status check_accepts(const onp_message *m, onp_error *err)
+onp_status onp_message_get_optional(const json_t *object, const char *key, int64_t min, int64_t max,
+                                    int64_t fallback, int64_t *out, const char *where,
+                                    onp_error *err)
 {
-    json_t *accepts = NULL;
-    ONP_TRY(onp_json_get_array(m->root, "accepts", &accepts, m->where, err));
-    for (size_t i = 0; i < json_array_size(accepts); i++) {
-        const char *what = json_string_value(json_array_get(accepts, i));
-        if (what != NULL && strcmp(what, "graph") == 0)
-            return ONP_OK;
-    }
-    return onp_fail(err, ONP_E_FORMAT, "%s: does not accept \"graph\"", m->where);
+    *out = fallback;
+    if (json_object_get(object, key) == NULL)
+        return ONP_OK;
+    return onp_json_get_int(object, key, min, max, out, where, err);
 }
 
-onp_status onp_message_facts(const onp_message *m, onp_runner_facts *out, onp_error *err)
+onp_status onp_message_get_bool(const json_t *object, const char *key, bool *out, const char *where,
+                                onp_error *err)
 {
-    onp_runner_facts facts = {0};
-    json_t *platform = NULL, *run = NULL;
-    ONP_TRY(check_accepts(m, err));
-    for (size_t i = 0; i < ONP_COUNT(text_fields); i++)
-        ONP_TRY(get_text(m, &text_fields[i], &facts, err));
-    ONP_TRY(onp_json_get_object(m->root, "platform", &platform, m->where, err));
-    ONP_TRY(onp_json_get_int(platform, "threads", 0, 65536, &facts.threads, m->where, err));
-    ONP_TRY(onp_json_get_int(platform, "batch", 0, 65536, &facts.batch, m->where, err));
-    ONP_TRY(onp_json_get_object(m->root, "run", &run, m->where, err));
-    if (json_object_get(run, "clock_khz") != NULL)
-        ONP_TRY(
-            onp_json_get_int(run, "clock_khz", 0, MAX_CLOCK_KHZ, &facts.clock_khz, m->where, err));
-    *out = facts;
+    const json_t *value = json_object_get(object, key);
+    *out = json_is_true(value);
+    if (value != NULL && !json_is_boolean(value))
+        return onp_fail(err, ONP_E_FORMAT, "%s: key \"%s\" is not true or false", where, key);
     return ONP_OK;
+}
+
+json_t *onp_message_temperature(int64_t mc)
+{
+    return mc != ONP_UNKNOWN_MC ? json_integer(mc) : json_null();
+}
+
+bool onp_message_read_temperature(const json_t *value, int64_t *mc)
+{
+    *mc = json_is_integer(value) ? json_integer_value(value) : ONP_UNKNOWN_MC;
+    return json_is_null(value) ||
+           (json_is_integer(value) && *mc >= -ONP_MESSAGE_MAX_MC && *mc <= ONP_MESSAGE_MAX_MC);
 }
 
 /* ---- measure ---- */
@@ -190,15 +131,36 @@ json_t *onp_stop_rule_to_json(const onp_stop_rule *r)
         (json_int_t)r->time_max_ns, "ci_half_width", r->ci_half_width, "cv_max", r->cv_max);
 }
 
-onp_status onp_message_add_measure(int64_t id, const onp_graph *g, const onp_stop_rule *rule,
-                                   onp_strbuf *out, onp_error *err)
+/* Appends a request; `what` is "graph" or "onnx" and takes value. */
+static onp_status add_measure(int64_t id, const onp_stop_rule *rule, bool stamps, const char *what,
+                              json_t *value, onp_strbuf *out, onp_error *err)
 {
     const onp_stop_rule resolved = onp_stop_rule_resolve(rule);
+    return onp_message_add_line(json_pack("{s:s,s:I,s:b,s:o,s:o}", "message", "measure", "id",
+                                          (json_int_t)id, "stamps", (int)stamps, "stop",
+                                          onp_stop_rule_to_json(&resolved), what, value),
+                                out, err);
+}
+
+onp_status onp_message_add_measure(int64_t id, const onp_graph *g, const onp_stop_rule *rule,
+                                   bool stamps, onp_strbuf *out, onp_error *err)
+{
     json_t *graph = NULL;
     ONP_TRY(onp_graph_to_json(g, &graph, err));
-    return add_line(json_pack("{s:s,s:I,s:o,s:o}", "message", "measure", "id", (json_int_t)id,
-                              "stop", onp_stop_rule_to_json(&resolved), "graph", graph),
-                    out, err);
+    return add_measure(id, rule, stamps, "graph", graph, out, err);
+}
+
+onp_status onp_message_add_measure_onnx(int64_t id, const void *onnx, size_t size,
+                                        const onp_stop_rule *rule, onp_strbuf *out, onp_error *err)
+{
+    onp_strbuf text;
+    onp_strbuf_init(&text, out->ctx);
+    onp_strbuf_add_base64(&text, onnx, size);
+    onp_status st = onp_strbuf_status(&text, err);
+    if (st == ONP_OK)
+        st = add_measure(id, rule, false, "onnx", json_stringn(text.text, text.length), out, err);
+    onp_strbuf_reset(&text);
+    return st;
 }
 
 static onp_status get_rule(const onp_message *m, onp_stop_rule *rule, onp_error *err)
@@ -222,102 +184,18 @@ static onp_status get_rule(const onp_message *m, onp_stop_rule *rule, onp_error 
 }
 
 onp_status onp_message_measure(const onp_context *ctx, const onp_message *m, onp_graph **g,
-                               onp_stop_rule *rule, onp_error *err)
+                               onp_stop_rule *rule, bool *stamps, onp_error *err)
 {
     onp_stop_rule read = {0};
+    bool wanted = false;
     json_t *graph = NULL;
     ONP_TRY(get_rule(m, &read, err));
+    ONP_TRY(onp_message_get_bool(m->root, "stamps", &wanted, m->where, err));
     ONP_TRY(onp_json_get_object(m->root, "graph", &graph, m->where, err));
     ONP_TRY(onp_graph_from_json(ctx, graph, m->where, g, err));
     *rule = read;
+    *stamps = wanted;
     return ONP_OK;
-}
-
-/* ---- result ---- */
-
-static json_t *ints_json(const int64_t *values, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        if (json_array_append_new(array, json_integer(values[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
-    return array;
-}
-
-onp_status onp_message_add_result(int64_t id, const onp_timing *t, onp_strbuf *out, onp_error *err)
-{
-    return add_line(json_pack("{s:s,s:I,s:o,s:o,s:I,s:I,s:f,s:s,s:s}", "message", "result", "id",
-                              (json_int_t)id, "samples_ns", ints_json(t->samples_ns, t->n),
-                              "clock_khz", ints_json(t->clock_khz, t->n), "inner_reps",
-                              (json_int_t)t->inner_reps, "n_rejected", (json_int_t)t->n_rejected,
-                              "overhead_ns", t->overhead_ns, "quality",
-                              onp_timing_quality_name(t->quality), "reason", t->reason),
-                    out, err);
-}
-
-static onp_status get_ints(const onp_message *m, const char *key, int64_t min, int64_t max,
-                           size_t n, int64_t *out, onp_error *err)
-{
-    json_t *array = NULL;
-    ONP_TRY(onp_json_get_array(m->root, key, &array, m->where, err));
-    if (json_array_size(array) != n)
-        return onp_fail(err, ONP_E_FORMAT, "%s: \"%s\" has %zu elements, wanted %zu", m->where, key,
-                        json_array_size(array), n);
-    return onp_json_read_ints(array, key, min, max, out, m->where, err);
-}
-
-static onp_status get_quality(const onp_message *m, onp_timing *t, onp_error *err)
-{
-    const char *name = NULL, *reason = "";
-    ONP_TRY(onp_json_get_string(m->root, "quality", &name, m->where, err));
-    if (json_object_get(m->root, "reason") != NULL)
-        ONP_TRY(onp_json_get_string(m->root, "reason", &reason, m->where, err));
-    for (int q = 0; q < ONP_TIMING_QUALITY_COUNT; q++)
-        if (strcmp(name, onp_timing_quality_name((onp_timing_quality)q)) == 0) {
-            t->quality = (onp_timing_quality)q;
-            (void)snprintf(t->reason, sizeof t->reason, "%.*s", ONP_TIMING_REASON - 1, reason);
-            return ONP_OK;
-        }
-    return onp_fail(err, ONP_E_FORMAT, "%s: quality \"%.64s\" is unknown", m->where, name);
-}
-
-static onp_status get_result(const onp_context *ctx, const onp_message *m,
-                             const onp_stop_rule *rule, onp_timing *t, onp_error *err)
-{
-    ONP_TRY(get_ints(m, "samples_ns", 1, MAX_SAMPLE_NS, t->n, t->samples_ns, err));
-    if (json_object_get(m->root, "clock_khz") != NULL) /* else all 0: not known */
-        ONP_TRY(get_ints(m, "clock_khz", 0, MAX_CLOCK_KHZ, t->n, t->clock_khz, err));
-    ONP_TRY(onp_json_get_int(m->root, "inner_reps", 1, INT64_MAX, &t->inner_reps, m->where, err));
-    ONP_TRY(onp_json_get_int(m->root, "n_rejected", 0, INT32_MAX, &t->n_rejected, m->where, err));
-    if (json_object_get(m->root, "overhead_ns") != NULL)
-        ONP_TRY(onp_json_get_real(m->root, "overhead_ns", &t->overhead_ns, m->where, err));
-    int64_t *scratch = onp_alloc(ctx, t->n, sizeof *scratch);
-    if (scratch == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "%s: no memory for %zu samples", m->where, t->n);
-    onp_timing_judge(t, rule, scratch);
-    onp_free(ctx, scratch);
-    return json_object_get(m->root, "quality") != NULL ? get_quality(m, t, err) : ONP_OK;
-}
-
-onp_status onp_message_result(const onp_context *ctx, const onp_message *m,
-                              const onp_stop_rule *rule, onp_timing *t, onp_error *err)
-{
-    json_t *samples = NULL;
-    onp_timing read = {0};
-    ONP_TRY(onp_json_get_array(m->root, "samples_ns", &samples, m->where, err));
-    const size_t n = json_array_size(samples);
-    if (n < 1 || n > ONP_TIMING_MAX_SAMPLES)
-        return onp_fail(err, ONP_E_FORMAT, "%s: \"samples_ns\" has %zu elements, wanted 1..%d",
-                        m->where, n, ONP_TIMING_MAX_SAMPLES);
-    ONP_TRY(onp_timing_init(ctx, n, &read, err));
-    onp_status st = get_result(ctx, m, rule, &read, err);
-    if (st == ONP_OK)
-        *t = read;
-    else
-        onp_timing_reset(ctx, &read);
-    return st;
 }
 
 /* ---- error ---- */
@@ -333,7 +211,7 @@ onp_status onp_message_add_error(int64_t id, const onp_error *error, onp_strbuf 
             text[n] = '?';
     }
     text[n] = '\0';
-    return add_line(
+    return onp_message_add_line(
         json_pack("{s:s,s:I,s:s}", "message", "error", "id", (json_int_t)id, "text", text), out,
         err);
 }

@@ -266,6 +266,7 @@ static void take_samples(session *s)
         const int64_t clock_after = core_clock(s);
         if (disturbed && !late) { /* late, a disturbed sample is better than none */
             s->t.n_rejected++;
+            s->t.rejected[ONP_REJECT_PREEMPTED]++;
         } else {
             s->t.samples_ns[s->t.n] = per_call_ns(s, elapsed);
             s->t.clock_khz[s->t.n++] = (clock_before + clock_after) / 2;
@@ -281,6 +282,12 @@ static const char *const quality_names[] = {"ok", "noisy", "throttled", "bimodal
 const char *onp_timing_quality_name(onp_timing_quality q)
 {
     return q < ONP_TIMING_QUALITY_COUNT ? quality_names[q] : "unknown";
+}
+
+const char *onp_reject_name(onp_reject r)
+{
+    static const char *const names[] = {"preempted", "stolen", "moved", "clock"};
+    return r < ONP_REJECT_COUNT ? names[r] : "unknown";
 }
 
 static bool throttled(const onp_timing *t, int64_t *scratch, double *share, int64_t *top_khz)
@@ -345,12 +352,16 @@ int64_t onp_timing_normalised_median(const onp_timing *t, int64_t reference_khz,
 
 /* ---- all of it ---- */
 
-onp_status onp_timing_init(const onp_context *ctx, size_t n, onp_timing *t, onp_error *err)
+onp_status onp_timing_init(const onp_context *ctx, size_t n, size_t n_groups, onp_timing *t,
+                           onp_error *err)
 {
     t->samples_ns = onp_alloc(ctx, n, sizeof *t->samples_ns);
     t->clock_khz = onp_alloc(ctx, n, sizeof *t->clock_khz);
+    if (n_groups > 0)
+        t->stamps_ns = onp_alloc(ctx, n * n_groups, sizeof *t->stamps_ns);
     t->n = n;
-    if (t->samples_ns != NULL && t->clock_khz != NULL)
+    t->n_groups = n_groups;
+    if (t->samples_ns != NULL && t->clock_khz != NULL && (n_groups == 0 || t->stamps_ns != NULL))
         return ONP_OK;
     onp_timing_reset(ctx, t);
     return onp_fail(err, ONP_E_NOMEM, "timing: no memory for %zu samples", n);
@@ -360,6 +371,8 @@ void onp_timing_reset(const onp_context *ctx, onp_timing *t)
 {
     onp_free(ctx, t->samples_ns);
     onp_free(ctx, t->clock_khz);
+    onp_free(ctx, t->temperature_mc);
+    onp_free(ctx, t->stamps_ns);
     *t = (onp_timing){0};
 }
 
@@ -373,7 +386,7 @@ onp_status onp_timing_measure(const onp_context *ctx, void (*run)(void *user), v
                  .source = source != NULL ? source : onp_time_source_system()};
     ONP_TRY(onp_stop_rule_check(&s.rule, err));
     const size_t max = (size_t)s.rule.samples_max;
-    ONP_TRY(onp_timing_init(ctx, max, &s.t, err));
+    ONP_TRY(onp_timing_init(ctx, max, 0, &s.t, err));
     s.scratch = onp_alloc(ctx, max, sizeof *s.scratch);
     if (s.scratch == NULL) {
         onp_timing_reset(ctx, &s.t);

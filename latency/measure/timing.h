@@ -17,6 +17,7 @@
 #define ONP_LATENCY_MEASURE_TIMING_H
 
 #include "base/context.h"
+#include "latency/measure/device.h"
 #include "latency/measure/stats.h"
 
 #ifdef __cplusplus
@@ -55,19 +56,40 @@ typedef enum onp_timing_quality {
 } onp_timing_quality;
 const char *onp_timing_quality_name(onp_timing_quality q); /* "ok", "noisy", ... */
 
-#define ONP_TIMING_REASON 160
+/* Why a sample was left out; never for being slow. */
+typedef enum onp_reject {
+    ONP_REJECT_PREEMPTED, /* others had the processor meanwhile */
+    ONP_REJECT_STOLEN,    /* the host of this virtual machine had it */
+    ONP_REJECT_MOVED,     /* a thread was seen on another core than before */
+    ONP_REJECT_CLOCK,     /* the core ran below 98 % of its usual clock */
+    ONP_REJECT_COUNT
+} onp_reject;
+const char *onp_reject_name(onp_reject r); /* "preempted", "stolen", "moved", "clock" */
+
+#define ONP_TIMING_REASON     160
+#define ONP_TIMING_MAX_STAMPS 1000000 /* groups times samples */
 
 typedef struct onp_timing {
     size_t n;
-    int64_t *samples_ns; /* n, in the order taken */
-    int64_t *clock_khz;  /* n: mean of the clocks before and after the sample; 0: not known */
+    int64_t *samples_ns;     /* n, in the order taken */
+    int64_t *clock_khz;      /* n: mean of the clocks before and after the sample; 0: not known */
+    int64_t *temperature_mc; /* n, millidegrees Celsius or ONP_UNKNOWN_MC; NULL: not known */
+    size_t n_groups;         /* 0: the whole only */
+    int64_t *stamps_ns;      /* [n_groups][n]: of each group's share of the sample; NULL without */
     int64_t inner_reps;
     int64_t n_rejected;
-    double overhead_ns; /* of one turn of the empty loop; already subtracted */
+    int64_t rejected[ONP_REJECT_COUNT]; /* of these, for each reason */
+    double overhead_ns;                 /* of one turn of the empty loop; already subtracted */
+    char cores[ONP_CORES_TEXT];         /* where threads were seen: "4-7"; "": not known */
     onp_stats stats;
     onp_timing_quality quality;
     char reason[ONP_TIMING_REASON]; /* why it is not ok; "" when it is */
 } onp_timing;
+
+static inline const int64_t *onp_timing_group(const onp_timing *t, size_t group)
+{
+    return t->stamps_ns + group * t->n;
+}
 
 /* Where time comes from. */
 typedef struct onp_time_source {
@@ -89,8 +111,9 @@ onp_status onp_timing_measure(const onp_context *ctx, void (*run)(void *user), v
                               const onp_stop_rule *rule, const onp_time_source *source,
                               onp_timing *out, onp_error *err) ONP_MUST_USE;
 
-/* Makes room for n samples in an all-zero *t; t->n is then n. Errors: ONP_E_NOMEM. */
-onp_status onp_timing_init(const onp_context *ctx, size_t n, onp_timing *t,
+/* Makes room for n samples of n_groups groups (0: the whole only) in an all-zero *t; t->n and
+ * t->n_groups are then these. Temperatures are not known. Errors: ONP_E_NOMEM. */
+onp_status onp_timing_init(const onp_context *ctx, size_t n, size_t n_groups, onp_timing *t,
                            onp_error *err) ONP_MUST_USE;
 /* Releases the arrays; *t is then all zero. */
 void onp_timing_reset(const onp_context *ctx, onp_timing *t);

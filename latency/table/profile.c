@@ -52,7 +52,7 @@ onp_status onp_profile_platform(onp_store *s, const onp_runner *r, int64_t batch
                       .blas_core = known(f->blas_core),
                       .cluster = known(f->cluster),
                       .precision = known(f->precision),
-                      .cache_mode = known(f->cache_mode),
+                      .cache_mode = "isolated",
                       .threads = f->threads};
     ONP_TRY(choose_batch(r, batch, &p.batch, err));
     return onp_store_platform_add(s, &p, platform, err);
@@ -206,7 +206,8 @@ static onp_status summarise(const session *s, reading *r, onp_error *err)
 static onp_status read_graph(const session *s, const onp_graph *g, reading *out, onp_error *err)
 {
     *out = (reading){0};
-    onp_status st = onp_runner_measure(s->runner, g, &s->rule, &out->timing, &out->failure);
+    const onp_measure_options options = {.rule = &s->rule};
+    onp_status st = onp_runner_measure(s->runner, g, &options, &out->timing, &out->failure);
     if (st == ONP_OK)
         return summarise(s, out, err);
     if (st != ONP_E_DEVICE)

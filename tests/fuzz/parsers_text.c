@@ -93,15 +93,16 @@ bool fuzz_message(fuzz_input *in)
     onp_graph *g = NULL;
     onp_stop_rule rule = {0};
     onp_timing timing;
+    bool stamps;
     const char *text;
-    bool taken = m.kind == ONP_MESSAGE_BYE;
+    bool taken = m.kind == ONP_MESSAGE_BYE || m.kind == ONP_MESSAGE_ALIVE;
     if (m.kind == ONP_MESSAGE_HELLO)
         taken = fuzz_accepted(onp_message_version(&m, &err), &err) &&
                 fuzz_accepted(onp_message_facts(&m, &facts, &err), &err);
     if (m.kind == ONP_MESSAGE_ERROR)
         taken = fuzz_accepted(onp_message_error_text(&m, &text, &err), &err);
     if (m.kind == ONP_MESSAGE_MEASURE) {
-        taken = fuzz_accepted(onp_message_measure(&in->ctx, &m, &g, &rule, &err), &err);
+        taken = fuzz_accepted(onp_message_measure(&in->ctx, &m, &g, &rule, &stamps, &err), &err);
         onp_graph_free(g);
     }
     if (m.kind == ONP_MESSAGE_RESULT) {

@@ -89,13 +89,13 @@ static void base64(void **state)
     for (size_t n = 0; n < ONP_COUNT(wanted); n++) {
         onp_strbuf s;
         onp_strbuf_init(&s, &ctx);
-        onp_html_base64(&s, "foobar", n);
+        onp_strbuf_add_base64(&s, "foobar", n);
         assert_string_equal(s.text, wanted[n]);
         onp_strbuf_reset(&s);
     }
     onp_strbuf s;
     onp_strbuf_init(&s, &ctx);
-    onp_html_base64(&s, "\xfb\xff\xbf", 3);
+    onp_strbuf_add_base64(&s, "\xfb\xff\xbf", 3);
     assert_string_equal(s.text, "+/+/");
     onp_strbuf_reset(&s);
 }

@@ -77,7 +77,7 @@ static void ask_for(session *s, int64_t id, const char *key, int64_t batch)
     onp_graph *g = NULL;
     assert_int_equal(onp_block_parse(key, &b, NULL), ONP_OK);
     assert_int_equal(onp_measure_block_graph(&s->ctx, &b, batch, &g, NULL), ONP_OK);
-    assert_int_equal(onp_message_add_measure(id, g, &quick, &s->requests, NULL), ONP_OK);
+    assert_int_equal(onp_message_add_measure(id, g, &quick, false, &s->requests, NULL), ONP_OK);
     onp_graph_free(g);
 }
 
@@ -157,7 +157,7 @@ static void bad_requests(void **state)
     } rows[] = {
         {"nonsense", "driver:1:", ONP_E_FORMAT},
         {"{\"message\": \"result\", \"id\": 9}", "only a runner sends", ONP_E_FORMAT},
-        {"{\"message\": \"hello\", \"version\": 7}", "\"version\" is 7", ONP_E_FORMAT},
+        {"{\"message\": \"hello\", \"version\": 7}", "speaks version 7", ONP_E_FORMAT},
         {MEASURE "\"graph\": {}}", "\"stop\" is missing", ONP_OK},
         {MEASURE STOP "}", "\"graph\" is missing", ONP_OK},
         {MEASURE STOP ", \"graph\": {\"tensors\": [], \"nodes\": []}}", "no nodes", ONP_OK},

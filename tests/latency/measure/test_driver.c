@@ -18,6 +18,8 @@ static const onp_stop_rule quick = {.warmup_min_ns = 1,
                                     .time_min_ns = 1,
                                     .time_max_ns = 200 * MS};
 
+static const onp_measure_options quickly = {.rule = &quick};
+
 static onp_context ctx;
 
 static int setup(void **state)
@@ -67,7 +69,7 @@ static void agent_measures(void **state)
     assert_string_equal(facts->device, "bench 7");
     assert_string_equal(facts->backend, "onepath");
     assert_string_equal(facts->kernel_set, "generic");
-    assert_string_equal(facts->cache_mode, "isolated");
+    assert_true(facts->takes_graph && !facts->takes_onnx);
     assert_int_equal(facts->threads, 1);
     assert_int_equal(facts->batch, 2);
 
@@ -75,13 +77,13 @@ static void agent_measures(void **state)
     for (int i = 0; i < 2; i++) {
         onp_timing t = {0};
         onp_error err = {0};
-        if (onp_runner_measure(r, good, &quick, &t, &err) != ONP_OK)
+        if (onp_runner_measure(r, good, &quickly, &t, &err) != ONP_OK)
             fail_msg("%s", err.msg);
         assert_int_equal(t.n, 8);
         assert_true(t.stats.min_ns > 0);
         onp_timing_reset(&ctx, &t);
         /* refused, and the runner goes on */
-        assert_int_equal(onp_runner_measure(r, other, &quick, &t, &err), ONP_E_DEVICE);
+        assert_int_equal(onp_runner_measure(r, other, &quickly, &t, &err), ONP_E_DEVICE);
         onp_assert_contains(err.msg, "cannot measure this");
         onp_assert_contains(err.msg, "batch of 1, wanted 2");
         assert_null(t.samples_ns);
@@ -98,7 +100,7 @@ static void agent_two_threads(void **state)
     onp_graph *g = small_graph(1);
     onp_timing t = {0};
     assert_int_equal(onp_runner_get_facts(r)->threads, 2);
-    assert_int_equal(onp_runner_measure(r, g, &quick, &t, NULL), ONP_OK);
+    assert_int_equal(onp_runner_measure(r, g, &quickly, &t, NULL), ONP_OK);
     onp_timing_reset(&ctx, &t);
     onp_graph_free(g);
     onp_runner_close(r);
@@ -135,9 +137,9 @@ static void agent_options(void **state)
 
 #define HELLO "read request; " SAY_HELLO
 #define SAY_HELLO                                                                                  \
-    "echo '{\"message\": \"hello\", \"version\": 1, \"accepts\": [\"graph\"], "                    \
+    "echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": [\"graph\"], "                    \
     "\"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "               \
-    "\"cache_mode\": \"isolated\", \"threads\": 1, \"batch\": 1}, \"run\": {}}'; "
+    "\"threads\": 1, \"batch\": 1}, \"run\": {}}'; "
 #define RESULT                                                                                     \
     "read request; echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [7, 8, 9], "         \
     "\"inner_reps\": 1, \"n_rejected\": 0}'; "
@@ -164,7 +166,8 @@ static void no_hello(void **state)
         {"read request; echo '{\"message\": \"bye\"}'", "answered \"bye\", wanted \"hello\""},
         {"read request; echo '{\"message\": \"error\", \"id\": 0, \"text\": \"no licence\"}'",
          "wanted \"hello\": no licence"},
-        {"read request; echo '{\"message\": \"hello\", \"version\": 2}'", "\"version\" is 2"},
+        {"read request; echo '{\"message\": \"hello\", \"version\": 1}'",
+         "speaks version 1 of the runner protocol, wanted 2: one of both sides is too old"},
         {"exec cat /dev/zero", "a line of more than"},
         {"while :; do echo noise >&2; done", "did not answer in time; it said:"},
     };
@@ -220,10 +223,10 @@ static void no_result(void **state)
         onp_error err = {0};
         if (open_shell(rows[i].script, &r, &err) != ONP_OK)
             fail_msg("%s", err.msg);
-        assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+        assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_E_DEVICE);
         onp_assert_contains(err.msg, rows[i].part);
         assert_null(t.samples_ns);
-        assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+        assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_E_DEVICE);
         onp_assert_contains(err.msg, "has failed before");
         onp_runner_close(r);
     }
@@ -244,10 +247,10 @@ static void speaks_unasked(void **state)
                          "sleep 20",
                    &r, &err),
         ONP_OK);
-    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_OK);
+    assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_OK);
     assert_int_equal(t.stats.median_ns, 8);
     onp_timing_reset(&ctx, &t);
-    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+    assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_E_DEVICE);
     onp_assert_contains(err.msg, "sent 5 bytes that nobody asked for");
     onp_runner_close(r);
     onp_graph_free(g);
@@ -269,7 +272,7 @@ static void never_reads(void **state)
     onp_timing t = {0};
     onp_error err = {0};
     assert_int_equal(open_shell(HELLO "sleep 20", &r, &err), ONP_OK);
-    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_E_DEVICE);
+    assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_E_DEVICE);
     onp_assert_contains(err.msg, "did not answer in time");
     onp_runner_close(r);
     free(blocks);
@@ -325,9 +328,11 @@ static void refuses_rule(void **state)
     onp_timing t = {0};
     onp_error err = {0};
     assert_int_equal(open_shell(HELLO RESULT, &r, &err), ONP_OK);
-    assert_int_equal(onp_runner_measure(r, g, &(onp_stop_rule){.samples_min = -1}, &t, &err),
-                     ONP_E_RANGE);
-    assert_int_equal(onp_runner_measure(r, g, &quick, &t, &err), ONP_OK); /* still there */
+    assert_int_equal(
+        onp_runner_measure(
+            r, g, &(onp_measure_options){.rule = &(onp_stop_rule){.samples_min = -1}}, &t, &err),
+        ONP_E_RANGE);
+    assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_OK); /* still there */
     onp_timing_reset(&ctx, &t);
     onp_runner_close(r);
     onp_runner_close(NULL);
@@ -340,7 +345,7 @@ static onp_status session_body(const onp_context *c, void *arg)
     onp_runner *r = NULL;
     onp_timing t = {0};
     ONP_TRY(onp_runner_open(c, argv, NULL, &r, NULL));
-    onp_status st = onp_runner_measure(r, arg, &quick, &t, NULL);
+    onp_status st = onp_runner_measure(r, arg, &quickly, &t, NULL);
     onp_timing_reset(c, &t);
     onp_runner_close(r);
     return st;

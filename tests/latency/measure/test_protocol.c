@@ -63,11 +63,19 @@ static void hello_round_trip(void **state)
                                     .backend_version = "0.1.0",
                                     .kernel_set = "neon",
                                     .precision = "f32",
-                                    .cache_mode = "isolated",
                                     .governor = "performance",
                                     .threads = 4,
                                     .batch = 2,
-                                    .clock_khz = 2419200};
+                                    .allowed = "0-7",
+                                    .serial_hash = "5e1f",
+                                    .clock_khz = 2419200,
+                                    .temperature_mc = -1500,
+                                    .n_clusters = 2,
+                                    .clusters = {{"0-3", 1800000}, {"4-7", 0}},
+                                    .takes_graph = true,
+                                    .takes_onnx = true,
+                                    .stamps = true,
+                                    .alive = true};
     assert_int_equal(onp_message_add_hello(&facts, &s, NULL), ONP_OK);
     assert_int_equal(s.text[s.length - 1], '\n');
     assert_int_equal(strlen(s.text), strcspn(s.text, "\n") + 1); /* one line */
@@ -83,7 +91,9 @@ static void hello_round_trip(void **state)
 
 #define PLATFORM                                                                                   \
     "\"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "               \
-    "\"cache_mode\": \"isolated\", \"threads\": 1, \"batch\": 1}"
+    "\"threads\": 1, \"batch\": 1}"
+
+#define HELLO "{\"message\": \"hello\", \"accepts\": [\"graph\"], "
 
 static void refuses_hellos(void **state)
 {
@@ -91,14 +101,20 @@ static void refuses_hellos(void **state)
     static const struct {
         const char *text, *part;
     } rows[] = {
-        {"{\"message\": \"hello\", \"version\": 1}", "\"accepts\" is missing"},
-        {"{\"message\": \"hello\", \"version\": 1, \"accepts\": [1, \"onnx\"]}",
-         "does not accept \"graph\""},
+        {"{\"message\": \"hello\", \"version\": 2}", "\"accepts\" is missing"},
+        {"{\"message\": \"hello\", \"accepts\": [1, \"jpeg\"]}",
+         "accepts neither \"graph\" nor \"onnx\""},
         {"{\"message\": \"hello\", \"accepts\": [\"graph\"]}", "\"platform\" is missing"},
-        {"{\"message\": \"hello\", \"accepts\": [\"graph\"], \"platform\": {}}",
-         "\"device\" is missing"},
-        {"{\"message\": \"hello\", \"accepts\": [\"graph\"], \"platform\": {\"device\": \"\"}}",
-         "\"device\" has 0 bytes"},
+        {HELLO "\"platform\": {}, \"run\": {}}", "\"device\" is missing"},
+        {HELLO "\"platform\": {\"device\": \"\"}, \"run\": {}}", "\"device\" has 0 bytes"},
+        {HELLO "\"platform\": {\"device\": \"a\\u001b[2J\"}, \"run\": {}}", "control characters"},
+        {HELLO "\"stamps\": 1, " PLATFORM ", \"run\": {}}", "\"stamps\" is not true or false"},
+        {HELLO PLATFORM ", \"run\": {\"temperature_mc\": \"hot\"}}", "is no temperature"},
+        {HELLO PLATFORM ", \"run\": {\"temperature_mc\": 10000000}}", "is no temperature"},
+        {HELLO PLATFORM ", \"run\": {\"clusters\": [7]}}", "is not an object"},
+        {HELLO PLATFORM ", \"run\": {\"clusters\": [{\"cores\": \"\"}]}}", "\"cores\" has 0 bytes"},
+        {HELLO PLATFORM ", \"run\": {\"clusters\": [1,2,3,4,5,6,7,8,9]}}",
+         "9 clusters, wanted at most 8"},
         {"{\"message\": \"hello\", \"accepts\": [\"graph\"], " PLATFORM "}", "\"run\" is missing"},
         {"{\"message\": \"hello\", \"accepts\": [\"graph\"], \"run\": {\"os\": 1}, " PLATFORM "}",
          "\"os\" is an integer"},
@@ -114,10 +130,10 @@ static void refuses_hellos(void **state)
         onp_assert_contains(err.msg, rows[i].part);
         onp_message_reset(&m);
     }
-    onp_message m = decode("{\"message\": \"hello\", \"version\": 2}");
+    onp_message m = decode("{\"message\": \"hello\", \"version\": 3}");
     onp_error err = {0};
     assert_int_equal(onp_message_version(&m, &err), ONP_E_FORMAT);
-    onp_assert_contains(err.msg, "\"version\" is 2, wanted 1..1");
+    onp_assert_contains(err.msg, "speaks version 3 of the runner protocol, wanted 2");
     onp_message_reset(&m);
 }
 
@@ -141,12 +157,14 @@ static void measure_round_trip(void **state)
     onp_strbuf_init(&s, &ctx);
     onp_graph *g = stem_graph(&ctx), *back = NULL;
     const onp_stop_rule sent = {.time_max_ns = 800000000, .cv_max = 0.08};
-    assert_int_equal(onp_message_add_measure(41, g, &sent, &s, NULL), ONP_OK);
+    assert_int_equal(onp_message_add_measure(41, g, &sent, true, &s, NULL), ONP_OK);
     onp_message m = decode(s.text);
     assert_int_equal(m.kind, ONP_MESSAGE_MEASURE);
     assert_int_equal(m.id, 41);
     onp_stop_rule rule;
-    assert_int_equal(onp_message_measure(&ctx, &m, &back, &rule, NULL), ONP_OK);
+    bool stamps = false;
+    assert_int_equal(onp_message_measure(&ctx, &m, &back, &rule, &stamps, NULL), ONP_OK);
+    assert_true(stamps);
     const onp_stop_rule want = onp_stop_rule_resolve(&sent);
     assert_memory_equal(&rule, &want, sizeof want);
     assert_int_equal(onp_graph_n_nodes(back), onp_graph_n_nodes(g));
@@ -157,7 +175,7 @@ static void measure_round_trip(void **state)
     m = decode("{\"message\": \"measure\", \"id\": 1, \"graph\": {}}");
     onp_error err = {0};
     back = NULL;
-    assert_int_equal(onp_message_measure(&ctx, &m, &back, &rule, &err), ONP_E_FORMAT);
+    assert_int_equal(onp_message_measure(&ctx, &m, &back, &rule, &stamps, &err), ONP_E_FORMAT);
     onp_assert_contains(err.msg, "\"stop\" is missing");
     assert_null(back);
     onp_message_reset(&m);
@@ -172,11 +190,18 @@ static void result_round_trip(void **state)
     onp_strbuf s;
     onp_strbuf_init(&s, &ctx);
     int64_t samples[] = {100, 102, 101, 99, 100, 103, 100}, clocks[] = {5, 5, 5, 5, 5, 5, 5};
+    int64_t degrees[] = {0, -1, 45000, ONP_UNKNOWN_MC, 1, 2, 3};
+    int64_t stamps[] = {1, 2, 3, 4, 5, 6, 7, 0, 0, 9, 9, 9, 9, 9};
     const onp_timing sent = {.n = 7,
                              .samples_ns = samples,
                              .clock_khz = clocks,
+                             .temperature_mc = degrees,
+                             .n_groups = 2,
+                             .stamps_ns = stamps,
                              .inner_reps = 16,
-                             .n_rejected = 1,
+                             .n_rejected = 4,
+                             .rejected = {[ONP_REJECT_STOLEN] = 1, [ONP_REJECT_CLOCK] = 3},
+                             .cores = "1,3-4",
                              .overhead_ns = 1.25,
                              .quality = ONP_TIMING_THROTTLED,
                              .reason = "hot"};
@@ -191,18 +216,27 @@ static void result_round_trip(void **state)
     assert_int_equal(t.stats.median_ns, 100);
     assert_int_equal(t.stats.min_ns, 99);
     assert_int_equal(t.inner_reps, 16);
-    assert_int_equal(t.n_rejected, 1);
+    assert_int_equal(t.n_rejected, 4);
+    assert_memory_equal(t.rejected, sent.rejected, sizeof sent.rejected);
+    assert_memory_equal(t.temperature_mc, degrees, sizeof degrees);
+    assert_int_equal(t.n_groups, 2);
+    assert_memory_equal(t.stamps_ns, stamps, sizeof stamps);
+    assert_int_equal(onp_timing_group(&t, 1)[2], 9);
+    assert_string_equal(t.cores, "1,3-4");
     assert_int_equal(t.quality, ONP_TIMING_THROTTLED); /* the runner knows more */
     assert_string_equal(t.reason, "hot");
     onp_timing_reset(&ctx, &t);
     onp_message_reset(&m);
 
-    /* without clocks and without a verdict: judged here */
+    /* samples alone: judged here */
     m = decode("{\"message\": \"result\", \"id\": 0, \"samples_ns\": [100, 100, 100, 100, 100, 160,"
-               " 100, 100, 100], \"inner_reps\": 1, \"n_rejected\": 0}");
+               " 100, 100, 100]}");
     assert_int_equal(onp_message_result(&ctx, &m, NULL, &t, NULL), ONP_OK);
     assert_int_equal(t.quality, ONP_TIMING_NOISY);
     onp_assert_contains(t.reason, "coefficient of variation");
+    assert_null(t.temperature_mc);
+    assert_int_equal(t.n_groups, 0);
+    assert_int_equal(t.inner_reps, 1);
     onp_timing_reset(&ctx, &t);
     onp_message_reset(&m);
     onp_strbuf_reset(&s);
@@ -222,9 +256,17 @@ static void refuses_results(void **state)
         {RESULT "\"samples_ns\": [9000000000000000]}", "element 0 of \"samples_ns\""},
         {RESULT "\"samples_ns\": [1], \"clock_khz\": [1, 2]}", "\"clock_khz\" has 2 elements"},
         {RESULT "\"samples_ns\": [1], \"clock_khz\": [-2]}", "element 0 of \"clock_khz\""},
-        {RESULT "\"samples_ns\": [1]}", "\"inner_reps\" is missing"},
+        {RESULT "\"samples_ns\": [1], \"temperature_mc\": [1, 2]}", "\"temperature_mc\" has 2"},
+        {RESULT "\"samples_ns\": [1], \"temperature_mc\": [0.5]}", "is no temperature"},
+        {RESULT "\"samples_ns\": [1], \"cores\": \"\\n\"}", "control characters"},
+        {RESULT "\"samples_ns\": [1], \"stamps_ns\": []}", "0 groups of 1 samples"},
+        {RESULT "\"samples_ns\": [1], \"stamps_ns\": [1]}", "element 0 of \"stamps_ns\" is not"},
+        {RESULT "\"samples_ns\": [1], \"stamps_ns\": [[1], [1, 1]]}", "has 2 elements, wanted 1"},
+        {RESULT "\"samples_ns\": [1], \"stamps_ns\": [[-1]]}", "element 0 of \"stamps_ns\""},
+        {RESULT
+         "\"samples_ns\": [1], \"n_rejected\": 1, \"rejected\": {\"moved\": 1, \"stolen\": 1}}",
+         "\"moved\" is 1, wanted 0..0"},
         {RESULT "\"samples_ns\": [1], \"inner_reps\": 0}", "\"inner_reps\" is 0"},
-        {RESULT "\"samples_ns\": [1], \"inner_reps\": 1}", "\"n_rejected\" is missing"},
         {RESULT "\"samples_ns\": [1], \"inner_reps\": 1, \"n_rejected\": 0, \"quality\": \"fine\"}",
          "quality \"fine\" is unknown"},
     };

@@ -41,13 +41,14 @@ static inline onp_status fake_hello(int64_t batch, onp_strbuf *out)
                                     .backend = "script",
                                     .kernel_hash = "abc",
                                     .precision = "f32",
-                                    .cache_mode = "isolated",
                                     .threads = 1,
                                     .batch = batch,
                                     .os = "Linux 6.1 x86_64",
                                     .governor = "performance",
                                     .compiler = "cc 1",
-                                    .clock_khz = ONP_FAKE_KHZ};
+                                    .clock_khz = ONP_FAKE_KHZ,
+                                    .temperature_mc = ONP_UNKNOWN_MC,
+                                    .takes_graph = true};
     return onp_message_add_hello(&facts, out, NULL);
 }
 
@@ -58,6 +59,7 @@ static inline onp_status fake_answer(const onp_context *ctx, const onp_message *
     int64_t samples[N], clocks[N];
     onp_graph *g = NULL;
     onp_stop_rule rule;
+    bool stamps;
     const onp_error refused = {.msg = "scripted refusal"};
     if (what == 'd')
         exit(3);
@@ -65,7 +67,7 @@ static inline onp_status fake_answer(const onp_context *ctx, const onp_message *
         (void)kill(getppid(), SIGUSR1);
     if (what == 'e')
         return onp_message_add_error(m->id, &refused, out, NULL);
-    ONP_TRY(onp_message_measure(ctx, m, &g, &rule, NULL));
+    ONP_TRY(onp_message_measure(ctx, m, &g, &rule, &stamps, NULL));
     const onp_shape in = onp_graph_shape(g, 0);
     for (int i = 0; i < N; i++) {
         samples[i] = ONP_FAKE_NS(in.n * in.h * in.w * in.c) + i - N / 2;
