@@ -13,6 +13,7 @@
 #include "bench/onednn.h"
 #include "bench/op_case.h"
 #include "bench/roof.h"
+#include "bench/sgemm.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
 
@@ -231,6 +232,38 @@ static onp_status pointwise(bench *b, onp_error *err)
     return ONP_OK;
 }
 
+/* Matrix products by our own kernels beside OpenBLAS, on one thread: rows of a map times weights,
+ * as forward, and taps times gradients. */
+static onp_status products(bench *b, onp_error *err)
+{
+    static const int32_t shapes[][3] = {
+        /* rows, columns, depth of the 1x1 convolutions at 224 */
+        {12544, 16, 32}, {12544, 48, 16}, {3136, 24, 96},  {3136, 144, 24}, {784, 40, 144},
+        {784, 240, 40},  {196, 80, 240},  {196, 480, 80},  {196, 96, 480},  {196, 576, 96},
+        {49, 192, 576},  {49, 1152, 192}, {49, 320, 1152}, {49, 1280, 320}};
+    for (size_t i = 0; i < 2 * ONP_COUNT(shapes); i++) {
+        const bool trans = i >= ONP_COUNT(shapes);
+        const int32_t *q = shapes[i % ONP_COUNT(shapes)];
+        const int64_t m = trans ? q[2] : q[0], k = trans ? q[0] : q[2], n = q[1];
+        char shape[NAME];
+        (void)snprintf(shape, sizeof shape, "%dx%dx%d", (int)m, (int)n, (int)k);
+        result r = {.name = trans ? "sgemm/transposed/plain" : "sgemm/forward/plain",
+                    .shape = shape,
+                    .flops = 2.0 * (double)(m * n * k),
+                    .bytes = 4.0 * (double)(m * n + n * k + m * k)};
+        if (!wanted(b, r.name))
+            continue;
+        for (int linked = 0; linked < (b->no_peer ? 1 : 2); linked++) {
+            r.peer = linked ? onp_blas_core() : NULL;
+            bench_roof_refresh(&b->roof);
+            if (!bench_sgemm(&b->ctx, m, n, k, trans, linked != 0, b->seconds, &r.stats))
+                return onp_fail(err, ONP_E_NOMEM, "no memory for a product of %s", shape);
+            report(b, &r);
+        }
+    }
+    return ONP_OK;
+}
+
 static onp_status depthwise(bench *b, onp_error *err)
 {
     static const int32_t shapes[][2] = {/* map, channels */
@@ -345,6 +378,7 @@ static onp_status run(bench *b, onp_error *err)
         b->roof.vectors, onp_parallel_threads(), b->roof.gflops, b->roof.gbs[BENCH_L2],
         b->roof.gbs[BENCH_L3], b->roof.gbs[BENCH_DRAM], b->ctx.kernels->name, onp_blas_core());
     ONP_TRY(pointwise(b, err));
+    ONP_TRY(products(b, err));
     ONP_TRY(depthwise(b, err));
     ONP_TRY(stem(b, err));
     ONP_TRY(others(b, err));

@@ -56,7 +56,8 @@ int64_t onp_conv_scratch(const onp_call *call)
     const int64_t padded = onp_round_lane(padded_lines(call, t) * padded_width(call) * call->in.c);
     if (call->kind == ONP_CALL_CONV)
         return onp_conv_packed_floats(call) + padded;
-    return onp_round_lane(t.rows * taps(call)) + onp_round_lane(t.rows * call->out.c) + padded;
+    return onp_round_lane(t.rows * taps(call)) + onp_round_lane(t.rows * call->out.c) + padded +
+           onp_sgemm_scratch();
 }
 
 /* Rows [row, row + rows) of an operand as a dense matrix: in place when nothing has to be done. */
@@ -199,6 +200,8 @@ static void conv_weight_tile(void *arg, int64_t split, int thread)
     float *x_scratch = onp_env_scratch(env, thread);
     float *g_scratch = x_scratch + onp_round_lane(env->tiling.rows * depth);
     float *padded = g_scratch + onp_round_lane(env->tiling.rows * n);
+    float *product =
+        padded + onp_round_lane(padded_lines(call, env->tiling) * padded_width(call) * call->in.c);
     float *out = (splits > 1 ? call->splits : call->y) + split * depth * n;
     const int64_t first = split * tiles / splits, last = (split + 1) * tiles / splits;
     for (int64_t tile = first; tile < last; tile++) {
@@ -206,8 +209,18 @@ static void conv_weight_tile(void *arg, int64_t split, int thread)
         const int64_t rows = onp_tiling_rows(env->tiling, tile);
         gather(env, row, rows, x_scratch, padded);
         const float *g = dense_rows(env, &call->b, row, rows, g_scratch);
-        onp_sgemm(true, false, depth, n, rows, x_scratch, depth, g, n, tile == first ? 0.0F : 1.0F,
-                  out, n);
+        const onp_sgemm_job job = {.trans_a = true,
+                                   .m = depth,
+                                   .n = n,
+                                   .k = rows,
+                                   .a = x_scratch,
+                                   .lda = depth,
+                                   .b = g,
+                                   .ldb = n,
+                                   .c = out,
+                                   .ldc = n,
+                                   .add = tile != first};
+        onp_sgemm(env->k, &job, product);
     }
 }
 

@@ -93,8 +93,9 @@ int64_t onp_taps_scratch(const onp_call *call)
 {
     const walk w = walk_of(call);
     const int64_t rows = w.lines * w.to.w;
-    const int64_t packed = call->kind == ONP_CALL_CONV_WEIGHT ? onp_round_lane(rows * w.to.c)
-                                                              : w.groups * group_packed(call, &w);
+    const int64_t packed = call->kind == ONP_CALL_CONV_WEIGHT
+                               ? onp_round_lane(rows * w.to.c) + onp_sgemm_scratch()
+                               : w.groups * group_packed(call, &w);
     return packed + line_floats(&w) + onp_round_lane(rows * w.row);
 }
 
@@ -242,8 +243,18 @@ static void weight_split(void *arg, int64_t split, int thread)
         env->k->load(&call->b, p.row, p.rows, 0, n, g_rows, n);
         for (int64_t g = 0; g < w.groups; g++) {
             gather(call, &w, &p, g);
-            onp_sgemm(true, false, m, w.width, p.rows, p.taps, w.row, g_rows + g * w.width, n,
-                      tile == first ? 0.0F : 1.0F, dw + g * w.width, n);
+            const onp_sgemm_job job = {.trans_a = true,
+                                       .m = m,
+                                       .n = w.width,
+                                       .k = p.rows,
+                                       .a = p.taps,
+                                       .lda = w.row,
+                                       .b = g_rows + g * w.width,
+                                       .ldb = n,
+                                       .c = dw + g * w.width,
+                                       .ldc = n,
+                                       .add = tile != first};
+            onp_sgemm(env->k, &job, g_rows + onp_round_lane(env->tiling.rows * n));
         }
     }
 }

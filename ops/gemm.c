@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/gemm.h"
 
-#include <cblas.h>
+#ifdef ONEPATH_OPENBLAS
+#    include <cblas.h>
 
-void onp_sgemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const float *a,
-               int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
+void onp_sgemm(const onp_kernels *k, const onp_sgemm_job *j, float *scratch)
 {
-    cblas_sgemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans,
-                trans_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0F, a,
-                (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+    (void)k;
+    (void)scratch;
+    cblas_sgemm(CblasRowMajor, j->trans_a ? CblasTrans : CblasNoTrans,
+                j->trans_b ? CblasTrans : CblasNoTrans, (blasint)j->m, (blasint)j->n, (blasint)j->k,
+                1.0F, j->a, (blasint)j->lda, j->b, (blasint)j->ldb, j->add ? 1.0F : 0.0F, j->c,
+                (blasint)j->ldc);
+}
+
+int64_t onp_sgemm_scratch(void)
+{
+    return 0;
 }
 
 const char *onp_blas_core(void)
@@ -25,3 +33,32 @@ const char *onp_blas_config(void)
 {
     return openblas_get_config();
 }
+
+#else
+#    include "ops/gemm_own.h"
+
+void onp_sgemm(const onp_kernels *k, const onp_sgemm_job *job, float *scratch)
+{
+    onp_sgemm_own(k, job, scratch);
+}
+
+int64_t onp_sgemm_scratch(void)
+{
+    return ONP_SGEMM_OWN_SCRATCH;
+}
+
+const char *onp_blas_core(void)
+{
+    return "own";
+}
+
+bool onp_blas_is_openmp(void)
+{
+    return true;
+}
+
+const char *onp_blas_config(void)
+{
+    return "onepath's own matrix products";
+}
+#endif
