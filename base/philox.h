@@ -28,12 +28,13 @@ typedef enum onp_rng_purpose {
     ONP_RNG_SHUFFLE,     /* order of samples; counter: index, epoch, stream */
     ONP_RNG_AUGMENT,     /* counter: sample, epoch, use */
     ONP_RNG_DROPOUT,
-    ONP_RNG_GENERATE,   /* the built-in image generator */
-    ONP_RNG_SYNTHETIC,  /* synthetic weights and inputs of measured graphs */
-    ONP_RNG_ORDER,      /* order of measurements */
-    ONP_RNG_TEST,       /* tests and benchmarks */
-    ONP_RNG_PATH_COVER, /* balanced paths that are measured; counter: round, position, index */
-    ONP_RNG_PATH_SAMPLE /* independent ones; counter: path, position */
+    ONP_RNG_GENERATE,    /* the built-in image generator */
+    ONP_RNG_SYNTHETIC,   /* synthetic weights and inputs of measured graphs */
+    ONP_RNG_ORDER,       /* order of measurements */
+    ONP_RNG_TEST,        /* tests and benchmarks */
+    ONP_RNG_PATH_COVER,  /* balanced paths that are measured; counter: round, position, index */
+    ONP_RNG_PATH_SAMPLE, /* independent ones; counter: path, position */
+    ONP_RNG_PATH_SPREAD  /* ones of all sizes; counter: path, position */
 } onp_rng_purpose;
 
 typedef struct onp_rng {

@@ -2,6 +2,7 @@
 #include "supernet/space_sample.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "base/philox.h"
 #include "supernet/space_internal.h"
@@ -85,6 +86,51 @@ onp_status onp_space_sample(const onp_context *ctx, const onp_space *s, uint64_t
         for (int32_t i = 0; i < s->n_positions; i++)
             choice[i] = (int32_t)onp_rng_below(rng, (uint64_t)path, (uint32_t)i, 0,
                                                (uint64_t)s->positions[i].n);
+        add_path(s, choice, out);
+    }
+    return ONP_OK;
+}
+
+/* How many candidates of the position have fewer multiply-accumulates, or as many and stand before
+ * candidate c. */
+static int32_t rank_of(const onp_position *p, int32_t c)
+{
+    const int64_t macs = onp_block_n_macs(&p->candidate[c]);
+    int32_t rank = 0;
+    for (int32_t i = 0; i < p->n; i++) {
+        const int64_t other = onp_block_n_macs(&p->candidate[i]);
+        rank += other < macs || (other == macs && i < c);
+    }
+    return rank;
+}
+
+/* The candidate at share u of the weights. */
+static int32_t draw_tilted(const onp_position *p, double tilt, double u)
+{
+    double weight[ONP_MAX_CANDIDATES], sum = 0;
+    for (int32_t c = 0; c < p->n; c++) {
+        const double r = p->n > 1 ? 2.0 * rank_of(p, c) / (p->n - 1) - 1 : 0;
+        weight[c] = exp(tilt * r);
+        sum += weight[c];
+    }
+    int32_t c = 0;
+    for (double below = weight[0]; c + 1 < p->n && u * sum >= below; below += weight[++c])
+        ;
+    return c;
+}
+
+onp_status onp_space_spread(const onp_context *ctx, const onp_space *s, uint64_t seed, int32_t n,
+                            onp_block_paths *out, onp_error *err)
+{
+    const onp_rng rng = onp_rng_make(seed, ONP_RNG_PATH_SPREAD);
+    int32_t choice[ONP_MAX_POSITIONS];
+    ONP_TRY(check_count("their number", n, INT32_MAX, err));
+    ONP_TRY(onp_block_paths_init(ctx, n, s->n_positions, out, err));
+    for (int32_t path = 0; path < n; path++) {
+        const double tilt = 4 * ((2.0 * path + 1) / n - 1);
+        for (int32_t i = 0; i < s->n_positions; i++)
+            choice[i] = draw_tilted(&s->positions[i], tilt,
+                                    onp_rng_uniform(rng, (uint64_t)path, (uint32_t)i, 0, 0));
         add_path(s, choice, out);
     }
     return ONP_OK;

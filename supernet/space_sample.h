@@ -37,6 +37,12 @@ int32_t onp_space_cover_round(const onp_space *space);
 onp_status onp_space_sample(const onp_context *ctx, const onp_space *space, uint64_t seed,
                             int32_t n, onp_block_paths *out, onp_error *err) ONP_MUST_USE;
 
+/* n paths of all sizes, from small to large: in path i a position's candidates are drawn with
+ * weights exp(t * r), r in -1..1 by their rank in multiply-accumulates and t going from -4 to 4.
+ * (Independent paths are nearly all of the same size: sums of many.) */
+onp_status onp_space_spread(const onp_context *ctx, const onp_space *space, uint64_t seed,
+                            int32_t n, onp_block_paths *out, onp_error *err) ONP_MUST_USE;
+
 /*
  * The corners: the path of fewest multiply-accumulates, the one of most, then for each candidate of
  * the space's list (zero and identity left out) the path that has it wherever it may stand, else

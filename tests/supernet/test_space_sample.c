@@ -189,6 +189,35 @@ static void test_sample(void **state)
     }
 }
 
+static int64_t macs_of(const onp_block_paths *p, int32_t path)
+{
+    int64_t sum = 0;
+    for (int32_t k = 0; k < onp_block_path_length(p, path); k++)
+        sum += onp_block_n_macs(&onp_block_path(p, path)[k]);
+    return sum;
+}
+
+static void test_spread(void **state)
+{
+    fixture *f = *state;
+    enum { N = 200 };
+    int64_t low = 0, middle = 0, high = 0;
+    load(f, "mbconv-imagenet");
+    assert_int_equal(onp_space_spread(&f->ctx, f->s, 5, N, &f->paths, &f->err), ONP_OK);
+    assert_int_equal(f->paths.n, N);
+    check_networks(f->s, &f->paths);
+    for (int32_t i = 0; i < 20; i++) {
+        low += macs_of(&f->paths, i);
+        middle += macs_of(&f->paths, N / 2 + i);
+        high += macs_of(&f->paths, N - 1 - i);
+    }
+    assert_int_equal(onp_space_families(&f->ctx, f->s, &f->more, &f->err), ONP_OK);
+    const int64_t smallest = 20 * macs_of(&f->more, 0), largest = 20 * macs_of(&f->more, 1);
+    assert_true(smallest < low && low < smallest + (largest - smallest) / 4);
+    assert_true(middle > low + low / 4 && high > middle + middle / 4);
+    assert_true(high < largest && high > largest - (largest - smallest) / 4);
+}
+
 static bool has_only(const onp_block_paths *p, int32_t path, const char *name, int32_t n_choices)
 {
     int32_t n = 0;
@@ -263,16 +292,18 @@ static void test_bad_counts(void **state)
 static onp_status draw_body(const onp_context *ctx, void *arg)
 {
     const onp_space *s = arg;
-    onp_block_paths cover = {0}, sample = {0}, families = {0};
+    onp_block_paths cover = {0}, sample = {0}, spread = {0}, families = {0};
     onp_status st = ONP_OK;
     ONP_TRY_GOTO(onp_space_cover(ctx, s, 1, 2, &cover, NULL));
     ONP_TRY_GOTO(onp_space_sample(ctx, s, 1, 2, &sample, NULL));
+    ONP_TRY_GOTO(onp_space_spread(ctx, s, 1, 2, &spread, NULL));
     ONP_TRY_GOTO(onp_space_families(ctx, s, &families, NULL));
     char hash[ONP_SHA256_HEX];
     ONP_TRY_GOTO(onp_block_path_hash(ctx, cover.blocks, cover.start[1], hash, NULL));
 done:
     onp_block_paths_reset(ctx, &cover);
     onp_block_paths_reset(ctx, &sample);
+    onp_block_paths_reset(ctx, &spread);
     onp_block_paths_reset(ctx, &families);
     return st;
 }
@@ -293,6 +324,7 @@ int main(void)
         TEST(test_cover_of_imagenet),
         TEST(test_same_seed_same_paths),
         TEST(test_sample),
+        TEST(test_spread),
         TEST(test_families),
         TEST(test_families_of_pools),
         TEST(test_hash),
