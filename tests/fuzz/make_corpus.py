@@ -5,7 +5,8 @@
     python3 tests/fuzz/make_corpus.py ONEPATH      # the program; needs Pillow
 
 Inputs that a fuzzer found (names beginning with "found-") are not touched."""
-import gzip, hashlib, io, json, os, pathlib, random, shutil, sqlite3, struct, subprocess, sys, tarfile, tempfile
+import collections, gzip, hashlib, io, json, os, pathlib, pickle, random, shutil, sqlite3, struct, subprocess, sys
+import tarfile, tempfile, zipfile
 
 from PIL import Image
 
@@ -220,9 +221,26 @@ def tables():
     put("import", "twice.csv", csv + rows[0] + ",2.5\n")
 
 
+def pickles():
+    widths = collections.OrderedDict(base=9.5, MBInvertedResBlock=collections.OrderedDict([(8, 0.25), (300, 7)]))
+    for protocol in range(5):
+        put("pickle", f"widths-{protocol}.pkl", pickle.dumps(widths, protocol))
+        put("pickle", f"values-{protocol}.pkl", pickle.dumps([1, (2, -3.5), {"a": [True, None]}, "x", 2**40, b"12"][: 5 + (protocol > 2)],
+                                                             protocol))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr(zipfile.ZipInfo("archive/data.pkl"), pickle.dumps([[7, 8, 1], [5, 3, 5]], 2))
+    put("pickle", "archive.pt", out.getvalue())
+    put("pickle", "short.pt", out.getvalue()[:60])
+    put("pickle", "numpy.pkl", b"\x80\2cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\2\0\0\0i2\x89\x88\x87R(K\3X\1\0\0\0<tb"
+        b"c_codecs\nencode\nX\2\0\0\0\1\1X\6\0\0\0latin1\x86R\x86R.")
+    put("pickle", "ring.pkl", b"\x80\2]q\0h\0a.")
+    put("pickle", "calls.pkl", b"cposix\nsystem\n(S'true'\ntR.")
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (images, archive, idx, cifar, pack, texts, messages, model, tables):
+    for make in (images, archive, idx, cifar, pack, texts, messages, model, tables, pickles):
         make()
     run(os.path.abspath(sys.argv[1]))

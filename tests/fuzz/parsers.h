@@ -35,6 +35,7 @@
     X(table, "latency.db")                                                                         \
     X(run, "run.db")                                                                               \
     X(import, "table")                                                                             \
+    X(pickle, "pickle")                                                                            \
     X(onnx, "model.onnx")
 
 typedef struct fuzz_input {

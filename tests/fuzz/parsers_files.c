@@ -5,6 +5,7 @@
 
 #include "export/onnx.h"
 #include "latency/table/import.h"
+#include "latency/table/pickle.h"
 #include "latency/table/store.h"
 #include "search/manifest.h"
 #include "search/rundb.h"
@@ -119,6 +120,22 @@ bool fuzz_import(fuzz_input *in)
         onp_import_free(import);
         onp_strbuf_reset(&problems);
     }
+    return taken;
+}
+
+bool fuzz_pickle(fuzz_input *in)
+{
+    onp_error err = {0};
+    onp_strbuf text;
+    json_t *root = NULL;
+    onp_status st =
+        onp_pickle_load(&in->ctx, in->path, (const char *)in->data, in->size, &root, &err);
+    bool taken = fuzz_accepted(st, &err);
+    onp_strbuf_init(&text, &in->ctx);
+    if (taken)
+        taken = fuzz_accepted(onp_json_dump(root, 0, &text, &err), &err);
+    onp_strbuf_reset(&text);
+    json_decref(root);
     return taken;
 }
 
