@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "latency/measure/remote.h"
 #include "latency/measure/words.h"
 
 /* ---- parse ---- */
@@ -149,37 +150,37 @@ static onp_status open_exec(const onp_context *ctx, const onp_target *t,
     return onp_runner_open(ctx, a.argv, &o->runner, out, err);
 }
 
-/* What a shell on the device reads: each word quoted. */
+static onp_status start_remote(onp_remote *remote, const onp_target_options *o, onp_runner **out,
+                               onp_error *err)
+{
+    arguments a = {.n = 0};
+    onp_target_options wanted = *o;
+    const char *argv[ONP_REMOTE_ARGV];
+    onp_strbuf line;
+    if (wanted.device == NULL && remote->device[0] != '\0')
+        wanted.device = remote->device;
+    add_agent_options(&a, &wanted);
+    onp_strbuf_init(&line, remote->ctx);
+    onp_remote_agent_line(remote, a.argv, a.n, &line);
+    onp_status st = onp_strbuf_status(&line, err);
+    onp_remote_argv(remote, line.text, argv);
+    if (st == ONP_OK)
+        st = onp_runner_open(remote->ctx, argv, &wanted.runner, out, err);
+    onp_strbuf_reset(&line);
+    return st;
+}
+
 static onp_status open_remote(const onp_context *ctx, const onp_target *t,
                               const onp_target_options *o, onp_runner **out, onp_error *err)
 {
-    arguments agent = {.n = 0}, a = {.n = 0};
-    onp_strbuf line;
-    add(&agent, "onepath-agent");
-    add_agent_options(&agent, o);
-    onp_strbuf_init(&line, ctx);
-    for (size_t i = 0; i < agent.n; i++) {
-        onp_strbuf_adds(&line, i > 0 ? " " : "");
-        onp_words_quote(&line, agent.argv[i]);
-    }
-    onp_status st = onp_strbuf_status(&line, err);
-    if (t->kind == ONP_TARGET_SSH) {
-        add(&a, "ssh");
-        add_option(&a, "-F", o->ssh_config);
-        add(&a, "-T");
-        add(&a, "-oBatchMode=yes");
-        add(&a, "-oConnectTimeout=10");
-        add(&a, "--");
-        add(&a, t->words);
-    } else {
-        add(&a, "adb");
-        add_option(&a, "-s", t->words[0] != '\0' ? t->words : NULL);
-        add(&a, "shell");
-    }
-    add(&a, line.text);
+    onp_remote remote;
+    onp_remote_init(&remote, ctx, t, o->ssh_config);
+    onp_status st = onp_remote_look(&remote, err);
     if (st == ONP_OK)
-        st = onp_runner_open(ctx, a.argv, &o->runner, out, err);
-    onp_strbuf_reset(&line);
+        st = onp_remote_bring(&remote, o->agent, err);
+    if (st == ONP_OK)
+        st = start_remote(&remote, o, out, err);
+    onp_remote_reset(&remote);
     return st;
 }
 
@@ -204,8 +205,10 @@ onp_status onp_runner_open_target(const onp_context *ctx, const onp_target *targ
                                   const onp_target_options *options, onp_runner **out,
                                   onp_error *err)
 {
-    const onp_target_options o = options != NULL ? *options : (onp_target_options){.threads = 0};
+    onp_target_options o = options != NULL ? *options : (onp_target_options){.threads = 0};
     onp_runner *r = NULL;
+    if (o.runner.name == NULL && target->kind != ONP_TARGET_LOCAL)
+        o.runner.name = target->text;
     if (target->kind == ONP_TARGET_LOCAL)
         ONP_TRY(open_local(ctx, &o, &r, err));
     else if (target->kind == ONP_TARGET_EXEC)
