@@ -38,16 +38,26 @@ static void flush_denormals(void)
 #endif
 }
 
-onp_cores onp_parallel_allowed(void)
+static onp_cores cores_of(const cpu_set_t *set)
 {
     onp_cores cores = {{0}};
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return cores;
     for (int cpu = 0; cpu < CPU_SETSIZE && cpu < ONP_CORES_MAX; cpu++)
-        if (CPU_ISSET((size_t)cpu, &set))
+        if (CPU_ISSET((size_t)cpu, set))
             onp_cores_add(&cores, cpu);
     return cores;
+}
+
+onp_cores onp_parallel_allowed(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    (void)sched_getaffinity(0, sizeof set, &set); /* none when it fails */
+    return cores_of(&set);
+}
+
+onp_cores onp_parallel_began_with(void)
+{
+    return bound ? cores_of(&began_with) : onp_parallel_allowed();
 }
 
 /* The index-th core of a set; -1: it has fewer. */

@@ -81,9 +81,11 @@ bool onp_parallel_inside(void);
 void onp_parallel_unbind(void);
 void onp_parallel_rebind(void);
 
-/* Processors the calling thread may run on: their number, and which. */
+/* Processors the calling thread may run on: their number, and which; and what the process began
+ * with, where its threads are bound. */
 int onp_parallel_processors(void);
 onp_cores onp_parallel_allowed(void);
+onp_cores onp_parallel_began_with(void);
 
 #ifdef __cplusplus
 }

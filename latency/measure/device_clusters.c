@@ -140,10 +140,12 @@ void onp_device_read_clusters(onp_device *d)
     core_parts parts;
     onp_cores online = {{0}};
     char text[512];
-    if (!(onp_kernel_value(d->root, "/proc/self/status", "Cpus_allowed_list", text, sizeof text) &&
-          onp_cores_parse(text, &d->allowed, NULL) == ONP_OK) &&
-        d->root[0] == '\0')
-        d->allowed = onp_parallel_allowed(); /* no /proc */
+    if (d->root[0] == '\0')
+        d->allowed = onp_parallel_began_with(); /* threads may be bound by now, and no /proc */
+    else if (onp_kernel_value(d->root, "/proc/self/status", "Cpus_allowed_list", text,
+                              sizeof text) &&
+             onp_cores_parse(text, &d->allowed, NULL) != ONP_OK)
+        memset(&d->allowed, 0, sizeof d->allowed);
     if (!read_cores(d->root, "/sys/devices/system/cpu/online", &online))
         (void)read_cores(d->root, "/sys/devices/system/cpu/present", &online);
     read_parts(d->root, &parts);
