@@ -9,31 +9,61 @@
 typedef struct agent {
     const onp_context *ctx;
     onp_runner_facts facts;
-    onp_plan *plan; /* its memory is kept from graph to graph */
+    onp_engine engine;
     onp_strbuf answer;
     bool over;
 } agent;
+
+/* ---- our executor as an engine; its memory is kept from graph to graph ---- */
+
+static onp_status prepare_plan(void *user, onp_graph *g, bool stamps, onp_error *err)
+{
+    onp_plan *plan = user;
+    (void)stamps;
+    ONP_TRY(onp_plan_make(plan, g, &(onp_plan_options){.inference = true, .order = true}, err));
+    const size_t arena = onp_plan_get_info(plan).arena_bytes;
+    if (arena > ONP_SYNTHETIC_MAX_BYTES) /* reserved, not yet touched */
+        return onp_fail(err, ONP_E_RANGE, "graph: needs an arena of %zu MiB, wanted at most %zu",
+                        arena / ONP_MIB, ONP_SYNTHETIC_MAX_BYTES / ONP_MIB);
+    return ONP_OK;
+}
 
 static void run_plan(void *user)
 {
     onp_plan_run(user);
 }
 
-static onp_status measure_graph(agent *a, onp_graph *g, const onp_stop_rule *rule,
+static onp_status release_plan(void *user, onp_error *err)
+{
+    (void)user, (void)err;
+    return ONP_OK;
+}
+
+/* ---- requests ---- */
+
+static onp_status measure_prepared(agent *a, const onp_stop_rule *rule, onp_timing *timing,
+                                   onp_error *err)
+{
+    const onp_engine *e = &a->engine;
+    onp_status st = onp_timing_measure(a->ctx, e->run, e->user, rule, NULL, timing, err);
+    const onp_status released = e->release(e->user, st == ONP_OK ? err : NULL);
+    if (st != ONP_OK)
+        return st;
+    if (released != ONP_OK)
+        onp_timing_reset(a->ctx, timing);
+    return released;
+}
+
+static onp_status measure_graph(agent *a, onp_graph *g, const onp_stop_rule *rule, bool stamps,
                                 onp_timing *timing, onp_error *err)
 {
     if (onp_graph_n_nodes(g) == 0)
         return onp_fail(err, ONP_E_RANGE, "graph: has no nodes");
     float *memory = NULL;
     ONP_TRY(onp_synthetic_fill(a->ctx, g, 1, a->facts.batch, &memory, err));
-    onp_status st =
-        onp_plan_make(a->plan, g, &(onp_plan_options){.inference = true, .order = true}, err);
-    const size_t arena = st == ONP_OK ? onp_plan_get_info(a->plan).arena_bytes : 0;
-    if (arena > ONP_SYNTHETIC_MAX_BYTES) /* reserved, not yet touched */
-        st = onp_fail(err, ONP_E_RANGE, "graph: needs an arena of %zu MiB, wanted at most %zu",
-                      arena / ONP_MIB, ONP_SYNTHETIC_MAX_BYTES / ONP_MIB);
+    onp_status st = a->engine.prepare(a->engine.user, g, stamps, err);
     if (st == ONP_OK)
-        st = onp_timing_measure(a->ctx, run_plan, a->plan, rule, NULL, timing, err);
+        st = measure_prepared(a, rule, timing, err);
     onp_free(a->ctx, memory);
     return st;
 }
@@ -44,7 +74,7 @@ static onp_status measure(agent *a, const onp_message *request, onp_timing *timi
     onp_stop_rule rule;
     bool stamps;
     ONP_TRY(onp_message_measure(a->ctx, request, &g, &rule, &stamps, err));
-    onp_status st = measure_graph(a, g, &rule, timing, err);
+    onp_status st = measure_graph(a, g, &rule, stamps, timing, err);
     onp_graph_free(g);
     return st;
 }
@@ -123,19 +153,34 @@ static onp_status serve(agent *a, onp_line_reader *in, int in_fd, int out_fd, on
     return ONP_OK;
 }
 
+static onp_status serve_with(agent *a, const onp_agent_options *options, int in_fd, int out_fd,
+                             onp_error *err)
+{
+    onp_line_reader in;
+    onp_line_reader_init(&in, a->ctx, ONP_PROTOCOL_MAX_REQUEST);
+    onp_strbuf_init(&a->answer, a->ctx);
+    onp_runner_facts_here(a->ctx, options->device, options->batch > 0 ? options->batch : 1,
+                          &a->facts);
+    if (a->engine.facts != NULL)
+        a->engine.facts(a->engine.user, &a->facts);
+    onp_status st = serve(a, &in, in_fd, out_fd, err);
+    onp_strbuf_reset(&a->answer);
+    onp_line_reader_reset(&in);
+    return st;
+}
+
 onp_status onp_agent_serve(const onp_context *ctx, const onp_agent_options *options, int in_fd,
                            int out_fd, onp_error *err)
 {
     agent a = {.ctx = ctx};
-    onp_line_reader in;
-    onp_line_reader_init(&in, ctx, ONP_PROTOCOL_MAX_REQUEST);
-    onp_strbuf_init(&a.answer, ctx);
-    onp_runner_facts_here(ctx, options->device, options->batch > 0 ? options->batch : 1, &a.facts);
-    onp_status st = onp_plan_new(ctx, &a.plan, err);
-    if (st == ONP_OK)
-        st = serve(&a, &in, in_fd, out_fd, err);
-    onp_plan_free(a.plan);
-    onp_strbuf_reset(&a.answer);
-    onp_line_reader_reset(&in);
+    onp_plan *plan = NULL;
+    ONP_TRY(onp_plan_new(ctx, &plan, err));
+    a.engine =
+        options->engine != NULL
+            ? *options->engine
+            : (onp_engine){
+                  .prepare = prepare_plan, .run = run_plan, .release = release_plan, .user = plan};
+    onp_status st = serve_with(&a, options, in_fd, out_fd, err);
+    onp_plan_free(plan);
     return st;
 }
