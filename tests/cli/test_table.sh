@@ -29,8 +29,11 @@ exits 0 table import --db t.db --format proxylessnas --device pixel1 "$tables/mo
 holds 'd["rows"] == 72'
 exits 0 table list --db t.db
 says out 'pixel1, import:proxylessnas: 72 rows'
+says out '72 imported; 0 noisy, 0 stale; of 20'
+says out 'imported, not measured from here'
 exits 0 table list --db t.db --json
 holds 'd["platforms"][0]["device"] == "pixel1" and d["platforms"][0]["rows"] == 72'
+holds 'd["platforms"][0]["calibration"] is None and d["platforms"][0]["stale_rows"] == 0'
 exits 0 table show --db t.db --device pixel1 --json
 holds 'len(d["rows"]) == 72 and all(r["source"] == "imported" and r["median_ms"] > 0 for r in d["rows"])'
 ONEPATH_DB=t.db exits 0 table show --device pixel1
