@@ -175,12 +175,18 @@ static double error_percent(const contender *c)
 
 static json_t *contender_to_json(const contender *c)
 {
-    json_t *predicted = c->predicted.known ? json_real(c->predicted.ms) : json_null();
     json_t *error = c->predicted.known ? json_real(error_percent(c)) : json_null();
-    return json_pack("{s:s, s:f, s:f, s:f, s:I, s:i, s:o, s:o}", "network", c->name, "measured_ms",
-                     to_ms(c->median_ns), "lo_ms", to_ms(c->lo_ns), "hi_ms", to_ms(c->hi_ns),
-                     "samples", (json_int_t)c->n_samples, "noisy_rounds", c->n_noisy,
-                     "predicted_ms", predicted, "prediction_error_percent", error);
+    json_t *root = json_pack("{s:s, s:f, s:f, s:f, s:I, s:i, s:o}", "network", c->name,
+                             "measured_ms", to_ms(c->median_ns), "lo_ms", to_ms(c->lo_ns), "hi_ms",
+                             to_ms(c->hi_ns), "samples", (json_int_t)c->n_samples, "noisy_rounds",
+                             c->n_noisy, "prediction_error_percent", error);
+    json_t *predicted = onp_prediction_to_json(&c->predicted);
+    if (root == NULL || predicted == NULL || json_object_update(root, predicted) != 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    json_decref(predicted);
+    return root;
 }
 
 static json_t *bench_to_json(const bench *b, const char *label)
@@ -208,9 +214,11 @@ static void print_contender(const contender *c, int rounds)
                  to_ms(c->median_ns), c->name, c->n_samples, rounds,
                  rounds > 1 ? "rounds" : "round", rounds > 1 ? "rounds" : "95 % interval",
                  to_ms(c->lo_ns), to_ms(c->hi_ns), c->n_noisy > 0 ? ", noisy" : "");
-    if (c->predicted.known)
-        (void)printf("%.4f ms  predicted: sum of %zu rows, %zu of them noisy; %+.1f %%\n",
-                     c->predicted.ms, c->predicted.n_rows, c->predicted.n_noisy, error_percent(c));
+    char how[256];
+    if (!c->predicted.known)
+        return;
+    onp_prediction_text(&c->predicted, how, sizeof how);
+    (void)printf("%.4f ms  predicted, %+.1f %%: %s\n", c->predicted.ms, error_percent(c), how);
 }
 
 static onp_status print_bench(bench *b, onp_error *err)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/predict.h"
 
+#include <stdio.h>
+
+#include "latency/table/store_evidence.h"
 #include "search/rundb.h"
 
 /* A missing row is told, and no failure. */
@@ -16,18 +19,62 @@ static onp_status note_missing(const onp_app *app, onp_status st, const onp_erro
     return st;
 }
 
+onp_status onp_predict_by_total(onp_store *store, int64_t platform, const onp_estimate_total *total,
+                                onp_prediction *out, onp_error *err)
+{
+    onp_calibration cal;
+    double lo = 0, hi = 0;
+    ONP_TRY(onp_store_calibration_get(store, platform, &cal, err));
+    const double ns = onp_calibration_apply(&cal, total->sum_ns, total->n_ops);
+    onp_calibration_interval(&cal, ns, &lo, &hi);
+    *out = (onp_prediction){.known = true,
+                            .sum_ms = total->sum_ns / 1e6,
+                            .calibrated = cal.n > 0,
+                            .ms = ns / 1e6,
+                            .lo_ms = lo / 1e6,
+                            .hi_ms = hi / 1e6,
+                            .n_networks = cal.n,
+                            .total = *total};
+    return ONP_OK;
+}
+
 onp_status onp_predict_by_table(const onp_app *app, onp_store *store, int64_t platform,
                                 const onp_arch *arch, onp_prediction *out, onp_error *err)
 {
     onp_estimate_total total = {0};
     onp_error why = {0};
+    *out = (onp_prediction){.known = false};
     onp_status st = onp_estimate_blocks(store, platform, arch->blocks, arch->n_blocks, NULL, NULL,
                                         &total, &why);
-    *out = (onp_prediction){.known = st == ONP_OK,
-                            .ms = total.sum_ns / 1e6,
-                            .n_rows = total.n_rows,
-                            .n_noisy = total.n_noisy};
+    if (st == ONP_OK)
+        st = onp_predict_by_total(store, platform, &total, out, &why);
     return note_missing(app, st, &why, err);
+}
+
+void onp_prediction_text(const onp_prediction *p, char *out, size_t out_size)
+{
+    const onp_estimate_total *t = &p->total;
+    size_t used = 0;
+    if (p->calibrated)
+        used = (size_t)snprintf(out, out_size,
+                                "calibrated by %lld networks, 95 %% interval %.4f..%.4f; %.4f ms ",
+                                (long long)p->n_networks, p->lo_ms, p->hi_ms, p->sum_ms);
+    (void)snprintf(out + used, out_size - used,
+                   "sum of %zu rows, %zu of them noisy, %zu predicted, %zu stale", t->n_rows,
+                   t->n_noisy, t->n_predicted, t->n_stale);
+}
+
+json_t *onp_prediction_to_json(const onp_prediction *p)
+{
+    if (!p->known)
+        return json_pack("{s:n, s:n}", "predicted_ms", "sum_ms");
+    return json_pack("{s:f, s:o, s:o, s:I, s:f, s:I, s:I, s:I, s:I}", "predicted_ms", p->ms,
+                     "predicted_lo_ms", p->calibrated ? json_real(p->lo_ms) : json_null(),
+                     "predicted_hi_ms", p->calibrated ? json_real(p->hi_ms) : json_null(),
+                     "calibration_networks", (json_int_t)p->n_networks, "sum_ms", p->sum_ms, "rows",
+                     (json_int_t)p->total.n_rows, "noisy_rows", (json_int_t)p->total.n_noisy,
+                     "predicted_rows", (json_int_t)p->total.n_predicted, "stale_rows",
+                     (json_int_t)p->total.n_stale);
 }
 
 static onp_status sum_run(onp_rundb *db, const onp_arch *arch, onp_prediction *out, onp_error *err)
@@ -39,9 +86,10 @@ static onp_status sum_run(onp_rundb *db, const onp_arch *arch, onp_prediction *o
             continue;
         onp_block_key(&arch->blocks[i], key);
         ONP_TRY(onp_rundb_latency_get(db, key, &ns, err));
-        out->ms += (double)ns / 1e6;
-        out->n_rows++;
+        out->sum_ms += (double)ns / 1e6;
+        out->total.n_rows++;
     }
+    out->ms = out->sum_ms;
     out->known = true;
     return ONP_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/predict.h"
 #include "cli/source.h"
 #include "cli/table.h"
 #include "latency/table/estimate_sum.h"
@@ -169,20 +170,26 @@ static onp_status estimate_arch(estimate *e, const onp_arch *arch, onp_error *er
 
 static onp_status print_estimate(estimate *e, const char *what, onp_error *err)
 {
-    char label[128];
-    double ms = e->total.sum_ns / 1e6;
+    char label[128], how[256];
+    onp_prediction p;
     onp_store_platform_label(e->store, e->platform, label, sizeof label);
-    if (e->app->args->json)
-        return onp_app_print(e->app,
-                             json_pack("{s:s, s:s, s:f, s:s, s:I, s:I, s:O}", "network", what,
-                                       "platform", label, "latency_ms", ms, "statistic",
-                                       "sum of rows", "rows", (json_int_t)e->total.n_rows,
-                                       "noisy_rows", (json_int_t)e->total.n_noisy, "missing",
-                                       e->missing),
-                             err);
-    onp_app_line("%.3f ms: %s on %s, sum of %zu rows, %zu of them noisy", ms, what, label,
-                 e->total.n_rows, e->total.n_noisy);
-    return ONP_OK;
+    ONP_TRY(onp_predict_by_total(e->store, e->platform, &e->total, &p, err));
+    onp_prediction_text(&p, how, sizeof how);
+    if (!e->app->args->json) {
+        onp_app_line("%.3f ms: %s on %s, %s", p.ms, what, label, how);
+        return ONP_OK;
+    }
+    json_t *root =
+        json_pack("{s:s, s:s, s:f, s:s, s:O}", "network", what, "platform", label, "latency_ms",
+                  p.ms, "statistic", p.calibrated ? "calibrated sum of rows" : "sum of rows",
+                  "missing", e->missing);
+    json_t *more = onp_prediction_to_json(&p);
+    if (root == NULL || more == NULL || json_object_update(root, more) != 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    json_decref(more);
+    return onp_app_print(e->app, root, err);
 }
 
 /* The keys have been listed on standard error, one a line. */

@@ -25,8 +25,13 @@ static onp_status add_term(onp_store *s, int64_t platform, const onp_weighted_ke
     onp_estimate e;
     ONP_TRY(onp_store_estimate_get(s, platform, term->key, &e, err));
     total->sum_ns += term->weight * (double)e.median_ns;
-    total->n_rows += e.source != ONP_SOURCE_DEFINITION;
+    if (e.source == ONP_SOURCE_DEFINITION)
+        return ONP_OK;
+    total->n_ops += term->weight;
+    total->n_rows++;
     total->n_noisy += e.quality != ONP_QUALITY_OK;
+    total->n_predicted += e.source != ONP_SOURCE_MEASURED && e.source != ONP_SOURCE_IMPORTED;
+    total->n_stale += e.stale_reason[0] != '\0';
     return ONP_OK;
 }
 

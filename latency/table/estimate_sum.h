@@ -23,8 +23,11 @@ typedef struct onp_weighted_key {
 
 typedef struct onp_estimate_total {
     double sum_ns;
-    size_t n_rows;  /* used terms, zero blocks left out */
-    size_t n_noisy; /* those of a quality other than ok */
+    double n_ops;       /* sum of their weights: blocks that run */
+    size_t n_rows;      /* used terms, zero blocks left out */
+    size_t n_noisy;     /* those of a quality other than ok */
+    size_t n_predicted; /* neither measured nor imported: interpolated, modelled, transferred */
+    size_t n_stale;
 } onp_estimate_total;
 
 /*
