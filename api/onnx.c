@@ -112,6 +112,11 @@ onp_status onp_onnx_export(const onp_context *ctx, const onp_model *m, const cha
     return st;
 }
 
+onp_status onp_onnx_encode(void *ctx, const onp_graph *g, onp_strbuf *onnx, onp_error *err)
+{
+    return onp_onnx_encode_synthetic(ctx, g, onnx, err);
+}
+
 onp_status onp_onnx_export_run(const onp_context *ctx, const char *run, onp_error *err)
 {
     char path[4096];

@@ -15,6 +15,10 @@
  * onp_onnx_describe; ONP_E_FAIL when it does not come back. */
 onp_status onp_onnx_export(const onp_context *ctx, const onp_model *m, const char *path,
                            onp_error *err) ONP_MUST_USE;
+/* An onp_encode_fn (latency/measure/driver.h), whose user is an onp_context. */
+onp_status onp_onnx_encode(void *ctx, const onp_graph *g, onp_strbuf *onnx,
+                           onp_error *err) ONP_MUST_USE;
+
 /* The model of a run folder as its model.onnx. Also the errors of onp_model_load. */
 onp_status onp_onnx_export_run(const onp_context *ctx, const char *run,
                                onp_error *err) ONP_MUST_USE;

@@ -258,11 +258,11 @@ static onp_status target_threads(const bench *b, int64_t *out, onp_error *err)
 
 static onp_status run_bench(bench *b, onp_error *err)
 {
-    int64_t threads = 0;
+    onp_target_args target = b->args->target;
     for (int i = 0; i < b->n; i++)
         ONP_TRY(onp_source_open(b->app, b->c[i].name, ONP_SOURCE_ARCH, &b->c[i].source, err));
-    ONP_TRY(target_threads(b, &threads, err));
-    ONP_TRY(onp_target_open(b->app, &b->args->target, threads, &b->runner, err));
+    ONP_TRY(target_threads(b, &target.threads, err));
+    ONP_TRY(onp_target_open(b->app, &target, &b->runner, err));
     for (int i = 0; i < b->n; i++)
         ONP_TRY(predict(b, &b->c[i], err));
     ONP_TRY(measure(b, err));

@@ -36,6 +36,7 @@ typedef struct session {
     onp_app *app;
     const profile_args *args;
     const onp_source *source;
+    onp_target_args target;
     onp_store *store;
     onp_runner *runner;
     onp_block *blocks;
@@ -71,7 +72,7 @@ static onp_status measure(session *s, onp_error *err)
         .seed = a->seed > 0            ? (uint64_t)a->seed
                 : s->source->is_config ? (uint64_t)s->source->config.seed
                                        : 1,
-        .target = onp_target_text(&a->target),
+        .target = onp_target_text(&s->target),
         .command = s->app->command,
         .stop = onp_interrupt_flag(),
         .progress = s->app->progress,
@@ -87,26 +88,21 @@ static onp_status measure(session *s, onp_error *err)
     return st;
 }
 
-static int64_t target_threads(const profile_args *a, const onp_source *source)
-{
-    if (a->target.threads > 0)
-        return a->target.threads;
-    return source->is_config ? source->config.target.threads : 0;
-}
-
 static onp_status run(onp_app *app, const void *args, onp_error *err)
 {
     const profile_args *a = args;
     const char *path = a->all.operands[0];
     onp_source source;
     ONP_TRY(onp_source_open(app, path, ONP_SOURCE_SPACE | ONP_SOURCE_CONFIG, &source, err));
-    session s = {.app = app, .args = a, .source = &source};
+    session s = {.app = app, .args = a, .source = &source, .target = a->target};
     onp_status st = ONP_OK;
-    if (source.is_config)
+    if (source.is_config) {
+        ONP_TRY_GOTO(onp_target_from_config(&source.config, &s.target, err));
         ONP_TRY_GOTO(onp_run_fit_space(app, &source.config, err));
+    }
     ONP_TRY_GOTO(onp_space_blocks(&app->ctx, source.space, &s.blocks, &s.n_blocks, err));
     ONP_TRY_GOTO(onp_table_open(app, path, ONP_SQL_CREATE, &s.store, err));
-    ONP_TRY_GOTO(onp_target_open(app, &a->target, target_threads(a, &source), &s.runner, err));
+    ONP_TRY_GOTO(onp_target_open(app, &s.target, &s.runner, err));
     st = measure(&s, err);
 done:
     onp_runner_close(s.runner);

@@ -14,7 +14,7 @@
 typedef struct search_args {
     onp_args all;
     const char *run, *tensorboard;
-    bool fresh, other_bits, imported;
+    bool fresh, other_bits, imported, command;
     double block_seconds;
 } search_args;
 
@@ -36,6 +36,9 @@ static const onp_option options[] = {
      0},
     {"allow-imported", ONP_OPTION_FLAG, NULL, "use latency rows that were imported",
      offsetof(search_args, imported), 0, 0},
+    {"allow-command", ONP_OPTION_FLAG, NULL,
+     "run the command of target.device: exec:COMMAND, which the config names",
+     offsetof(search_args, command), 0, 0},
     {"max-seconds-per-block", ONP_OPTION_REAL, "S",
      "time to measure a block that has no row yet (default: 0.8)",
      offsetof(search_args, block_seconds), 0.01, 60},
@@ -78,7 +81,7 @@ static void print_result(const onp_search_result *r)
         (void)printf("measured: median %.4f ms, 95 %% interval %.4f to %.4f ms, %lld samples\n",
                      r->measured_ms, r->measured_lo_ms, r->measured_hi_ms, (long long)r->n_samples);
     else
-        (void)printf("not measured: the target is another device%s\n",
+        (void)printf("not measured: the target is a device of the table%s\n",
                      r->n_imported > 0 ? ", whose latencies are imported" : "");
 }
 
@@ -108,6 +111,9 @@ static onp_status run_search(onp_app *app, const search_args *a, const onp_confi
                                   .fresh = a->fresh,
                                   .allow_other_bits = a->other_bits,
                                   .allow_imported = a->imported,
+                                  .allow_command = a->command,
+                                  .encode = onp_onnx_encode,
+                                  .encode_user = &app->ctx,
                                   .tensorboard = a->tensorboard,
                                   .max_block_ns = (int64_t)(a->block_seconds * 1e9),
                                   .stop = onp_interrupt_flag(),

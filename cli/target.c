@@ -3,28 +3,53 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "api/onnx.h"
 #include "ops/kernels.h"
 
-onp_status onp_target_open(const onp_app *app, const onp_target_args *args, int64_t threads,
-                           onp_runner **out, onp_error *err)
+onp_status onp_target_open(onp_app *app, const onp_target_args *args, onp_runner **out,
+                           onp_error *err)
 {
     onp_target target;
     ONP_TRY(onp_target_parse(onp_target_text(args), &target, err));
     onp_context here = app->ctx; /* a name that this processor has not is a mistake of the user */
     if (target.kind == ONP_TARGET_LOCAL)
         ONP_TRY(onp_kernels_choose(&here, app->args->kernels, err));
-    const onp_target_options options = {.threads = threads,
+    const onp_target_options options = {.threads = args->threads,
                                         .kernels = app->args->kernels,
                                         .cluster = args->cluster,
                                         .agent = args->agent,
                                         .ssh_config = args->ssh_config};
-    return onp_runner_open_target(&app->ctx, &target, &options, out, err);
+    ONP_TRY(onp_runner_open_target(&app->ctx, &target, &options, out, err));
+    onp_runner_set_encoder(*out, onp_onnx_encode, &app->ctx);
+    return ONP_OK;
 }
 
 const char *onp_target_text(const onp_target_args *args)
 {
     return args->target != NULL ? args->target : "local";
+}
+
+onp_status onp_target_from_config(const onp_config *cfg, onp_target_args *args, onp_error *err)
+{
+    const char *device = cfg->target.device;
+    if (args->threads == 0)
+        args->threads = cfg->target.threads;
+    if (args->cluster == NULL)
+        args->cluster = cfg->target.cluster;
+    if (args->ssh_config == NULL)
+        args->ssh_config = cfg->target.ssh_config;
+    if (args->target != NULL || !onp_target_is_one(device))
+        return ONP_OK;
+    if (strncmp(device, "exec:", 5) == 0)
+        return onp_fail(
+            err, ONP_E_USAGE,
+            "target.device: \"%.80s\" is a command: name it with --target when you trust "
+            "it",
+            device);
+    args->target = device;
+    return ONP_OK;
 }
 
 void onp_target_label(const onp_runner *runner, char *out, size_t out_size)

@@ -5,7 +5,7 @@
  *
  *     typedef struct profile_args { onp_args all; onp_target_args target; } profile_args;
  *     static const onp_option options[] = {ONP_OPTIONS_TARGET(profile_args, target), ...};
- *     ONP_TRY(onp_target_open(app, &args->target, 0, &runner, err));
+ *     ONP_TRY(onp_target_open(app, &args->target, &runner, err));
  *     onp_runner_close(runner);
  */
 #ifndef ONP_CLI_TARGET_H
@@ -13,6 +13,7 @@
 
 #include "cli/app.h"
 #include "latency/measure/target.h"
+#include "search/config.h"
 
 typedef struct onp_target_args {
     const char *target;     /* NULL: local */
@@ -25,11 +26,17 @@ typedef struct onp_target_args {
 /* What the options name: "local", "ssh:pi@board". */
 const char *onp_target_text(const onp_target_args *args);
 
-/* Starts the runner of a target on so many threads of it (0: 1, or what a command chooses), with
- * the kernels of the options. Errors: those of onp_target_parse, onp_runner_open_target;
+/* Starts the runner of a target, with the kernels of the options (threads 0: 1, or what a command
+ * chooses). Errors: those of onp_target_parse, onp_runner_open_target;
  * ONP_E_USAGE for kernels that this machine has not. */
-onp_status onp_target_open(const onp_app *app, const onp_target_args *args, int64_t threads,
-                           onp_runner **out, onp_error *err) ONP_MUST_USE;
+onp_status onp_target_open(onp_app *app, const onp_target_args *args, onp_runner **out,
+                           onp_error *err) ONP_MUST_USE;
+
+/* Fills what the options leave open from the config of a search: its target and how it is reached,
+ * where that is within reach; and its threads. Errors: ONP_E_USAGE when it names a command, which
+ * is run from the command line only. */
+onp_status onp_target_from_config(const onp_config *cfg, onp_target_args *args,
+                                  onp_error *err) ONP_MUST_USE;
 
 /* "AMD EPYC, avx512 kernels, BLAS core Cooperlake, threads 1, batch 1, isolated" */
 void onp_target_label(const onp_runner *runner, char *out, size_t out_size);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "data/dataset.h"
+#include "latency/measure/target.h"
 
 /* ---- the file ---- */
 
@@ -63,6 +64,8 @@ static const onp_yaml_field target_fields[] = {
     {KEY("device", ONP_YAML_STRING, target.device), .def = "this-machine"},
     {KEY("latency", ONP_YAML_TARGET, target.latency)},
     {INT("threads", target.threads, 1, MAX_THREADS), .def = "1"},
+    {KEY("cluster", ONP_YAML_STRING, target.cluster), .optional = true},
+    {KEY("ssh_config", ONP_YAML_PATH, target.ssh_config), .optional = true},
     END};
 static const onp_yaml_field loss_fields[] = {
     {KEY("kind", ONP_YAML_CHOICE, search.loss.kind), .def = "hinge", .choices = losses},
@@ -230,6 +233,16 @@ static void check_mul_log(reader *r)
                 (double)target->ns / 1e6, (double)unit / 1e6);
 }
 
+static void check_target(reader *r)
+{
+    const char *device = r->cfg->target.device;
+    onp_target target;
+    onp_error e = {0};
+    if (device != NULL && onp_target_is_one(device) &&
+        onp_target_parse(device, &target, &e) != ONP_OK)
+        problem(r, "target.device", "%s", e.msg);
+}
+
 static void check_memory(reader *r)
 {
     const bool chosen = r->cfg->recompute == ONP_CONFIG_RECOMPUTE_AUTO;
@@ -331,6 +344,7 @@ static onp_status read_config(reader *r)
         return st;
     r->n_problems = st != ONP_OK;
     check_data(r);
+    check_target(r);
     check_search(r);
     check_train(r);
     check_memory(r);
@@ -406,12 +420,13 @@ static onp_status make_absolute(char **path, char out[PATH_MAX], onp_error *err)
 
 onp_status onp_config_emit(const onp_config *cfg, onp_strbuf *out, onp_error *err)
 {
-    char train[PATH_MAX], test[PATH_MAX], cache[PATH_MAX], space[PATH_MAX];
+    char train[PATH_MAX], test[PATH_MAX], cache[PATH_MAX], space[PATH_MAX], ssh[PATH_MAX];
     onp_config copy = *cfg;
     ONP_TRY(make_absolute(&copy.data.train, train, err));
     ONP_TRY(make_absolute(&copy.data.test, test, err));
     ONP_TRY(make_absolute(&copy.data.cache, cache, err));
     ONP_TRY(make_absolute(&copy.space_path, space, err));
+    ONP_TRY(make_absolute(&copy.target.ssh_config, ssh, err));
     return onp_yaml_emit(config_fields, &copy, out, err);
 }
 

@@ -70,9 +70,12 @@ typedef struct onp_config {
     int weights;               /* onp_weights_home: of the supernet's weights and momentum */
     int64_t weights_limit_mib; /* mapped: about so much of them in memory; 0: what there is */
     struct {
-        char *device; /* "this-machine", or a device of the table */
+        char *device; /* "this-machine", a target (latency/measure/target.h), or a device of the
+                         table */
         onp_yaml_target latency;
-        int64_t threads; /* of the platform, not of the search */
+        int64_t threads;  /* of the platform, not of the search */
+        char *cluster;    /* cores to measure on; NULL: the fastest */
+        char *ssh_config; /* for ssh -F; NULL: the user's */
     } target;
     struct {
         int gradient; /* onp_gradient_mode */

@@ -22,9 +22,17 @@ typedef struct collector {
     bool imported; /* the platform is a table from elsewhere */
 } collector;
 
-static bool is_this_machine(const onp_search_options *options)
+/* Whether the target can be measured from here; else it is a device of the table. */
+static bool is_reachable(const onp_search_options *options)
 {
-    return strcmp(options->cfg->target.device, ONP_THIS_MACHINE) == 0;
+    const char *device = options->cfg->target.device;
+    return strcmp(device, ONP_THIS_MACHINE) == 0 || onp_target_is_one(device);
+}
+
+static const char *target_text(const onp_search_options *options)
+{
+    const char *device = options->cfg->target.device;
+    return strcmp(device, ONP_THIS_MACHINE) == 0 ? "local" : device;
 }
 
 static onp_profile_options profile_options(const onp_search_options *options)
@@ -32,7 +40,7 @@ static onp_profile_options profile_options(const onp_search_options *options)
     return (onp_profile_options){.max_block_ns = options->max_block_ns > 0 ? options->max_block_ns
                                                                            : DEFAULT_BLOCK_NS,
                                  .seed = (uint64_t)options->cfg->seed,
-                                 .target = "local",
+                                 .target = target_text(options),
                                  .command = "search",
                                  .stop = options->stop,
                                  .progress = options->progress,
@@ -42,14 +50,26 @@ static onp_profile_options profile_options(const onp_search_options *options)
 static onp_status open_runner(const onp_context *ctx, const onp_search_options *options,
                               onp_runner **runner, onp_error *err)
 {
-    const onp_target local = {.kind = ONP_TARGET_LOCAL};
-    const onp_target_options wanted = {.agent = options->agent,
-                                       .threads = options->cfg->target.threads,
-                                       .kernels = ctx->kernels != NULL ? ctx->kernels->name : NULL};
-    return onp_runner_open_target(ctx, &local, &wanted, runner, err);
+    onp_target target;
+    ONP_TRY(onp_target_parse(target_text(options), &target, err));
+    if (target.kind == ONP_TARGET_EXEC && !options->allow_command)
+        return onp_fail(err, ONP_E_USAGE,
+                        "target.device: \"%.80s\" runs a command that the config names: add "
+                        "--allow-command when you trust it",
+                        target.text);
+    const bool here = target.kind == ONP_TARGET_LOCAL;
+    const onp_target_options wanted = {
+        .agent = here ? options->agent : NULL, /* on another machine another one runs */
+        .threads = options->cfg->target.threads,
+        .kernels = here && ctx->kernels != NULL ? ctx->kernels->name : NULL,
+        .cluster = options->cfg->target.cluster,
+        .ssh_config = options->cfg->target.ssh_config};
+    ONP_TRY(onp_runner_open_target(ctx, &target, &wanted, runner, err));
+    onp_runner_set_encoder(*runner, options->encode, options->encode_user);
+    return ONP_OK;
 }
 
-/* This machine: its platform is what the agent says, and what is missing is measured now. */
+/* Within reach: its platform is what the runner says, and what is missing is measured now. */
 static onp_status collect_here(collector *c, onp_error *err)
 {
     onp_runner *runner = NULL;
@@ -151,7 +171,7 @@ static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
 {
     const onp_search_options *o = c->options;
     ONP_TRY(onp_space_blocks(c->ctx, o->cfg->space, &c->blocks, &c->n_blocks, err));
-    if (is_this_machine(o))
+    if (is_reachable(o))
         ONP_TRY(collect_here(c, err));
     else
         ONP_TRY(onp_store_platform_find(c->store, o->cfg->target.device, &c->platform, err));
@@ -188,7 +208,7 @@ onp_status onp_latencies_measure(const onp_context *ctx, const onp_search_option
                                  onp_search_result *result, onp_error *err)
 {
     result->measured = false;
-    if (!is_this_machine(options))
+    if (!is_reachable(options))
         return ONP_OK;
     onp_store *store = NULL;
     onp_runner *runner = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Getting the latencies of a search: rows of the table for the target's platform, missing ones
- * measured first when the target is this machine, all copied into the run's database. And the
+ * measured first when the target is within reach, all copied into the run's database. And the
  * measurement of the finished network.
  */
 #ifndef ONP_SEARCH_LATENCIES_H
@@ -35,8 +35,8 @@ onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_option
                                  onp_rundb *db, onp_latency_origin *origin,
                                  onp_error *err) ONP_MUST_USE;
 
-/* Measures the folded network of these blocks on this machine; stored in the table too.
- * result->measured is false, and nothing is done, when the target is another device. Fills
+/* Measures the folded network of these blocks on the target; stored in the table too.
+ * result->measured is false, and nothing is done, when the target is a device of the table. Fills
  * measured_*, n_samples of result. */
 onp_status onp_latencies_measure(const onp_context *ctx, const onp_search_options *options,
                                  const onp_block *blocks, int32_t n, const char *arch_hash,

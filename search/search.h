@@ -15,6 +15,7 @@
 
 #include "base/progress.h"
 #include "base/watch.h"
+#include "latency/measure/driver.h"
 #include "search/config.h"
 #include "supernet/arch.h"
 
@@ -27,6 +28,9 @@ typedef struct onp_search_options {
     const char *run_dir;
     const char *db_path; /* latency table */
     bool fresh, allow_other_bits, allow_imported;
+    bool allow_command;                /* target.device may be exec:COMMAND, which is then run */
+    onp_encode_fn encode;              /* graphs as ONNX, for runners that take nothing else */
+    void *encode_user;
     const char *tensorboard;           /* folder for event files; NULL: none */
     int64_t max_block_ns;              /* time to measure one block; 0: 800 ms */
     const char *agent;                 /* NULL: beside this program */

@@ -220,6 +220,11 @@ static const struct {
     {7, "  validation: 0", "7:15: error: data.validation is the number 0, wanted 1..268435456\n"},
     {9, "  augment: {pad: 2, flip: yes}",
      "9:27: error: data.augment.flip is the text \"yes\", wanted true or false\n"},
+    {12, "  device: ssh:-oProxyCommand=reboot",
+     "12:3: error: target.device: target \"ssh:-oProxyCommand=reboot\": a host cannot begin with "
+     "\"-\"\n"},
+    {12, "  device: \"exec:runner 'a\"",
+     "12:3: error: target.device: target exec: command \"runner 'a\": ' is not closed\n"},
     {13, "  latency: 60", /* no unit */
      "13:12: error: target.latency is the number 60, wanted a time with a unit such as 3ms (ns, "
      "us, "
@@ -394,6 +399,23 @@ static void overrides(void **state)
     assert_int_equal(load(f, malformed, 1), ONP_E_USAGE);
     onp_assert_contains(f->err.msg, "--set search.epochs: wanted KEY=VALUE");
     assert_zero(&f->cfg);
+}
+
+/* Targets, and names that a device of the table may have. */
+static void devices(void **state)
+{
+    fixture *f = *state;
+    static const char *const names[] = {"ssh:pi@board", "adb", "exec:node runner.js", "pixel1",
+                                        "adb-phone"};
+    for (size_t i = 0; i < ONP_COUNT(names); i++) {
+        char device[64];
+        (void)snprintf(device, sizeof device, "target.device=%s", names[i]);
+        const char *const sets[] = {device, "target.cluster=big", "target.ssh_config=ssh_config"};
+        assert_int_equal(load(f, sets, 3), ONP_OK);
+        assert_string_equal(f->cfg.target.device, names[i]);
+        assert_string_equal(f->cfg.target.cluster, "big");
+        assert_string_equal(f->cfg.target.ssh_config, "ssh_config");
+    }
 }
 
 static void missing_files(void **state)
@@ -592,6 +614,7 @@ int main(void)
         TEST(frozen_statistics_and_pieces),
         TEST(one_epoch_cannot_skip_its_first),
         TEST(overrides),
+        TEST(devices),
         TEST(missing_files),
         TEST(resolution),
         TEST(all_problems_at_once),
