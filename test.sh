@@ -3,7 +3,8 @@
 # Sets up and runs the tests; stops at the first stage that fails.
 #
 #     bash test.sh           format, Release (GCC) and Clang with warnings as errors, ASan and UBSan
-#     bash test.sh --full    also clang-tidy, ThreadSanitizer, every kernel set, NEON under qemu-user, the long searches
+#     bash test.sh --full    also clang-tidy, ThreadSanitizer, every kernel set, NEON and the static agents under qemu-user,
+#                            the long searches
 #
 # The last line is "N passed, N failed, N skipped", summed over all runs of ctest. A part of a test that says
 # "SKIPPED: ..." counts as one skipped beside the test that passed; a stage without tests that fails counts as one failed.
@@ -115,6 +116,16 @@ build dev build-clang -DCMAKE_C_COMPILER=clang-14
 
 stage "build: ASan and UBSan"
 build asan build-asan
+
+if [ "$full" = yes ]; then
+    # Before the tests: those that send an agent to a device take the one for AArch64.
+    stage "build: static agents"
+    if bash scripts/install.sh agents; then
+        for agent in agent-x86_64 agent-aarch64; do build "$agent" "build-$agent" -DONEPATH_WERROR=ON; done
+    else
+        skip "static agents: their packages could not be installed"
+    fi
+fi
 
 stage "test: Release"
 run_tests build --preset release

@@ -16,6 +16,8 @@
 #include "base/parallel.h"
 #include "cli/configs.h"
 #include "cli/verb.h"
+#include "latency/measure/agent_binary.h"
+#include "latency/measure/device.h"
 #include "latency/measure/driver.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
@@ -71,20 +73,31 @@ static bool read_fact(const char *path, const char *key, char *out, size_t out_s
 static void check_machine(doctor *d)
 {
     struct utsname u;
-    char model[128] = "unknown processor";
-    if (!read_fact("/proc/cpuinfo", "model name", model, sizeof model))
-        (void)read_fact("/proc/device-tree/model", "", model, sizeof model);
+    onp_device here;
+    onp_device_read("", &here);
+    const char *model = here.board[0] != '\0' ? here.board : here.processor;
     if (uname(&u) == 0)
-        report(d, FINE, "machine", "%s, %s %s %s", model, u.sysname, u.release, u.machine);
+        report(d, FINE, "machine", "%s, %s %s %s", model[0] != '\0' ? model : "unknown processor",
+               u.sysname, u.release, u.machine);
     report(d, FINE, "processors", "%d of %ld that are online", onp_parallel_processors(),
            sysconf(_SC_NPROCESSORS_ONLN));
+    for (int i = here.n_clusters - 1; i >= 0 && here.n_clusters > 1; i--) {
+        char cores[ONP_CORES_TEXT];
+        onp_cores_text(&here.clusters[i].cores, cores);
+        report(d, FINE, "cluster", "%s: cores %s, up to %" PRId64 " MHz", here.clusters[i].name,
+               cores, here.clusters[i].max_khz / 1000);
+    }
+    const int64_t mc = onp_device_temperature_mc(&here);
+    if (mc != ONP_UNKNOWN_MC)
+        report(d, FINE, "temperature", "%.1f degrees Celsius", 1e-3 * (double)mc);
 }
 
 static void check_governor(doctor *d)
 {
-    char governor[64];
-    if (!read_fact("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "", governor,
-                   sizeof governor))
+    onp_device here;
+    onp_device_read("", &here);
+    const char *governor = here.n_clusters > 0 ? here.clusters[here.n_clusters - 1].governor : "";
+    if (governor[0] == '\0')
         report(d, FINE, "governor", "not readable here");
     else if (strcmp(governor, "performance") == 0)
         report(d, FINE, "governor", "performance");
@@ -197,6 +210,20 @@ static void check_agent(doctor *d)
         report(d, FINE, "agent", "%s", path);
 }
 
+/* Those that are copied to devices: only who has one needs them. */
+static void check_device_agents(doctor *d)
+{
+    char path[ONP_APP_PATH];
+    onp_error err;
+    const char *arch;
+    for (size_t i = 0; (arch = onp_agent_binary_arch(i)) != NULL; i++)
+        if (onp_agent_binary_find(arch, path, sizeof path, &err) == ONP_OK)
+            report(d, FINE, "agent", "for devices, %s: %s", arch, path);
+        else
+            report(d, FINE, "agent", "for devices, %s: none (cmake --preset agent-%s makes it)",
+                   arch, arch);
+}
+
 static void check_spaces(doctor *d)
 {
     char path[ONP_APP_PATH];
@@ -224,8 +251,8 @@ static void check_libraries(doctor *d)
 static const onp_option options[] = {ONP_OPTION_END};
 
 static void (*const checks[])(doctor *d) = {
-    check_machine, check_kernels, check_blas,      check_openmp, check_governor,
-    check_agent,   check_spaces,  check_libraries, check_memory, check_disk,
+    check_machine,       check_kernels, check_blas,      check_openmp, check_governor, check_agent,
+    check_device_agents, check_spaces,  check_libraries, check_memory, check_disk,
 };
 
 static onp_status run(onp_app *app, const void *args, onp_error *err)

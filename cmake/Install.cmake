@@ -5,6 +5,11 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS onepath_cli onepath-agent)
 install(TARGETS onepath EXPORT onepath)
+# Agents for devices, those that `cmake --preset agent-ARCH` and its build left here, so that the Debian package has them.
+foreach(arch x86_64 aarch64)
+  install(PROGRAMS build-agent-${arch}/onepath-agent DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/onepath
+    RENAME onepath-agent-${arch} OPTIONAL)
+endforeach()
 install(FILES include/onepath.h TYPE INCLUDE)
 install(DIRECTORY configs/spaces configs/searches DESTINATION ${CMAKE_INSTALL_DATADIR}/onepath)
 install(DIRECTORY docs/ TYPE DOC PATTERN *.png EXCLUDE) # screenshots are for those who read the source

@@ -6,6 +6,7 @@
 #     bash scripts/install.sh test     and to run its tests (test.sh)
 #     bash scripts/install.sh full     and those of test.sh --full
 #     bash scripts/install.sh arm64    to build for AArch64 and run its tests (test.sh --full)
+#     bash scripts/install.sh agents   to build the static agents for x86-64 and AArch64, and run the foreign one
 #     bash scripts/install.sh modules  into build/node, from npm: what drives a browser, and ONNX Runtime (test.sh)
 #
 # As root, or with a sudo that asks for no password; else it names what is missing and exits 1.
@@ -26,6 +27,11 @@ for package in "${build_packages[@]}" libcmocka-dev; do
     lib*-dev | zlib1g-dev) arm64_packages+=("$package:arm64") ;;
     esac
 done
+# What the presets agent-* build with: archives of two libraries, for both processors.
+agents_packages=(gcc libc6-dev make cmake libjansson-dev libmd-dev)
+if [ "$(dpkg --print-architecture 2>/dev/null)" != arm64 ]; then
+    agents_packages+=(gcc-aarch64-linux-gnu qemu-user libc6-dev:arm64 libjansson-dev:arm64 libmd-dev:arm64)
+fi
 # Images for the quickstart; without them it draws its own.
 optional_packages=(dataset-fashion-mnist)
 # The report's test in a browser; without them it is skipped. Node may be there from elsewhere, with an npm of its own,
@@ -57,12 +63,16 @@ test | full)
     optional_packages+=("${browser_packages[@]}")
     ;;
 arm64) wanted=("${build_packages[@]}" "${arm64_packages[@]}") ;;
+agents)
+    wanted=("${agents_packages[@]}")
+    optional_packages=()
+    ;;
 modules)
     install_modules
     exit 0
     ;;
 *)
-    echo "usage: install.sh build|test|full|arm64|modules" >&2
+    echo "usage: install.sh build|test|full|arm64|agents|modules" >&2
     exit 2
     ;;
 esac
@@ -116,7 +126,7 @@ apt() {
 }
 
 # Packages for AArch64 can be installed beside this machine's own.
-if [ "$1" = arm64 ] && ! dpkg --print-foreign-architectures | grep -qx arm64; then
+if [[ "${wanted[*]}" == *:arm64* ]] && ! dpkg --print-foreign-architectures | grep -qx arm64; then
     "${as_root[@]}" dpkg --add-architecture arm64
     apt update
 fi

@@ -10,6 +10,9 @@ lib=$(dirname "$(find "$PWD/tree" -name libonepath.so)")
 onepath=tree/bin/onepath
 exits 0 doctor
 says out "$(realpath tree)/bin/onepath-agent"
+if [ -e "$source_root/build-agent-aarch64/onepath-agent" ]; then
+    says out "$(realpath tree)/bin/../libexec/onepath/onepath-agent-aarch64"
+fi
 says out "$(realpath tree)/share/onepath/spaces/mbconv-cifar.yaml"
 exits 0 check tree/share/onepath/searches/quickstart-generated.yaml
 [ -s tree/share/man/man1/onepath-search.1 ] || wrong 'no manual page of onepath search'

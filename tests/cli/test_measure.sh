@@ -146,6 +146,11 @@ says out 'ok       agent'
 says out 'ok       spaces'
 exits 0 doctor --json
 holds 'd["ok"] and d["errors"] == 0 and {"machine", "blas", "openmp", "libraries", "memory"} <= {c["check"] for c in d["checks"]}'
+mkdir agents
+touch agents/onepath-agent-aarch64
+ONEPATH_AGENTS=$PWD/agents exits 0 doctor
+says out "for devices, aarch64: $PWD/agents/onepath-agent-aarch64"
+says out 'for devices, x86_64: none (cmake --preset agent-x86_64 makes it)'
 OPENBLAS_CORETYPE=Haswell exits 0 doctor
 says out 'OPENBLAS_CORETYPE=Haswell is set'
 ONEPATH_KERNELS=avx1024 exits 1 doctor
