@@ -58,6 +58,7 @@ typedef struct onp_measured_network {
     int64_t median_ns, normalized_median_ns, clock_khz; /* 0: unknown, but for the first */
     double cv;
     onp_quality quality; /* never failed */
+    bool stamped;        /* the boundaries of its blocks were: it made rows */
 } onp_measured_network;
 /* Each measurement of a whole network on this platform, oldest first. Stops at, and returns, the
  * first failure. Errors: ONP_E_FORMAT (a damaged encoding). */

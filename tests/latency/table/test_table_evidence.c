@@ -105,8 +105,8 @@ static void sentinels(void **state)
 static onp_status collect_network(void *user, const onp_measured_network *v, onp_error *err)
 {
     (void)err;
-    onp_strbuf_addf(user, "%.4s %s %lld", v->hash, v->space != NULL ? v->space : "-",
-                    (long long)v->median_ns);
+    onp_strbuf_addf(user, "%.4s %s %lld%s", v->hash, v->space != NULL ? v->space : "-",
+                    (long long)v->median_ns, v->stamped ? " stamped" : "");
     for (int32_t i = 0; i < v->n_blocks; i++) {
         char key[ONP_BLOCK_KEY];
         onp_block_key(&v->blocks[i], key);
@@ -121,6 +121,7 @@ static void networks(void **state)
     onp_test_table *t = *state;
     const onp_block blocks[] = {parse(ONP_TEST_KEY_A), parse("zero")};
     const onp_measurement m = {.n = 1, .median_ns = 9};
+    const onp_measurement chain = {.n = 1, .median_ns = 8, .mode = "chain"};
     const onp_measurement failed = {.quality = ONP_QUALITY_FAILED};
     onp_strbuf list;
     int64_t p = 0, run = onp_test_run(t->store, "d", &p);
@@ -131,9 +132,12 @@ static void networks(void **state)
     assert_int_equal(onp_store_measure_network(t->store, run, hash_a, &m, NULL, &t->err), ONP_OK);
     assert_int_equal(onp_store_measure_network(t->store, run, hash_a, &failed, NULL, &t->err),
                      ONP_OK);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash_b, &chain, NULL, &t->err),
+                     ONP_OK);
     onp_strbuf_init(&list, &t->ctx);
     assert_int_equal(onp_store_networks(t->store, p, collect_network, &list, &t->err), ONP_OK);
-    assert_string_equal(list.text, "bbbb - 9;aaaa s 9 [" ONP_TEST_KEY_A "] [zero];");
+    assert_string_equal(list.text,
+                        "bbbb - 9;aaaa s 9 [" ONP_TEST_KEY_A "] [zero];bbbb - 8 stamped;");
     static const char *const damaged[] = {"{}", "[", "[]", "[1]", "[\"conv?\"]"};
     for (size_t i = 0; i < ONP_COUNT(damaged); i++) {
         char sql[128];

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calibration from the networks that a table has. */
+#include "tests/latency/table/table_support.h"
+
+#include <math.h>
+
+#include "latency/table/calibrate.h"
+
+enum { N = 6, KEYS = 3 };
+static const char *const keys[KEYS] = {ONP_TEST_KEY_A, ONP_TEST_KEY_B, ONP_TEST_KEY_C};
+static const int64_t row_ns[KEYS] = {1000, 2000, 5000};
+
+static void set_rows(onp_test_table *t, int64_t run)
+{
+    for (int i = 0; i < KEYS; i++) {
+        const onp_estimate e = {.median_ns = row_ns[i]};
+        assert_int_equal(onp_store_estimate_set(t->store, run, keys[i], &e, &t->err), ONP_OK);
+    }
+}
+
+/* Network i: i times A, then B; 1.5 * sum + 400. */
+static int64_t add_network(onp_test_table *t, int64_t run, int i, int64_t more)
+{
+    onp_block blocks[N + 2];
+    char hash[ONP_SHA256_HEX];
+    for (int k = 0; k < i + 1; k++)
+        assert_int_equal(onp_block_parse(keys[k < i ? 0 : 1], &blocks[k], &t->err), ONP_OK);
+    const int64_t ns = 3 * (1000 * i + 2000) / 2 + 400 + more;
+    const onp_measurement m = {.n = 1, .median_ns = ns};
+    onp_sha256(&i, sizeof i, hash);
+    assert_int_equal(onp_store_network_add(t->store, hash, blocks, i + 1, NULL, &t->err), ONP_OK);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+    return ns;
+}
+
+static void by_the_newest_measurements(void **state)
+{
+    onp_test_table *t = *state;
+    onp_calibrate_result r = {.n = 77};
+    onp_calibration cal;
+    char hash[ONP_SHA256_HEX];
+    int64_t p = 0, run = onp_test_run(t->store, "d", &p);
+    set_rows(t, run);
+    for (int i = 0; i < 4; i++)
+        (void)add_network(t, run, i, 0);
+    const onp_measurement unknown = {.n = 1, .median_ns = 5};
+    const onp_measurement stamped = {.n = 1, .median_ns = 5, .mode = "chain"};
+    onp_sha256("u", 1, hash);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &unknown, NULL, &t->err), 0);
+    onp_sha256("s", 1, hash);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &stamped, NULL, &t->err), 0);
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_E_MISSING);
+    onp_assert_contains(t->err.msg, "4 measured networks with all rows, wanted 5 or more (0 lack "
+                                    "rows, of 1 the blocks are not known)");
+    assert_int_equal(r.n, 77);
+    for (int i = 4; i < N; i++)
+        (void)add_network(t, run, i, 0);
+    (void)add_network(t, run, 2, 77777); /* an older run */
+    run = onp_test_run(t->store, "d", &p);
+    (void)add_network(t, run, 2, 30); /* twice in the newest: their mean */
+    (void)add_network(t, run, 2, -30);
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n, N);
+    assert_int_equal(r.n_unknown, 1);
+    assert_true(fabs(r.calibration.a - 1.5) < 1e-6 && fabs(r.calibration.c_ns - 400) < 1e-3);
+    assert_int_equal(onp_store_calibration_get(t->store, p, &cal, &t->err), ONP_OK);
+    assert_memory_equal(&cal, &r.calibration, sizeof cal);
+}
+
+static void rows_that_are_gone_or_stale(void **state)
+{
+    onp_test_table *t = *state;
+    onp_calibrate_result r;
+    int64_t p = 0, run = onp_test_run(t->store, "d", &p);
+    for (int i = 0; i < N; i++)
+        (void)add_network(t, run, i, 0);
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_E_MISSING);
+    onp_assert_contains(t->err.msg, "0 measured networks with all rows, wanted 5 or more (6 lack");
+    set_rows(t, run);
+    assert_int_equal(onp_store_stale_set(t->store, p, "old", NULL, &t->err), ONP_OK);
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_E_MISSING);
+    set_rows(t, run);
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n, N);
+    assert_int_equal(onp_calibrate(t->store, 99, &r, &t->err), ONP_E_MISSING);
+}
+
+#define WITH_STORE(test)                                                                           \
+    cmocka_unit_test_setup_teardown(test, onp_test_table_setup, onp_test_table_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STORE(by_the_newest_measurements),
+        WITH_STORE(rows_that_are_gone_or_stale),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
