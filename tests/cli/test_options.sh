@@ -28,7 +28,7 @@ says err 'unknown verb lst (did you mean "list"?)'
 says err 'See `onepath table --help`'
 
 # one table makes the parser and the help text
-for verb in doctor check profile bench graph export 'table list' 'table show' 'table import' 'table estimate'; do
+for verb in doctor check profile bench graph export 'table list' 'table show' 'table import' 'table estimate' 'table calibrate'; do
     # shellcheck disable=SC2086
     exits 0 $verb --help
     says out "usage: onepath $verb"

@@ -38,6 +38,8 @@ exits 0 table show --db t.db --device pixel1 --json
 holds 'len(d["rows"]) == 72 and all(r["source"] == "imported" and r["median_ms"] > 0 for r in d["rows"])'
 ONEPATH_DB=t.db exits 0 table show --device pixel1
 says out 'imported'
+exits 1 table calibrate --db t.db --device pixel1
+says err '0 measured networks with all rows, wanted 5 or more'
 exits 1 table show --db t.db --device pixel2
 says err 'pixel1'
 
