@@ -125,8 +125,7 @@ static bool leave_one_out(const problem *p, int k, double *predicted)
     return true;
 }
 
-/* 97.5 % quantile of Student's t (Abramowitz and Stegun, 1964, 26.7.5). */
-static double student_975(double freedom)
+double onp_student_975(double freedom)
 {
     const double z = NORMAL_975, z3 = z * z * z, z5 = z3 * z * z;
     return z + (z3 + z) / (4 * freedom) + (5 * z5 + 16 * z3 + 3 * z) / (96 * freedom * freedom);
@@ -145,7 +144,7 @@ static void take_residuals(const problem *p, const double *predicted, int k, onp
     /* Split conformal prediction: V. Vovk, A. Gammerman, G. Shafer, 2005. */
     const size_t rank = (size_t)ceil(0.95 * (double)(p->n + 1));
     cal->half95 = p->n >= MIN_CONFORMAL ? p->scratch[rank - 1]
-                                        : student_975((double)p->n - k) * cal->residual_sd;
+                                        : onp_student_975((double)p->n - k) * cal->residual_sd;
 }
 
 static onp_status check(const double *sum, const double *ops, const double *measured, size_t n,

@@ -58,6 +58,12 @@ double onp_calibration_apply(const onp_calibration *cal, double sum_ns, double n
 void onp_calibration_interval(const onp_calibration *cal, double predicted_ns, double *lo_ns,
                               double *hi_ns);
 
+/* 97.5 % quantile of Student's t (Abramowitz and Stegun, 1964, 26.7.5), within 1 % from 5 degrees
+ * of freedom on: an interval of 95 % from few residuals is so many standard deviations to either
+ * side.
+ */
+double onp_student_975(double freedom);
+
 #ifdef __cplusplus
 }
 #endif
