@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Published latencies of whole networks, with what the networks are: all good, or none.
+ *
+ *     onp_networks *nets = NULL;
+ *     ONP_TRY(onp_import_networks(ctx, "help-fbnet", &problems, &nets, err));
+ *     ... nets->ns[d * nets->n + i] of network nets->encodings[i] on nets->devices[d] ...
+ *     onp_networks_free(nets);
+ *
+ * Forms, told by their content; times are milliseconds:
+ *
+ *     a CSV with the heading "index,ops,DEVICE,...": networks of the FBNet space, a digit a layer
+ *     a CSV with the heading "index,r,d,ks,e,DEVICE,...": sub-networks of Once-for-All
+ *     a folder with a .pt file of the networks (a list of lists of digits; or a dict whose "arch"
+ * is a list of dicts r, d, ks, e) and latency/DEVICE.pt, each a list of times: the same two
+ *
+ * FBNet's blocks are not ours (1x1 convolutions in groups with a channel shuffle; with expand 1 a
+ * first 1x1 convolution; a skip that changes shape is a convolution), and what Once-for-All's
+ * digits mean in channels is not in the files: such networks stay texts, "7818488874147327324245"
+ * and "r=204 d=22223 ks=7555... e=6446...". NAS-Bench-201's cells are of no space of blocks:
+ * refused.
+ */
+#ifndef ONP_LATENCY_TABLE_NETWORKS_H
+#define ONP_LATENCY_TABLE_NETWORKS_H
+
+#include "base/strbuf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ONP_NETWORKS_MAX         100000
+#define ONP_NETWORKS_MAX_DEVICES 64
+
+typedef struct onp_networks {
+    const onp_context *ctx;
+    const char *space; /* "fbnet", "once-for-all" */
+    size_t n, n_devices;
+    char **encodings;             /* [n] */
+    int32_t n_positions, n_codes; /* choices of a network, and the values of one */
+    int32_t *codes;               /* [n][n_positions] */
+    char **devices;               /* [n_devices]: a batch size stands in the name, "titanx_32" */
+    double *ns; /* [n_devices][n]; 0: the network does not run there (-1 in files) */
+} onp_networks;
+
+/*
+ * path: a file or a folder. problems: a line "FILE:LINE: error: ..." for each bad row is appended;
+ * NULL allowed. Errors: ONP_E_FORMAT (missing, unreadable, of none of these forms, a bad row: the
+ * message has the first and the count), ONP_E_NOMEM. *out is then NULL.
+ */
+onp_status onp_import_networks(const onp_context *ctx, const char *path, onp_strbuf *problems,
+                               onp_networks **out, onp_error *err) ONP_MUST_USE;
+void onp_networks_free(onp_networks *nets); /* NULL allowed */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
