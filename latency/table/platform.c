@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/table/platform.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -76,4 +79,58 @@ onp_status onp_platform_signature(const onp_context *ctx, const onp_platform *p,
         onp_sha256(json.text, json.length, signature);
     onp_strbuf_reset(&json);
     return st;
+}
+
+/* A line that is written part by part. */
+typedef struct line {
+    char *out;
+    size_t size, used;
+} line;
+
+static void add_part(line *l, const char *before, const char *value, const char *after)
+{
+    if (value == NULL || l->used >= l->size)
+        return;
+    const int n = snprintf(l->out + l->used, l->size - l->used, "%s%s%.60s%s",
+                           l->used > 0 ? ", " : "", before, value, after);
+    l->used += n > 0 ? (size_t)n : 0;
+}
+
+static const char *number(int64_t v, char text[24])
+{
+    (void)snprintf(text, 24, "%lld", (long long)v);
+    return v > 0 ? text : NULL;
+}
+
+void onp_platform_describe(const onp_platform *p, char *out, size_t out_size)
+{
+    line l = {.out = out, .size = out_size};
+    char text[24];
+    out[0] = '\0';
+    add_part(&l, "", p->backend, "");
+    add_part(&l, "version ", p->backend_version, "");
+    add_part(&l, "", p->kernel_set, " kernels");
+    add_part(&l, "BLAS ", p->blas_core, "");
+    add_part(&l, "threads ", number(p->threads, text), "");
+    add_part(&l, "cores ", p->cluster, "");
+    add_part(&l, "", p->precision, "");
+    add_part(&l, "batch ", number(p->batch, text), "");
+    add_part(&l, "", p->cache_mode, "");
+}
+
+static bool text_agrees(const char *a, const char *b)
+{
+    return a == NULL || b == NULL || strcmp(a, b) == 0;
+}
+
+bool onp_platform_agrees(const onp_platform *a, const onp_platform *b)
+{
+    return text_agrees(a->backend, b->backend) &&
+           text_agrees(a->backend_version, b->backend_version) &&
+           text_agrees(a->kernel_set, b->kernel_set) &&
+           text_agrees(a->kernel_hash, b->kernel_hash) && text_agrees(a->blas_core, b->blas_core) &&
+           text_agrees(a->cluster, b->cluster) && text_agrees(a->precision, b->precision) &&
+           text_agrees(a->cache_mode, b->cache_mode) &&
+           (a->threads == 0 || b->threads == 0 || a->threads == b->threads) &&
+           (a->batch == 0 || b->batch == 0 || a->batch == b->batch);
 }

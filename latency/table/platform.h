@@ -44,6 +44,13 @@ onp_status onp_platform_json(const onp_platform *p, onp_strbuf *out, onp_error *
 onp_status onp_platform_signature(const onp_context *ctx, const onp_platform *p,
                                   char signature[ONP_SHA256_HEX], onp_error *err) ONP_MUST_USE;
 
+/* What tells platforms of one device apart, as far as it is known: "onepath 0.5, avx2 kernels, BLAS
+ * Haswell, threads 1, cores any, f32, batch 1, chain". Into out, cut to fit. */
+void onp_platform_describe(const onp_platform *p, char *out, size_t out_size);
+
+/* Whether two platforms agree in all that both of them know, the names of their devices apart. */
+bool onp_platform_agrees(const onp_platform *a, const onp_platform *b);
+
 #ifdef __cplusplus
 }
 #endif

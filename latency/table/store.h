@@ -56,6 +56,14 @@ onp_status onp_store_platform_add(onp_store *s, const onp_platform *p, int64_t *
 onp_status onp_store_platform_find(onp_store *s, const char *name, int64_t *id,
                                    onp_error *err) ONP_MUST_USE;
 
+/*
+ * The same among those that agree with `wanted` (onp_platform_agrees; its device is not looked at).
+ * Errors: ONP_E_MISSING when there is none of that name, ONP_E_FAIL when none of them agrees: the
+ * message has what was wanted and what there is. ONP_E_USAGE when several do.
+ */
+onp_status onp_store_platform_choose(onp_store *s, const char *name, const onp_platform *wanted,
+                                     int64_t *id, onp_error *err) ONP_MUST_USE;
+
 typedef struct onp_platform_row {
     int64_t id;
     const char *signature;

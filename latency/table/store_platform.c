@@ -57,42 +57,6 @@ static onp_status none_found(onp_store *s, const char *name, onp_error *err)
     return st;
 }
 
-static onp_status several_found(onp_store *s, const char *name, const onp_strbuf *list,
-                                onp_error *err)
-{
-    return onp_fail(err, ONP_E_USAGE,
-                    "%s: several platforms match \"%s\"; name one by its signature:%s",
-                    onp_store_path(s), name, list->text);
-}
-
-onp_status onp_store_platform_find(onp_store *s, const char *name, int64_t *id, onp_error *err)
-{
-    sqlite3_stmt *q = NULL;
-    onp_strbuf list;
-    size_t n = 0;
-    int64_t seen = 0;
-    bool row = false;
-    const onp_sql_value value = onp_sql_text(name);
-    onp_status st = ONP_OK;
-    onp_strbuf_init(&list, s->ctx);
-    ONP_TRY_GOTO(onp_store_statement(s, ONP_Q_PLATFORM_FIND, &q, err));
-    ONP_TRY_GOTO(onp_sql_bind(q, &value, 1, err));
-    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    for (; row; n++) {
-        seen = sqlite3_column_int64(q, 0);
-        onp_strbuf_addf(&list, " %s (%s)", text(q, 1), text(q, 2));
-        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    }
-    ONP_TRY_GOTO(onp_strbuf_status(&list, err));
-    if (n == 1)
-        *id = seen;
-    else
-        st = n == 0 ? none_found(s, name, err) : several_found(s, name, &list, err);
-done:
-    onp_strbuf_reset(&list);
-    return st;
-}
-
 static void read_platform(sqlite3_stmt *q, onp_platform_row *row)
 {
     *row = (onp_platform_row){
@@ -144,6 +108,97 @@ onp_status onp_store_platforms(onp_store *s, onp_platform_visit visit, void *use
 done:
     sqlite3_finalize(q);
     return st;
+}
+
+/* ---- by name ---- */
+
+/* Platforms of a name, and those of them that are what is wanted. */
+typedef struct search {
+    onp_store *store;
+    const onp_platform *wanted; /* NULL: any */
+    int64_t *ids;               /* of the name */
+    size_t n_ids;
+    size_t n_agree;
+    int64_t id; /* the last that agrees */
+    onp_strbuf others, agree;
+} search;
+
+static onp_status compare(void *user, const onp_platform_row *row, onp_error *err)
+{
+    search *x = user;
+    char text[256];
+    bool named = false;
+    (void)err;
+    for (size_t i = 0; i < x->n_ids && !named; i++)
+        named = x->ids[i] == row->id;
+    if (!named)
+        return ONP_OK;
+    const bool agrees = x->wanted == NULL || onp_platform_agrees(x->wanted, &row->platform);
+    onp_platform_describe(&row->platform, text, sizeof text);
+    onp_strbuf_addf(agrees ? &x->agree : &x->others, " %.12s (%s)", row->signature, text);
+    if (!agrees)
+        return ONP_OK;
+    x->n_agree++;
+    x->id = row->id;
+    return ONP_OK;
+}
+
+/* The ids of the platforms of a name: at most max. */
+static onp_status list_named(search *x, const char *name, size_t max, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    bool row = false;
+    const onp_sql_value value = onp_sql_text(name);
+    ONP_TRY(onp_store_statement(x->store, ONP_Q_PLATFORM_FIND, &q, err));
+    ONP_TRY(onp_sql_bind(q, &value, 1, err));
+    ONP_TRY(onp_sql_step(q, &row, err));
+    while (row && x->n_ids < max) {
+        x->ids[x->n_ids++] = sqlite3_column_int64(q, 0);
+        ONP_TRY(onp_sql_step(q, &row, err));
+    }
+    (void)sqlite3_reset(q);
+    return ONP_OK;
+}
+
+static onp_status decide(search *x, const char *name, int64_t *id, onp_error *err)
+{
+    char wanted[256] = "";
+    if (x->n_ids == 0)
+        return none_found(x->store, name, err);
+    ONP_TRY(onp_store_platforms(x->store, compare, x, err));
+    ONP_TRY(onp_strbuf_status(&x->agree, err));
+    ONP_TRY(onp_strbuf_status(&x->others, err));
+    if (x->wanted != NULL)
+        onp_platform_describe(x->wanted, wanted, sizeof wanted);
+    if (x->n_agree == 0)
+        return onp_fail(err, ONP_E_FAIL, "%s: no platform of \"%.60s\" with %s; there are:%s",
+                        onp_store_path(x->store), name, wanted, x->others.text);
+    if (x->n_agree > 1)
+        return onp_fail(err, ONP_E_USAGE,
+                        "%s: several platforms match \"%.60s\"; name one by its signature:%s",
+                        onp_store_path(x->store), name, x->agree.text);
+    *id = x->id;
+    return ONP_OK;
+}
+
+onp_status onp_store_platform_choose(onp_store *s, const char *name, const onp_platform *wanted,
+                                     int64_t *id, onp_error *err)
+{
+    int64_t ids[64];
+    search x = {.store = s, .wanted = wanted, .ids = ids};
+    onp_strbuf_init(&x.others, s->ctx);
+    onp_strbuf_init(&x.agree, s->ctx);
+    onp_status st = list_named(&x, name, ONP_COUNT(ids), err);
+    if (st == ONP_OK)
+        st = decide(&x, name, id, err);
+    onp_strbuf_reset(&x.others);
+    onp_strbuf_reset(&x.agree);
+    return st;
+}
+
+onp_status onp_store_platform_find(onp_store *s, const char *name, int64_t *id, onp_error *err)
+{
+    return onp_store_platform_choose(s, name, NULL, id, err);
 }
 
 void onp_store_platform_label(onp_store *s, int64_t platform, char *out, size_t out_size)

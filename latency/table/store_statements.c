@@ -10,12 +10,11 @@ static const char *const sql[ONP_Q_COUNT] = {
         " SELECT ?2, id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 FROM device WHERE name = ?1",
     /* by the device: those with fresh rows, or where no platform of it has some, all */
     [ONP_Q_PLATFORM_FIND] =
-        "WITH found AS (SELECT p.id, substr(p.signature, 1, 12) AS start, p.backend,"
-        " d.name <> ?1 AS by_signature, EXISTS (SELECT 1 FROM estimate e"
+        "WITH found AS (SELECT p.id, d.name <> ?1 AS by_signature, EXISTS (SELECT 1 FROM estimate e"
         "  WHERE e.platform_id = p.id AND e.stale_reason IS NULL) AS fresh"
         " FROM platform p JOIN device d ON d.id = p.device_id WHERE d.name = ?1"
         " OR (length(?1) >= 8 AND substr(p.signature, 1, length(?1)) = ?1))"
-        " SELECT id, start, backend FROM found"
+        " SELECT id FROM found"
         " WHERE by_signature OR fresh = (SELECT max(fresh) FROM found) ORDER BY id",
     [ONP_Q_PLATFORM_LABEL] = "SELECT d.name || ' (' || p.backend || ')' FROM platform p"
                              " JOIN device d ON d.id = p.device_id WHERE p.id = ?",

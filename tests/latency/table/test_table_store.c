@@ -117,6 +117,62 @@ static void platforms_are_found_or_added(void **state)
     onp_strbuf_reset(&list);
 }
 
+/* Of one device, the platform that is what is wanted, or none. */
+static void platforms_are_chosen(void **state)
+{
+    onp_test_table *t = *state;
+    const onp_platform chain = {.device = "d", .backend = "a", .threads = 1, .cache_mode = "chain"};
+    onp_platform isolated = chain, two = chain, wanted = {.threads = 1, .cache_mode = "chain"};
+    const onp_platform from_file = {.device = "e", .backend = "import:csv"};
+    int64_t a = 0, b = 0, c = 0, d = 0, found = 0;
+    isolated.cache_mode = "isolated";
+    two.threads = 2;
+    assert_int_equal(onp_store_platform_add(t->store, &chain, &a, &t->err), ONP_OK);
+    assert_int_equal(onp_store_platform_add(t->store, &isolated, &b, &t->err), ONP_OK);
+    assert_int_equal(onp_store_platform_add(t->store, &two, &c, &t->err), ONP_OK);
+    assert_int_equal(onp_store_platform_add(t->store, &from_file, &d, &t->err), ONP_OK);
+    assert_int_equal(onp_store_platform_choose(t->store, "d", &wanted, &found, &t->err), ONP_OK);
+    assert_int_equal(found, a);
+    wanted.threads = 0;
+    assert_int_equal(onp_store_platform_choose(t->store, "d", &wanted, &found, &t->err),
+                     ONP_E_USAGE);
+    onp_assert_contains(t->err.msg, "(a, threads 2, chain)");
+    wanted.threads = 4;
+    assert_int_equal(onp_store_platform_choose(t->store, "d", &wanted, &found, &t->err),
+                     ONP_E_FAIL);
+    onp_assert_contains(t->err.msg, "no platform of \"d\" with threads 4, chain; there are:");
+    onp_assert_contains(t->err.msg, "(a, threads 1, isolated)");
+    /* nothing is known of where a file is from */
+    assert_int_equal(onp_store_platform_choose(t->store, "e", &wanted, &found, &t->err), ONP_OK);
+    assert_int_equal(found, d);
+    assert_int_equal(onp_store_platform_choose(t->store, "f", &wanted, &found, &t->err),
+                     ONP_E_MISSING);
+}
+
+static void descriptions(void **state)
+{
+    const onp_platform p = {.device = "d",
+                            .backend = "b",
+                            .backend_version = "2",
+                            .kernel_set = "avx2",
+                            .blas_core = "Zen",
+                            .cluster = "0-3",
+                            .precision = "f32",
+                            .cache_mode = "chain",
+                            .threads = 4,
+                            .batch = 1};
+    const onp_platform few = {.device = "d", .threads = 2};
+    char text[256], cut[12];
+    (void)state;
+    onp_platform_describe(&p, text, sizeof text);
+    assert_string_equal(text, "b, version 2, avx2 kernels, BLAS Zen, threads 4, cores 0-3, f32, "
+                              "batch 1, chain");
+    onp_platform_describe(&few, text, sizeof text);
+    assert_string_equal(text, "threads 2");
+    onp_platform_describe(&p, cut, sizeof cut);
+    assert_string_equal(cut, "b, version ");
+}
+
 static void no_platforms(void **state)
 {
     onp_test_table *t = *state;
@@ -426,6 +482,8 @@ int main(void)
         WITH_STORE(each_field_changes_the_signature),
         WITH_STORE(bad_platforms),
         WITH_STORE(platforms_are_found_or_added),
+        WITH_STORE(platforms_are_chosen),
+        cmocka_unit_test(descriptions),
         WITH_STORE(no_platforms),
         WITH_STORE(runs),
         WITH_STORE(measurements_keep_every_field),
