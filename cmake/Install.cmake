@@ -4,6 +4,9 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS onepath_cli onepath-agent)
+if(TARGET onepath-runner-xnnpack)
+  install(TARGETS onepath-runner-xnnpack)
+endif()
 install(TARGETS onepath EXPORT onepath)
 # Agents for devices, those that `cmake --preset agent-ARCH` and its build left here, so that the Debian package has them.
 foreach(arch x86_64 aarch64)

@@ -32,8 +32,8 @@ agents_packages=(gcc libc6-dev make cmake libjansson-dev libmd-dev)
 if [ "$(dpkg --print-architecture 2>/dev/null)" != arm64 ]; then
     agents_packages+=(gcc-aarch64-linux-gnu qemu-user libc6-dev:arm64 libjansson-dev:arm64 libmd-dev:arm64)
 fi
-# Images for the quickstart; without them it draws its own.
-optional_packages=(dataset-fashion-mnist)
+# Images for the quickstart; without them it draws its own. The runner that measures with XNNPACK.
+optional_packages=(dataset-fashion-mnist libxnnpack-dev libpthreadpool-dev)
 # The report's test in a browser; without them it is skipped. Node may be there from elsewhere, with an npm of its own,
 # beside which Debian's cannot be installed.
 browser_packages=(chromium)

@@ -14,6 +14,7 @@ data: base data
 supernet: base ops graph supernet
 latency/measure: base ops graph latency/measure
 latency/predict: base ops graph latency/predict
+latency/runners: base ops graph latency/measure latency/runners
 latency/table: base ops graph latency/measure latency/predict latency/table
 search: base ops graph data supernet latency/measure latency/predict latency/table search
 export: base ops graph export
@@ -22,7 +23,7 @@ include: include
 examples: examples
 api: base ops graph data supernet latency/measure latency/predict latency/table search export report include api
 cli: base ops graph data supernet latency/measure latency/predict latency/table search export report include api cli
-tests: base ops graph data supernet latency/measure latency/predict latency/table search export report include api cli tests bench
+tests: base ops graph data supernet latency/measure latency/predict latency/runners latency/table search export report include api cli tests bench
 bench: base ops graph data supernet latency/measure latency/predict latency/table search export report include api cli bench tests
 '
 
