@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/measure/remote.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -325,6 +326,26 @@ static onp_status copy(onp_remote *r, const parcel *p, onp_error *err)
     return settle_parcel(r, p, receive, p->path, err);
 }
 
+/* A shell would take a program of another processor for a script of its own. */
+static onp_status check_processor(const onp_remote *r, const parcel *p, const onp_mapped_file *file,
+                                  onp_error *err)
+{
+    static const struct {
+        const char *arch;
+        unsigned machine;
+    } table[] = {{"x86_64", EM_X86_64}, {"aarch64", EM_AARCH64}};
+    Elf64_Ehdr head;
+    if (file->size < sizeof head || memcmp(file->data, ELFMAG, SELFMAG) != 0)
+        return ONP_OK; /* a script around it, perhaps */
+    memcpy(&head, file->data, sizeof head);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strcmp(r->arch, table[i].arch) == 0 && head.e_machine != table[i].machine)
+            return onp_fail(err, ONP_E_DEVICE,
+                            "%s: is a program for another processor, wanted %s for %.80s", p->path,
+                            r->arch, r->target->text);
+    return ONP_OK;
+}
+
 onp_status onp_remote_bring(onp_remote *r, const char *agent, onp_error *err)
 {
     parcel p;
@@ -335,9 +356,12 @@ onp_status onp_remote_bring(onp_remote *r, const char *agent, onp_error *err)
     if (realpath(agent != NULL ? agent : found, p.path) == NULL) /* none begins with "-" */
         return onp_fail(err, ONP_E_IO, "%s: %s", agent != NULL ? agent : found, strerror(errno));
     ONP_TRY(onp_file_map(p.path, &file, err));
+    onp_status st = check_processor(r, &p, &file, err);
     onp_sha256(file.data, file.size, hash);
     (void)snprintf(p.size, sizeof p.size, "%zu", file.size);
     onp_file_unmap(&file);
+    if (st != ONP_OK)
+        return st;
     (void)snprintf(p.name, sizeof p.name, NAME "%.*s", HASH_IN_NAME, hash);
     (void)snprintf(p.arriving, sizeof p.arriving, ".new-%.*s", HASH_IN_NAME, hash);
     (void)snprintf(r->agent, sizeof r->agent, "%s/%s", r->folder, p.name);
