@@ -18,7 +18,8 @@ build_packages=(
     libjpeg62-turbo-dev libpng-dev libarchive-dev libjs-chart.js
     libonnx-dev libprotobuf-c-dev protobuf-c-compiler
 )
-test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3 python3-onnx groff-base zsh fish)
+test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3 python3-onnx groff-base zsh fish
+    openssh-client openssh-server adb)
 full_packages=(clang-tidy-14 libclang-rt-14-dev dpkg-dev file debootstrap)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 for package in "${build_packages[@]}" libcmocka-dev; do
@@ -145,6 +146,11 @@ fi
 mapfile -t none < <(unavailable "${optional[@]}")
 mapfile -t optional < <(without "$(printf '%s\n' "${none[@]}")" "${optional[@]}")
 
+# Tests start an ssh server of their own; the package's service, which would let others in, stays off.
+ssh_service() {
+    [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl -q "$1" ssh.service ssh.socket >&2 || true
+}
+
 install() {
     echo "installing: $*" >&2
     apt install -y --no-install-recommends "$@" && return 0
@@ -154,7 +160,13 @@ install() {
 if [ ${#optional[@]} -gt 0 ]; then
     install "${optional[@]}" || echo "note: could not install, optional: ${optional[*]}" >&2
 fi
-if [ ${#required[@]} -gt 0 ] && ! install "${required[@]}"; then
-    echo "error: apt-get could not install: ${required[*]}" >&2
-    exit 1
+if [ ${#required[@]} -gt 0 ]; then
+    if [[ " ${required[*]} " == *' openssh-server '* ]]; then
+        ssh_service mask
+        trap 'ssh_service unmask; ssh_service disable' EXIT
+    fi
+    if ! install "${required[@]}"; then
+        echo "error: apt-get could not install: ${required[*]}" >&2
+        exit 1
+    fi
 fi
