@@ -42,6 +42,18 @@ def images():
     put("image", "huge.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\2\0\0\0\0\0\0\0")
 
 
+def device():
+    cores = "".join(f"processor\t: {i}\nCPU implementer\t: 0x41\nCPU part\t: {part}\n\n"
+                    for i, part in enumerate(("0xd03", "0xd08")))
+    phone = ["0-1\n", cores, "Cpus_allowed_list:\t0-1\n", "1800000\n", "1024\n", "", "cpu-thermal\n", "48686\n",
+             "raspberrypi,4-model-b\0brcm,bcm2711", 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n']
+    put("device", "phone", "\x1e".join(phone + ["big"]))
+    put("device", "fastest", "\x1e".join(phone))
+    put("device", "unknown-cluster", "\x1e".join(phone + ["huge"]))
+    pc = ["0-3\n", "vendor_id\t: GenuineIntel\n", "Cpus_allowed_list:\t1\n", "5500000\n", "", "2-3\n"]
+    put("device", "pc", "\x1e".join(pc + [""] * 4 + ["0"]))
+
+
 def archive():
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
@@ -241,6 +253,6 @@ def pickles():
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (images, archive, idx, cifar, pack, texts, messages, model, tables, pickles):
+    for make in (images, archive, device, idx, cifar, pack, texts, messages, model, tables, pickles):
         make()
     run(os.path.abspath(sys.argv[1]))

@@ -36,6 +36,7 @@
     X(run, "run.db")                                                                               \
     X(import, "table")                                                                             \
     X(pickle, "pickle")                                                                            \
+    X(device, "device")                                                                            \
     X(onnx, "model.onnx")
 
 typedef struct fuzz_input {
