@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/table/stale.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -22,12 +20,6 @@ static void raise(onp_stale_verdict *v, onp_stale_action action, const char *fmt
     va_start(args, fmt);
     (void)vsnprintf(v->reason, sizeof v->reason, fmt, args);
     va_end(args);
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static void judge_sentinel(const onp_stale_facts *f, onp_stale_verdict *v)
@@ -65,14 +57,9 @@ void onp_stale_judge(const onp_stale_facts *f, onp_stale_verdict *out)
     judge_validation(f, out);
 }
 
-void onp_stale_recheck(const double *then, double *now, size_t n, onp_stale_verdict *out)
+void onp_stale_recheck(double median_change, int64_t n, onp_stale_verdict *out)
 {
-    assert(n > 0);
-    for (size_t i = 0; i < n; i++)
-        now[i] = now[i] / then[i] - 1;
-    qsort(now, n, sizeof *now, compare);
-    const double change = (now[(n - 1) / 2] + now[n / 2]) / 2;
-    out->action = fabs(change) > ONP_STALE_CHANGE ? ONP_STALE_ROWS : ONP_STALE_FRESH;
-    (void)snprintf(out->reason, sizeof out->reason, "checked again: %zu rows changed by %+.1f %%",
-                   n, 100 * change);
+    out->action = fabs(median_change) > ONP_STALE_CHANGE ? ONP_STALE_ROWS : ONP_STALE_FRESH;
+    (void)snprintf(out->reason, sizeof out->reason, "checked again: %lld rows changed by %+.1f %%",
+                   (long long)n, 100 * median_change);
 }

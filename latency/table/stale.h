@@ -60,11 +60,11 @@ typedef struct onp_stale_verdict {
 void onp_stale_judge(const onp_stale_facts *facts, onp_stale_verdict *out);
 
 /*
- * After ONP_STALE_RECHECK: n rows as they were then and are now, both above 0. ONP_STALE_ROWS
- * when the median of now / then - 1 is more than ONP_STALE_CHANGE from 0, else ONP_STALE_FRESH,
- * the reason then being a note ("checked again: ..."). now[] is used up. n is 1 or more.
+ * After ONP_STALE_RECHECK: the median over n rows, 1 or more, of now / then - 1. ONP_STALE_ROWS
+ * when it is more than ONP_STALE_CHANGE from 0, else ONP_STALE_FRESH, the reason then being a note
+ * ("checked again: ...").
  */
-void onp_stale_recheck(const double *then, double *now, size_t n, onp_stale_verdict *out);
+void onp_stale_recheck(double median_change, int64_t n, onp_stale_verdict *out);
 
 #ifdef __cplusplus
 }
