@@ -13,6 +13,7 @@
 typedef struct lowering {
     onp_plan *p;
     const onp_graph *g;
+    int32_t group; /* of the node that calls are made from */
     onp_status st;
     onp_error *err;
 } lowering;
@@ -71,6 +72,7 @@ static int32_t new_call(lowering *l, onp_call call)
         return 0;
     if (call.lo == 0 && call.hi == 0)
         call.lo = 1; /* lo > hi: no clamp */
+    call.node_group = l->group;
     p->calls[p->n_calls] = call;
     return p->n_calls++;
 }
@@ -571,6 +573,7 @@ static void lower_gate(lowering *l, const onp_node *n)
 static void lower_node(lowering *l, int32_t index)
 {
     const onp_node *n = onp_graph_node(l->g, index);
+    l->group = n->group;
     switch (n->op) {
     case ONP_OP_CONV:
         state_of(l, n->out[0])->made = onp_plan_makes_again(l->p, l->g, index);

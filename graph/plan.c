@@ -115,7 +115,9 @@ static onp_status make(onp_plan *p, const onp_graph *g, const onp_plan_options *
     static const onp_plan_options defaults;
     ONP_TRY(onp_graph_status(g, err));
     ONP_TRY(onp_plan_lower(p, g, options != NULL ? options : &defaults, err));
+    const bool apart = onp_plan_keeps_groups_apart(p, g);
     ONP_TRY(onp_plan_place(p, options != NULL && options->order, err));
+    p->info.groups_apart = apart;
     p->scratch_floats = 16;
     for (int32_t i = 0; i < p->n_calls; i++) {
         int64_t need = (onp_call_scratch_floats(&p->calls[i]) + 15) / 16 * 16;
@@ -147,10 +149,15 @@ void onp_plan_set_first_sample(onp_plan *p, int64_t first)
         p->calls[i].first_sample = first;
 }
 
+void onp_plan_run_calls(const onp_plan *p, int32_t first, int32_t end)
+{
+    for (int32_t i = first; i < end; i++)
+        onp_call_run(p->ctx, &p->calls[i], p->scratch, p->scratch_floats);
+}
+
 void onp_plan_run(const onp_plan *p)
 {
-    for (int32_t i = 0; i < p->n_calls; i++)
-        onp_call_run(p->ctx, &p->calls[i], p->scratch, p->scratch_floats);
+    onp_plan_run_calls(p, 0, p->n_calls);
 }
 
 float *onp_plan_data(const onp_plan *p, onp_tid t)

@@ -46,6 +46,7 @@ typedef struct onp_plan_info {
     size_t naive_bytes;         /* every buffer its own memory, nothing in place */
     size_t scratch_bytes;       /* of all threads */
     size_t packed_bytes;        /* of packed weights */
+    bool groups_apart;          /* no call covers nodes of two groups */
 } onp_plan_info;
 
 /* ctx is borrowed for the plan's life and must have kernels (onp_kernels_choose). Errors:
@@ -60,6 +61,15 @@ onp_status onp_plan_make(onp_plan *p, const onp_graph *g, const onp_plan_options
                          onp_error *err) ONP_MUST_USE;
 /* Runs all calls. */
 void onp_plan_run(const onp_plan *p);
+/* Runs calls first .. end-1, in the place of all when the others follow. */
+void onp_plan_run_calls(const onp_plan *p, int32_t first, int32_t end);
+/*
+ * Where a graph whose nodes have groups 0 .. n_groups-1 can be stopped between two: group i is
+ * calls end[i-1] .. end[i]-1, the first from 0. The calls are the same as ever. Errors: ONP_E_RANGE
+ * when a call covers nodes of two groups, or calls of a group are not one behind the other.
+ */
+onp_status onp_plan_groups(const onp_plan *p, int32_t n_groups, int32_t *end,
+                           onp_error *err) ONP_MUST_USE;
 /* The batch of the next runs begins with this sample (0 from the start): a batch that is run in
  * pieces then meets the dropout masks that it meets as a whole. */
 void onp_plan_set_first_sample(onp_plan *p, int64_t first);

@@ -94,6 +94,8 @@ onp_made onp_plan_makes_again(const onp_plan *p, const onp_graph *g, int32_t nod
 /* The weight gradient (operation op) of the convolution whose data gradient node `index` is: it
  * stands right behind, or behind the sum that the data gradient goes into. NULL: none. */
 const onp_node *onp_plan_weight_partner(const onp_graph *g, int32_t index, onp_op op);
+/* Whether every call covers nodes of one group only; after lowering, before placing. */
+bool onp_plan_keeps_groups_apart(const onp_plan *p, const onp_graph *g);
 /* Gives each buffer an offset in the arena and, when asked to, calls an order that lowers the peak;
  * fills the sizes of p->info. */
 onp_status onp_plan_place(onp_plan *p, bool order, onp_error *err) ONP_MUST_USE;

@@ -111,6 +111,7 @@ typedef struct onp_call {
     bool frozen;          /* ga, gb, gc: the statistics are constants, so gb = gc = 0 */
     int64_t count;        /* rows behind the sums */
     const int32_t *labels;
+    int32_t node_group; /* of the node that it was made from; no kernel looks at it */
 } onp_call;
 
 /* Which sums the kind can take while it stores; anything else needs a SUMS call. */

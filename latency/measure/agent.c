@@ -1,52 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/measure/agent.h"
 
-#include "graph/plan.h"
+#include "latency/measure/block_graph.h"
+#include "latency/measure/engine_plan.h"
+#include "latency/measure/heartbeat.h"
 #include "latency/measure/line.h"
 #include "latency/measure/protocol.h"
 #include "latency/measure/synthetic.h"
+
+#define BEAT_NS ((int64_t)1000000000)
 
 typedef struct agent {
     const onp_context *ctx;
     onp_runner_facts facts;
     onp_engine engine;
+    onp_time_source source;
+    onp_heartbeat *heart;
     onp_strbuf answer;
     bool over;
 } agent;
 
-/* ---- our executor as an engine; its memory is kept from graph to graph ---- */
-
-static onp_status prepare_plan(void *user, onp_graph *g, bool stamps, onp_error *err)
-{
-    onp_plan *plan = user;
-    (void)stamps;
-    ONP_TRY(onp_plan_make(plan, g, &(onp_plan_options){.inference = true, .order = true}, err));
-    const size_t arena = onp_plan_get_info(plan).arena_bytes;
-    if (arena > ONP_SYNTHETIC_MAX_BYTES) /* reserved, not yet touched */
-        return onp_fail(err, ONP_E_RANGE, "graph: needs an arena of %zu MiB, wanted at most %zu",
-                        arena / ONP_MIB, ONP_SYNTHETIC_MAX_BYTES / ONP_MIB);
-    return ONP_OK;
-}
-
-static void run_plan(void *user)
-{
-    onp_plan_run(user);
-}
-
-static onp_status release_plan(void *user, onp_error *err)
-{
-    (void)user, (void)err;
-    return ONP_OK;
-}
-
-/* ---- requests ---- */
-
-static onp_status measure_prepared(agent *a, const onp_stop_rule *rule, onp_timing *timing,
-                                   onp_error *err)
+static onp_status time_prepared(const agent *a, const onp_graph *g, const onp_stop_rule *rule,
+                                bool stamps, onp_timing *timing, onp_error *err)
 {
     const onp_engine *e = &a->engine;
-    onp_status st = onp_timing_measure(a->ctx, e->run, e->user, rule, NULL, timing, err);
-    const onp_status released = e->release(e->user, st == ONP_OK ? err : NULL);
+    onp_timed what = {.run = e->run, .run_group = e->run_group, .user = e->user};
+    if (stamps)
+        ONP_TRY(onp_measure_groups(g, &what.n_groups, err));
+    return onp_timing_measure(a->ctx, &what, rule, &a->source, timing, err);
+}
+
+static onp_status measure_prepared(const agent *a, const onp_graph *g, const onp_stop_rule *rule,
+                                   bool stamps, onp_timing *timing, onp_error *err)
+{
+    onp_status st = time_prepared(a, g, rule, stamps, timing, err);
+    const onp_status released = a->engine.release(a->engine.user, st == ONP_OK ? err : NULL);
     if (st != ONP_OK)
         return st;
     if (released != ONP_OK)
@@ -59,11 +47,13 @@ static onp_status measure_graph(agent *a, onp_graph *g, const onp_stop_rule *rul
 {
     if (onp_graph_n_nodes(g) == 0)
         return onp_fail(err, ONP_E_RANGE, "graph: has no nodes");
+    if (stamps && a->engine.run_group == NULL)
+        return onp_fail(err, ONP_E_RANGE, "stamps: this runner has none");
     float *memory = NULL;
     ONP_TRY(onp_synthetic_fill(a->ctx, g, 1, a->facts.batch, &memory, err));
     onp_status st = a->engine.prepare(a->engine.user, g, stamps, err);
     if (st == ONP_OK)
-        st = measure_prepared(a, rule, timing, err);
+        st = measure_prepared(a, g, rule, stamps, timing, err);
     onp_free(a->ctx, memory);
     return st;
 }
@@ -83,9 +73,12 @@ static onp_status answer_measure(agent *a, const onp_message *request, onp_error
 {
     onp_timing timing = {0};
     onp_error failure = {0};
-    if (measure(a, request, &timing, &failure) != ONP_OK)
+    onp_heartbeat_set(a->heart, true);
+    onp_status st = measure(a, request, &timing, &failure);
+    onp_heartbeat_set(a->heart, false);
+    if (st != ONP_OK)
         return onp_message_add_error(request->id, &failure, &a->answer, err);
-    onp_status st = onp_message_add_result(request->id, &timing, &a->answer, err);
+    st = onp_message_add_result(request->id, &timing, &a->answer, err);
     onp_timing_reset(a->ctx, &timing);
     return st;
 }
@@ -153,17 +146,29 @@ static onp_status serve(agent *a, onp_line_reader *in, int in_fd, int out_fd, on
     return ONP_OK;
 }
 
+static onp_status start(agent *a, const onp_agent_options *options, int out_fd, onp_error *err)
+{
+    onp_runner_facts_here(a->ctx, options->device, options->batch > 0 ? options->batch : 1,
+                          &a->facts);
+    a->facts.alive = true;
+    a->facts.stamps = a->engine.run_group != NULL;
+    if (a->engine.facts != NULL)
+        a->engine.facts(a->engine.user, &a->facts);
+    ONP_TRY(onp_time_source_open(a->ctx, &a->source, err));
+    return onp_heartbeat_start(a->ctx, out_fd, ONP_PROTOCOL_ALIVE, BEAT_NS, &a->heart, err);
+}
+
 static onp_status serve_with(agent *a, const onp_agent_options *options, int in_fd, int out_fd,
                              onp_error *err)
 {
     onp_line_reader in;
     onp_line_reader_init(&in, a->ctx, ONP_PROTOCOL_MAX_REQUEST);
     onp_strbuf_init(&a->answer, a->ctx);
-    onp_runner_facts_here(a->ctx, options->device, options->batch > 0 ? options->batch : 1,
-                          &a->facts);
-    if (a->engine.facts != NULL)
-        a->engine.facts(a->engine.user, &a->facts);
-    onp_status st = serve(a, &in, in_fd, out_fd, err);
+    onp_status st = start(a, options, out_fd, err);
+    if (st == ONP_OK)
+        st = serve(a, &in, in_fd, out_fd, err);
+    onp_heartbeat_stop(a->heart);
+    onp_time_source_close(a->ctx, &a->source);
     onp_strbuf_reset(&a->answer);
     onp_line_reader_reset(&in);
     return st;
@@ -172,15 +177,11 @@ static onp_status serve_with(agent *a, const onp_agent_options *options, int in_
 onp_status onp_agent_serve(const onp_context *ctx, const onp_agent_options *options, int in_fd,
                            int out_fd, onp_error *err)
 {
-    agent a = {.ctx = ctx};
-    onp_plan *plan = NULL;
-    ONP_TRY(onp_plan_new(ctx, &plan, err));
-    a.engine =
-        options->engine != NULL
-            ? *options->engine
-            : (onp_engine){
-                  .prepare = prepare_plan, .run = run_plan, .release = release_plan, .user = plan};
+    onp_engine own = {0};
+    if (options->engine == NULL)
+        ONP_TRY(onp_engine_plan_new(ctx, &own, err));
+    agent a = {.ctx = ctx, .engine = options->engine != NULL ? *options->engine : own};
     onp_status st = serve_with(&a, options, in_fd, out_fd, err);
-    onp_plan_free(plan);
+    onp_engine_plan_free(&own);
     return st;
 }

@@ -60,11 +60,10 @@ onp_status onp_measure_groups(const onp_graph *g, int32_t *n_groups, onp_error *
     int32_t n = 0;
     for (int32_t i = 0; i < onp_graph_n_nodes(g); i++) {
         const int32_t group = onp_graph_node(g, i)->group;
-        if (group != n && group != n - 1)
+        if (group != n && (n == 0 || group != n - 1))
             return onp_fail(err, ONP_E_RANGE,
-                            "graph: node %" PRId32 " has group %" PRId32 ", wanted %" PRId32
-                            " or the one before",
-                            i, group, n);
+                            "graph: node %" PRId32 " has group %" PRId32 ", wanted %" PRId32 "%s",
+                            i, group, n, n > 0 ? " or the one before" : "");
         n = group + 1;
     }
     *n_groups = n;

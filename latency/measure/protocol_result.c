@@ -167,7 +167,7 @@ static onp_status get_quality(const onp_message *m, onp_timing *t, onp_error *er
 static onp_status judge(const onp_context *ctx, const onp_message *m, const onp_stop_rule *rule,
                         onp_timing *t, onp_error *err)
 {
-    int64_t *scratch = onp_alloc(ctx, t->n, sizeof *scratch);
+    int64_t *scratch = onp_alloc(ctx, 2 * t->n, sizeof *scratch);
     if (scratch == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: no memory for %zu samples", m->where, t->n);
     onp_timing_judge(t, rule, scratch);

@@ -5,123 +5,24 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "base/progress.h"
-#include "latency/measure/clock.h"
-
-#define SECOND_NS      ((int64_t)1000000000)
 #define FLOOR_SAMPLES  3
 #define WINDOW         5
 #define TICKS          200         /* of the time source that a sample lasts at least */
 #define MAX_INNER_REPS (1LL << 30) /* a callable that takes no time at all ends here */
-#define EMPTY_REPS     4096
-
-/* ---- the stop rule ---- */
-
-static const onp_stop_rule defaults = {
-    .warmup_calls = 3,
-    .warmup_min_ns = 3 * SECOND_NS / 10,
-    .sample_min_ns = SECOND_NS / 1000,
-    .samples_min = 30,
-    .samples_max = 2000,
-    .time_min_ns = SECOND_NS / 2,
-    .time_max_ns = 5 * SECOND_NS,
-    .ci_half_width = 0.01,
-    .cv_max = 0.03,
-};
-
-static int64_t or_default(int64_t value, int64_t fallback)
-{
-    return value != 0 ? value : fallback;
-}
-
-onp_stop_rule onp_stop_rule_resolve(const onp_stop_rule *rule)
-{
-    if (rule == NULL)
-        return defaults;
-    onp_stop_rule r = {
-        .warmup_calls = or_default(rule->warmup_calls, defaults.warmup_calls),
-        .warmup_min_ns = or_default(rule->warmup_min_ns, defaults.warmup_min_ns),
-        .sample_min_ns = or_default(rule->sample_min_ns, defaults.sample_min_ns),
-        .samples_min = or_default(rule->samples_min, defaults.samples_min),
-        .samples_max = or_default(rule->samples_max, defaults.samples_max),
-        .time_min_ns = or_default(rule->time_min_ns, defaults.time_min_ns),
-        .time_max_ns = or_default(rule->time_max_ns, defaults.time_max_ns),
-        .ci_half_width = rule->ci_half_width > 0.0 ? rule->ci_half_width : defaults.ci_half_width,
-        .cv_max = rule->cv_max > 0.0 ? rule->cv_max : defaults.cv_max,
-    };
-    return r;
-}
-
-static onp_status check_int(const char *name, int64_t value, int64_t max, onp_error *err)
-{
-    if (value < 0 || value > max)
-        return onp_fail(err, ONP_E_RANGE,
-                        "stop rule: %s is %" PRId64 ", wanted 0 (default)..%" PRId64, name, value,
-                        max);
-    return ONP_OK;
-}
-
-static onp_status check_share(const char *name, double value, onp_error *err)
-{
-    if (!(value >= 0.0 && value <= 1.0))
-        return onp_fail(err, ONP_E_RANGE, "stop rule: %s is %g, wanted 0 (default)..1", name,
-                        value);
-    return ONP_OK;
-}
-
-onp_status onp_stop_rule_check(const onp_stop_rule *rule, onp_error *err)
-{
-    const int64_t hour = 3600 * SECOND_NS;
-    ONP_TRY(check_int("warmup_calls", rule->warmup_calls, 1000000, err));
-    ONP_TRY(check_int("warmup_min_ns", rule->warmup_min_ns, hour, err));
-    ONP_TRY(check_int("sample_min_ns", rule->sample_min_ns, hour, err));
-    ONP_TRY(check_int("samples_min", rule->samples_min, ONP_TIMING_MAX_SAMPLES, err));
-    ONP_TRY(check_int("samples_max", rule->samples_max, ONP_TIMING_MAX_SAMPLES, err));
-    ONP_TRY(check_int("time_min_ns", rule->time_min_ns, hour, err));
-    ONP_TRY(check_int("time_max_ns", rule->time_max_ns, hour, err));
-    ONP_TRY(check_share("ci_half_width", rule->ci_half_width, err));
-    return check_share("cv_max", rule->cv_max, err);
-}
-
-/* ---- where time comes from ---- */
-
-static int64_t system_now(void *user)
-{
-    (void)user;
-    return onp_now_ns();
-}
-
-static int64_t system_clock(void *user)
-{
-    (void)user;
-    return onp_clock_khz();
-}
-
-static int64_t system_preemptions(void *user)
-{
-    (void)user;
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
-}
-
-const onp_time_source *onp_time_source_system(void)
-{
-    static const onp_time_source source = {system_now, system_clock, system_preemptions, NULL};
-    return &source;
-}
-
-/* ---- one sample ---- */
+#define EMPTY_TURNS    4096
+#define MAX_WAITED     0.005 /* share of a sample that others may have had the processor */
 
 typedef struct session {
-    void (*run)(void *user);
-    void *user;
+    onp_timed what;
     onp_stop_rule rule;
     const onp_time_source *source;
     int64_t start_ns;
     int64_t need_ns; /* shortest sample */
     int64_t *scratch;
+    int64_t *spent_ns; /* by each group in the sample at hand */
+    double stamp_ns;   /* of a stamp; overhead_ns is that of all in a turn */
+    size_t max;        /* samples that the arrays of t have room for */
     onp_timing t;
 } session;
 
@@ -130,19 +31,25 @@ static int64_t now(const session *s)
     return s->source->now_ns(s->source->user);
 }
 
-static int64_t core_clock(const session *s)
+static onp_sight look(const session *s)
 {
-    return s->source->clock_khz != NULL ? s->source->clock_khz(s->source->user) : 0;
+    onp_sight sight = {.temperature_mc = ONP_UNKNOWN_MC};
+    if (s->source->look != NULL)
+        s->source->look(s->source->user, &sight);
+    return sight;
 }
 
-static int64_t preemptions(const session *s)
-{
-    return s->source->preemptions != NULL ? s->source->preemptions(s->source->user) : 0;
-}
+/* ---- one sample ---- */
 
 static void nothing(void *user)
 {
     (void)user;
+}
+
+static void nothing_of_group(void *user, int32_t group)
+{
+    (void)user;
+    (void)group;
 }
 
 /* run is read through a volatile, so that the empty loop is the same loop, with the same call. */
@@ -151,16 +58,42 @@ static int64_t time_calls(const session *s, void (*run)(void *user), int64_t rep
     void (*volatile call)(void *user) = run;
     const int64_t start = now(s);
     for (int64_t i = 0; i < reps; i++)
-        call(s->user);
+        call(s->what.user);
     return now(s) - start;
 }
 
-static int64_t per_call_ns(const session *s, int64_t elapsed_ns)
+/* The same in groups; each one's time in spent_ns. */
+static int64_t time_groups(const session *s, void (*run)(void *user, int32_t group), int64_t reps)
 {
-    double reps = (double)s->t.inner_reps;
-    double ns = ((double)elapsed_ns - reps * s->t.overhead_ns) / reps;
-    return ns > 1.0 ? llround(ns) : 1;
+    void (*volatile call)(void *user, int32_t group) = run;
+    const int32_t n = s->what.n_groups;
+    memset(s->spent_ns, 0, (size_t)n * sizeof *s->spent_ns);
+    const int64_t start = now(s);
+    int64_t stamp = start;
+    for (int64_t i = 0; i < reps; i++)
+        for (int32_t g = 0; g < n; g++) {
+            call(s->what.user, g);
+            const int64_t t = now(s);
+            s->spent_ns[g] += t - stamp;
+            stamp = t;
+        }
+    return stamp - start;
 }
+
+static int64_t time_sample(const session *s)
+{
+    return s->what.n_groups > 0 ? time_groups(s, s->what.run_group, s->t.inner_reps)
+                                : time_calls(s, s->what.run, s->t.inner_reps);
+}
+
+/* Of one turn, without what the loop and its stamps take; at least `least`. */
+static int64_t per_turn_ns(const session *s, int64_t elapsed_ns, double overhead_ns, int64_t least)
+{
+    const double ns = (double)elapsed_ns / (double)s->t.inner_reps - overhead_ns;
+    return ns > (double)least ? llround(ns) : least;
+}
+
+/* ---- what the loop itself takes ---- */
 
 /* The smallest step that the time source is seen to make. */
 static int64_t tick_ns(const session *s)
@@ -177,13 +110,17 @@ static int64_t tick_ns(const session *s)
 
 static void calibrate(session *s)
 {
+    const int64_t n = s->what.n_groups;
+    const int64_t turns = n > 0 ? (EMPTY_TURNS + n - 1) / n : EMPTY_TURNS;
     int64_t empty = INT64_MAX;
     for (int i = 0; i < 5; i++) {
-        int64_t ns = time_calls(s, nothing, EMPTY_REPS);
+        int64_t ns =
+            n > 0 ? time_groups(s, nothing_of_group, turns) : time_calls(s, nothing, turns);
         if (ns < empty)
             empty = ns;
     }
-    s->t.overhead_ns = (double)empty / EMPTY_REPS;
+    s->t.overhead_ns = (double)empty / (double)turns;
+    s->stamp_ns = n > 0 ? s->t.overhead_ns / (double)n : 0.0;
     const int64_t ticks = TICKS * tick_ns(s);
     s->need_ns = s->rule.sample_min_ns > ticks ? s->rule.sample_min_ns : ticks;
 }
@@ -214,7 +151,7 @@ static void warm_up(session *s)
     int64_t calls = 0;
     s->t.inner_reps = 1;
     for (;;) {
-        int64_t elapsed = time_calls(s, s->run, s->t.inner_reps);
+        int64_t elapsed = time_sample(s);
         calls += s->t.inner_reps;
         if (elapsed < s->need_ns && s->t.inner_reps < MAX_INNER_REPS) {
             s->t.inner_reps *= 2;
@@ -225,7 +162,7 @@ static void warm_up(session *s)
             memmove(window, window + 1, (n - 1) * sizeof *window);
             n--;
         }
-        window[n++] = per_call_ns(s, elapsed);
+        window[n++] = per_turn_ns(s, elapsed, s->t.overhead_ns, 1);
         const int64_t spent = now(s) - s->start_ns;
         if (calls < s->rule.warmup_calls)
             continue;
@@ -244,11 +181,56 @@ static bool narrow_enough(session *s)
     return onp_stats_half_width(&stats) <= s->rule.ci_half_width;
 }
 
+static void reject(session *s, onp_reject reason)
+{
+    s->t.n_rejected++;
+    s->t.rejected[reason]++;
+}
+
+static void keep_sample(session *s, int64_t elapsed_ns, const onp_sight *before,
+                        const onp_sight *after)
+{
+    onp_timing *t = &s->t;
+    const size_t i = t->n++;
+    t->samples_ns[i] = per_turn_ns(s, elapsed_ns, t->overhead_ns, 1);
+    t->clock_khz[i] = (before->clock_khz + after->clock_khz) / 2;
+    t->temperature_mc[i] = after->temperature_mc;
+    for (size_t g = 0; g < t->n_groups; g++)
+        t->stamps_ns[g * s->max + i] = per_turn_ns(s, s->spent_ns[g], s->stamp_ns, 0);
+}
+
+/* The time that a host stole lies somewhere in the last ticks: the samples of that time go, but for
+ * those needed. */
+static void drop_stolen(session *s)
+{
+    int64_t ns = 0;
+    while (s->t.n > FLOOR_SAMPLES && ns < ONP_TIME_STOLEN_NS) {
+        ns += s->t.samples_ns[--s->t.n] * s->t.inner_reps;
+        reject(s, ONP_REJECT_STOLEN);
+    }
+}
+
+/* Whether what was seen speaks against the sample between; if so counts it as rejected. */
+static bool disturbed(session *s, int64_t elapsed_ns, const onp_sight *before,
+                      const onp_sight *after)
+{
+    const double waited_ns = (double)(after->waited_ns - before->waited_ns);
+    if (after->n_moves != before->n_moves)
+        reject(s, ONP_REJECT_MOVED);
+    else if (after->stolen_ns != before->stolen_ns)
+        reject(s, ONP_REJECT_STOLEN);
+    else if (waited_ns > MAX_WAITED * (double)elapsed_ns)
+        reject(s, ONP_REJECT_PREEMPTED);
+    else
+        return false;
+    return true;
+}
+
 static void take_samples(session *s)
 {
     const int64_t start = now(s);
     int64_t tries = 0, next_check = s->rule.samples_min;
-    int64_t clock_before = core_clock(s);
+    onp_sight before = look(s);
     for (;; tries++) {
         const int64_t spent = now(s) - s->start_ns;
         const int64_t n = (int64_t)s->t.n;
@@ -260,94 +242,47 @@ static void take_samples(session *s)
                 return;
             next_check = n + n / 8 + 1; /* sorting at each sample would be felt by the next */
         }
-        const int64_t before = preemptions(s);
-        const int64_t elapsed = time_calls(s, s->run, s->t.inner_reps);
-        const bool disturbed = preemptions(s) != before;
-        const int64_t clock_after = core_clock(s);
-        if (disturbed && !late) { /* late, a disturbed sample is better than none */
-            s->t.n_rejected++;
-            s->t.rejected[ONP_REJECT_PREEMPTED]++;
-        } else {
-            s->t.samples_ns[s->t.n] = per_call_ns(s, elapsed);
-            s->t.clock_khz[s->t.n++] = (clock_before + clock_after) / 2;
-        }
-        clock_before = clock_after;
+        const int64_t elapsed = time_sample(s);
+        const onp_sight after = look(s);
+        if (late || !disturbed(s, elapsed, &before, &after)) /* late, any is better than none */
+            keep_sample(s, elapsed, &before, &after);
+        if (after.stolen_ns != before.stolen_ns)
+            drop_stolen(s);
+        before = after;
     }
 }
 
-/* ---- verdict ---- */
+/* ---- the end ---- */
 
-static const char *const quality_names[] = {"ok", "noisy", "throttled", "bimodal"};
-
-const char *onp_timing_quality_name(onp_timing_quality q)
+/* Rows of stamps become as long as there are samples; temperatures that nobody knows go. */
+static void trim(const onp_context *ctx, session *s)
 {
-    return q < ONP_TIMING_QUALITY_COUNT ? quality_names[q] : "unknown";
-}
-
-const char *onp_reject_name(onp_reject r)
-{
-    static const char *const names[] = {"preempted", "stolen", "moved", "clock"};
-    return r < ONP_REJECT_COUNT ? names[r] : "unknown";
-}
-
-static bool throttled(const onp_timing *t, int64_t *scratch, double *share, int64_t *top_khz)
-{
-    onp_stats clocks;
-    onp_stats_take(t->clock_khz, t->n, scratch, &clocks);
-    size_t n_low = 0;
+    onp_timing *t = &s->t;
+    bool known = false;
+    for (size_t g = 1; g < t->n_groups; g++)
+        memmove(t->stamps_ns + g * t->n, t->stamps_ns + g * s->max, t->n * sizeof *t->stamps_ns);
     for (size_t i = 0; i < t->n; i++)
-        n_low += (double)t->clock_khz[i] < 0.98 * (double)clocks.p90_ns;
-    *share = (double)n_low / (double)t->n;
-    *top_khz = clocks.p90_ns;
-    return *share > 0.2;
-}
-
-static void verdict(onp_timing *t, onp_timing_quality q, const char *fmt, ...) ONP_PRINTF(3, 4);
-static void verdict(onp_timing *t, onp_timing_quality q, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    t->quality = q;
-    (void)vsnprintf(t->reason, sizeof t->reason, fmt, ap);
-    va_end(ap);
-}
-
-void onp_timing_judge(onp_timing *t, const onp_stop_rule *rule, int64_t *scratch)
-{
-    const onp_stop_rule r = onp_stop_rule_resolve(rule);
-    onp_stats_take(t->samples_ns, t->n, scratch, &t->stats);
-    const onp_stats *s = &t->stats;
-    t->quality = ONP_TIMING_OK;
-    t->reason[0] = '\0';
-    double share;
-    int64_t khz;
-    if (throttled(t, scratch, &share, &khz))
-        verdict(t, ONP_TIMING_THROTTLED, "%.0f %% of the samples below 98 %% of %.0f MHz",
-                100.0 * share, (double)khz / 1e3);
-    else if (s->bimodal)
-        verdict(t, ONP_TIMING_BIMODAL, "two modes, %" PRId64 " ns and %" PRId64 " ns",
-                s->mode_lo_ns, s->mode_hi_ns);
-    else if (t->n_rejected > (s->n + t->n_rejected) / 5)
-        verdict(t, ONP_TIMING_NOISY, "%" PRId64 " of %" PRId64 " samples interrupted by others",
-                t->n_rejected, s->n + t->n_rejected);
-    else if (s->n < ONP_STATS_MIN_INTERVAL)
-        verdict(t, ONP_TIMING_NOISY, "only %" PRId64 " samples within the time limit", s->n);
-    else if (onp_stats_half_width(s) > r.ci_half_width)
-        verdict(t, ONP_TIMING_NOISY, "median known within %.1f %%, wanted %.1f %%",
-                100.0 * onp_stats_half_width(s), 100.0 * r.ci_half_width);
-    else if (s->cv > r.cv_max)
-        verdict(t, ONP_TIMING_NOISY, "coefficient of variation %.1f %%, wanted %.1f %%",
-                100.0 * s->cv, 100.0 * r.cv_max);
-}
-
-int64_t onp_timing_normalised_median(const onp_timing *t, int64_t reference_khz, int64_t *scratch)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        if (t->clock_khz[i] <= 0 || reference_khz <= 0)
-            return 0;
-        scratch[i] = onp_clock_normalise(t->samples_ns[i], t->clock_khz[i], reference_khz);
+        known = known || t->temperature_mc[i] != ONP_UNKNOWN_MC;
+    if (!known) {
+        onp_free(ctx, t->temperature_mc);
+        t->temperature_mc = NULL;
     }
-    return onp_stats_median(scratch, t->n);
+}
+
+static void judge(session *s)
+{
+    onp_cores seen = {{0}};
+    onp_error lost = {0};
+    onp_status st = ONP_OK;
+    if (s->source->end != NULL)
+        st = s->source->end(s->source->user, &seen, &lost);
+    onp_cores_text(&seen, s->t.cores);
+    onp_timing_reject_slow_clock(&s->t, s->scratch);
+    onp_timing_judge(&s->t, &s->rule, s->scratch);
+    if (st != ONP_OK) {
+        s->t.quality = ONP_TIMING_NOISY;
+        (void)snprintf(s->t.reason, sizeof s->t.reason, "%.*s", ONP_TIMING_REASON - 1, lost.msg);
+    }
 }
 
 /* ---- all of it ---- */
@@ -376,29 +311,63 @@ void onp_timing_reset(const onp_context *ctx, onp_timing *t)
     *t = (onp_timing){0};
 }
 
-onp_status onp_timing_measure(const onp_context *ctx, void (*run)(void *user), void *user,
+static onp_status allocate(const onp_context *ctx, session *s, onp_error *err)
+{
+    const size_t n_groups = (size_t)s->what.n_groups;
+    s->max = (size_t)s->rule.samples_max;
+    ONP_TRY(onp_timing_init(ctx, s->max, n_groups, &s->t, err));
+    s->t.n = 0;
+    s->t.temperature_mc = onp_alloc(ctx, s->max, sizeof *s->t.temperature_mc);
+    s->scratch = onp_alloc(ctx, 2 * s->max, sizeof *s->scratch);
+    s->spent_ns = onp_alloc(ctx, n_groups + 1, sizeof *s->spent_ns);
+    if (s->t.temperature_mc != NULL && s->scratch != NULL && s->spent_ns != NULL)
+        return ONP_OK;
+    return onp_fail(err, ONP_E_NOMEM, "timing: no memory for %zu samples", s->max);
+}
+
+static void run_session(const onp_context *ctx, session *s)
+{
+    s->start_ns = now(s);
+    if (s->source->begin != NULL)
+        s->source->begin(s->source->user);
+    calibrate(s);
+    warm_up(s);
+    take_samples(s);
+    trim(ctx, s);
+    judge(s);
+}
+
+static onp_status measure(const onp_context *ctx, session *s, onp_timing *out, onp_error *err)
+{
+    onp_status st = allocate(ctx, s, err);
+    if (st == ONP_OK) {
+        run_session(ctx, s);
+        *out = s->t;
+    } else {
+        onp_timing_reset(ctx, &s->t);
+    }
+    onp_free(ctx, s->scratch);
+    onp_free(ctx, s->spent_ns);
+    return st;
+}
+
+onp_status onp_timing_measure(const onp_context *ctx, const onp_timed *what,
                               const onp_stop_rule *rule, const onp_time_source *source,
                               onp_timing *out, onp_error *err)
 {
-    session s = {.run = run,
-                 .user = user,
-                 .rule = onp_stop_rule_resolve(rule),
-                 .source = source != NULL ? source : onp_time_source_system()};
+    session s = {.what = *what, .rule = onp_stop_rule_resolve(rule), .source = source};
     ONP_TRY(onp_stop_rule_check(&s.rule, err));
-    const size_t max = (size_t)s.rule.samples_max;
-    ONP_TRY(onp_timing_init(ctx, max, 0, &s.t, err));
-    s.scratch = onp_alloc(ctx, max, sizeof *s.scratch);
-    if (s.scratch == NULL) {
-        onp_timing_reset(ctx, &s.t);
-        return onp_fail(err, ONP_E_NOMEM, "timing: no memory for %zu samples", max);
-    }
-    s.t.n = 0;
-    s.start_ns = now(&s);
-    calibrate(&s);
-    warm_up(&s);
-    take_samples(&s);
-    onp_timing_judge(&s.t, &s.rule, s.scratch);
-    onp_free(ctx, s.scratch);
-    *out = s.t;
-    return ONP_OK;
+    if (what->n_groups > ONP_TIMING_MAX_STAMPS / FLOOR_SAMPLES)
+        return onp_fail(err, ONP_E_RANGE, "timing: %" PRId32 " groups, wanted at most %d",
+                        what->n_groups, ONP_TIMING_MAX_STAMPS / FLOOR_SAMPLES);
+    if (what->n_groups > 0 && s.rule.samples_max > ONP_TIMING_MAX_STAMPS / what->n_groups)
+        s.rule.samples_max = ONP_TIMING_MAX_STAMPS / what->n_groups;
+    if (source != NULL)
+        return measure(ctx, &s, out, err);
+    onp_time_source here;
+    ONP_TRY(onp_time_source_open(ctx, &here, err));
+    s.source = &here;
+    onp_status st = measure(ctx, &s, out, err);
+    onp_time_source_close(ctx, &here);
+    return st;
 }

@@ -70,6 +70,7 @@ static void agent_measures(void **state)
     assert_string_equal(facts->backend, "onepath");
     assert_string_equal(facts->kernel_set, "generic");
     assert_true(facts->takes_graph && !facts->takes_onnx);
+    assert_true(facts->stamps && facts->alive);
     assert_int_equal(facts->threads, 1);
     assert_int_equal(facts->batch, 2);
 
@@ -140,6 +141,11 @@ static void agent_options(void **state)
     "echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": [\"graph\"], "                    \
     "\"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "               \
     "\"threads\": 1, \"batch\": 1}, \"run\": {}}'; "
+#define READ_ALIVE                                                                                 \
+    "read request; echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": [\"graph\"], "      \
+    "\"alive\": true, \"stamps\": true, \"platform\": {\"device\": \"d\", \"backend\": \"b\", "    \
+    "\"precision\": \"f32\", \"threads\": 1, \"batch\": 1}, \"run\": {}}'; read request; "
+#define ALIVE "echo '{\"message\": \"alive\"}'; "
 #define RESULT                                                                                     \
     "read request; echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [7, 8, 9], "         \
     "\"inner_reps\": 1, \"n_rejected\": 0}'; "
@@ -147,7 +153,8 @@ static void agent_options(void **state)
 static onp_status open_shell(const char *script, onp_runner **r, onp_error *err)
 {
     const char *const argv[] = {"sh", "-c", script, NULL};
-    const onp_runner_options options = {.hello_timeout_ns = 1500 * MS, .slack_ns = 300 * MS};
+    const onp_runner_options options = {
+        .hello_timeout_ns = 1500 * MS, .slack_ns = 300 * MS, .silence_ns = 100 * MS};
     return onp_runner_open(&ctx, argv, &options, r, err);
 }
 
@@ -214,6 +221,10 @@ static void no_result(void **state)
         {HELLO "read request; echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [0]}'",
          "element 0 of \"samples_ns\""},
         {HELLO "read request; exec cat /dev/zero", "a line of more than"},
+        {READ_ALIVE "sleep 20", "was not heard of for 0.1 s"},
+        {READ_ALIVE ALIVE "sleep 20", "was not heard of for 0.1 s"},
+        {READ_ALIVE "while :; do " ALIVE "done", "times in 0 s that it is alive"},
+        {READ_ALIVE "while :; do sleep 0.08; " ALIVE "done", "did not answer in time"},
         {"read request; exec 0<&-; " SAY_HELLO "sleep 20", "closed its input"},
     };
     onp_graph *g = small_graph(1);
@@ -230,6 +241,79 @@ static void no_result(void **state)
         onp_assert_contains(err.msg, "has failed before");
         onp_runner_close(r);
     }
+    onp_graph_free(g);
+}
+
+/* Words of life before an answer; stamps of what was asked for. */
+static void waits_for_the_living(void **state)
+{
+    (void)state;
+    onp_graph *g = small_graph(1);
+    onp_runner *r = NULL;
+    onp_timing t = {0};
+    onp_error err = {0};
+    const onp_measure_options stamped = {.rule = &quick, .stamps = true};
+#define STAMPED "echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [7], \"stamps_ns\": "
+    if (open_shell(READ_ALIVE ALIVE "sleep 0.06; " ALIVE "sleep 0.06; " STAMPED "[[6]]}'; cat", &r,
+                   &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    if (onp_runner_measure(r, g, &stamped, &t, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(t.stats.median_ns, 7);
+    assert_int_equal(onp_timing_group(&t, 0)[0], 6);
+    onp_timing_reset(&ctx, &t);
+    onp_runner_close(r);
+
+    assert_int_equal(open_shell(READ_ALIVE STAMPED "[[3], [3]]}'; cat", &r, &err), ONP_OK);
+    assert_int_equal(onp_runner_measure(r, g, &stamped, &t, &err), ONP_E_DEVICE);
+    onp_assert_contains(err.msg, "answered stamps of 2 groups, wanted 1");
+    assert_null(t.samples_ns);
+    onp_runner_close(r);
+
+    assert_int_equal(open_shell(HELLO "cat", &r, &err), ONP_OK); /* announces nothing */
+    assert_int_equal(onp_runner_measure(r, g, &stamped, &t, &err), ONP_E_USAGE);
+    onp_assert_contains(err.msg, "cannot stamp the bounds of blocks");
+    assert_true(onp_runner_is_alive(r));
+    onp_runner_close(r);
+    onp_graph_free(g);
+}
+
+static onp_status encode(void *user, const onp_graph *g, onp_strbuf *onnx, onp_error *err)
+{
+    assert_int_equal(onp_graph_n_nodes(g), 5);
+    if (*(const bool *)user)
+        return onp_fail(err, ONP_E_SHAPE, "cannot be written");
+    onp_strbuf_adds(onnx, "model");
+    return ONP_OK;
+}
+
+/* A runner that takes nothing but ONNX is sent what the encoder writes. */
+static void sends_onnx(void **state)
+{
+    (void)state;
+    onp_graph *g = small_graph(1);
+    onp_runner *r = NULL;
+    onp_timing t = {0};
+    onp_error err = {0};
+    bool broken = true;
+    const char *script =
+        "read request; echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": [\"onnx\"], "
+        "\"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "
+        "\"threads\": 1, \"batch\": 1}, \"run\": {}}'; read request; case $request in "
+        "*'\"onnx\": \"bW9kZWw=\"'*) echo '{\"message\": \"result\", \"id\": 3, \"samples_ns\": "
+        "[5]}'; "
+        "esac; cat";
+    assert_int_equal(open_shell(script, &r, &err), ONP_OK);
+    assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_E_USAGE);
+    onp_assert_contains(err.msg, "takes ONNX only");
+    onp_runner_set_encoder(r, encode, &broken);
+    assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_E_SHAPE);
+    broken = false;
+    if (onp_runner_measure(r, g, &quickly, &t, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(t.stats.median_ns, 5);
+    onp_timing_reset(&ctx, &t);
+    onp_runner_close(r);
     onp_graph_free(g);
 }
 
@@ -365,7 +449,8 @@ int main(void)
         cmocka_unit_test(agent_measures),    cmocka_unit_test(agent_two_threads),
         cmocka_unit_test(agent_options),     cmocka_unit_test(no_hello),
         cmocka_unit_test(cannot_start),      cmocka_unit_test(no_result),
-        cmocka_unit_test(speaks_unasked),    cmocka_unit_test(never_reads),
+        cmocka_unit_test(speaks_unasked),    cmocka_unit_test(waits_for_the_living),
+        cmocka_unit_test(sends_onnx),        cmocka_unit_test(never_reads),
         cmocka_unit_test(ends_the_group),    cmocka_unit_test(refuses_rule),
         cmocka_unit_test(allocation_faults),
     };

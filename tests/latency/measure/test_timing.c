@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Timing on a clock that the test moves, so that each outcome is exact. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "latency/measure/clock.h"
@@ -15,6 +16,7 @@ typedef struct fake {
     int64_t (*cost)(const struct fake *f);
     int64_t (*khz)(const struct fake *f);
     int64_t preempt_every; /* calls; 0: never */
+    void (*see)(const struct fake *f, onp_sight *out);
 } fake;
 
 static int64_t fake_now(void *user)
@@ -24,16 +26,14 @@ static int64_t fake_now(void *user)
     return f->t;
 }
 
-static int64_t fake_clock(void *user)
+static void fake_look(void *user, onp_sight *out)
 {
     const fake *f = user;
-    return f->khz != NULL ? f->khz(f) : 3000000;
-}
-
-static int64_t fake_preemptions(void *user)
-{
-    const fake *f = user;
-    return f->preempt_every > 0 ? f->calls / f->preempt_every : 0;
+    *out = (onp_sight){.clock_khz = f->khz != NULL ? f->khz(f) : 3000000,
+                       .temperature_mc = ONP_UNKNOWN_MC,
+                       .waited_ns = f->preempt_every > 0 ? f->calls / f->preempt_every * MS : 0};
+    if (f->see != NULL)
+        f->see(f, out);
 }
 
 static void fake_run(void *user)
@@ -47,10 +47,11 @@ static onp_timing measure(fake *f, const onp_stop_rule *rule)
 {
     onp_context ctx;
     onp_context_init(&ctx);
-    const onp_time_source source = {fake_now, fake_clock, fake_preemptions, f};
+    const onp_time_source source = {.now_ns = fake_now, .look = fake_look, .user = f};
+    const onp_timed what = {.run = fake_run, .user = f};
     onp_timing t = {0};
     onp_error err = {0};
-    if (onp_timing_measure(&ctx, fake_run, f, rule, &source, &t, &err) != ONP_OK)
+    if (onp_timing_measure(&ctx, &what, rule, &source, &t, &err) != ONP_OK)
         fail_msg("%s", err.msg);
     return t;
 }
@@ -201,13 +202,13 @@ static void interrupted_too_often(void **state)
     fake f = {.cost = one_ms, .preempt_every = 3};
     onp_timing t = measure(&f, NULL);
     assert_int_equal(t.quality, ONP_TIMING_NOISY);
-    onp_assert_contains(t.reason, "interrupted");
+    onp_assert_contains(t.reason, "preempted");
     done(&t);
 
     f = (fake){.cost = one_ms, .preempt_every = 1};
     t = measure(&f, NULL);
     assert_int_equal(t.n, 3); /* taken after the cap */
-    onp_assert_contains(t.reason, "interrupted");
+    onp_assert_contains(t.reason, "preempted");
     done(&t);
 }
 
@@ -245,14 +246,152 @@ static void throttled(void **state)
     fake f = {.cost = as_the_clock, .khz = falling_clock};
     onp_timing t = measure(&f, NULL);
     assert_int_equal(t.quality, ONP_TIMING_THROTTLED);
-    onp_assert_contains(t.reason, "98 % of 4000 MHz");
-    int64_t *scratch = calloc(t.n, sizeof *scratch);
+    onp_assert_contains(t.reason, "more than 2 % off the usual 3000 MHz");
+    assert_int_equal(t.rejected[ONP_REJECT_CLOCK], 0);
+    int64_t *scratch = calloc(2 * t.n, sizeof *scratch);
     assert_in_range(onp_timing_normalised_median(&t, 2000000, scratch), 3 * MS / 2 - 1,
                     3 * MS / 2 + 1); /* 3 million cycles at 2 GHz */
     t.clock_khz[0] = 0;
     assert_int_equal(onp_timing_normalised_median(&t, 2000000, scratch), 0);
     free(scratch);
     done(&t);
+}
+
+/* A tenth of the time at half the clock; twice as long. */
+static int64_t dips(const fake *f)
+{
+    return f->calls / 10 % 10 == 9 ? 1500000 : 3000000;
+}
+
+static int64_t as_it_dips(const fake *f)
+{
+    return f->calls / 10 % 10 == 9 ? 2 * MS : MS;
+}
+
+static void rejects_what_ran_slow(void **state)
+{
+    (void)state;
+    fake f = {.cost = as_it_dips, .khz = dips};
+    onp_timing t = measure(&f, NULL);
+    assert_int_equal(t.quality, ONP_TIMING_OK);
+    assert_true(t.n_rejected > 30);
+    assert_int_equal(t.rejected[ONP_REJECT_CLOCK], t.n_rejected);
+    assert_int_equal(t.stats.median_ns, MS);
+    done(&t);
+}
+
+/* Each ninth estimate is far off, and nothing else is: the estimate was wrong. */
+static int64_t wrong_estimates(const fake *f)
+{
+    return f->calls % 9 == 0 ? 2700000 : 3000000 + f->calls % 5 * 3000;
+}
+
+static void trusts_no_single_estimate(void **state)
+{
+    (void)state;
+    fake f = {.cost = one_ms, .khz = wrong_estimates};
+    onp_timing t = measure(&f, NULL);
+    assert_int_equal(t.quality, ONP_TIMING_OK);
+    assert_int_equal(t.n_rejected, 0);
+    done(&t);
+}
+
+static void sees_a_move(const fake *f, onp_sight *sight)
+{
+    sight->n_moves = f->calls / 50;
+    sight->temperature_mc = f->calls % 2 == 0 ? 41000 + f->calls : ONP_UNKNOWN_MC;
+}
+
+static void sees_theft(const fake *f, onp_sight *sight)
+{
+    sight->stolen_ns = f->calls / 100 * 10 * MS;
+}
+
+static void rejects_what_moved_or_was_stolen(void **state)
+{
+    (void)state;
+    fake f = {.cost = one_ms, .see = sees_a_move};
+    onp_timing t = measure(&f, NULL);
+    assert_int_equal(t.quality, ONP_TIMING_OK);
+    assert_true(t.n_rejected > 5);
+    assert_int_equal(t.rejected[ONP_REJECT_MOVED], t.n_rejected);
+    assert_non_null(t.temperature_mc);
+    bool known = false, unknown = false;
+    for (size_t i = 0; i < t.n; i++) {
+        known = known || t.temperature_mc[i] > 41000;
+        unknown = unknown || t.temperature_mc[i] == ONP_UNKNOWN_MC;
+    }
+    assert_true(known && unknown);
+    done(&t);
+
+    f = (fake){.cost = one_ms, .see = sees_theft};
+    t = measure(&f, NULL);
+    assert_true(t.rejected[ONP_REJECT_STOLEN] >= 20); /* the tick is 10 ms, looked at each 20 ms */
+    assert_int_equal(t.rejected[ONP_REJECT_STOLEN], t.n_rejected);
+    assert_null(t.temperature_mc); /* never known */
+    done(&t);
+}
+
+/* Three groups that take 1, 20 and 300 us; a read of the clock takes 40 ns. */
+static void fake_group(void *user, int32_t group)
+{
+    fake *f = user;
+    f->t += group == 0 ? 1000 : group == 1 ? 20000 : 300000;
+    f->calls += group == 2;
+}
+
+static void stamps_add_up(void **state)
+{
+    (void)state;
+    onp_context ctx;
+    onp_context_init(&ctx);
+    fake f = {.read_cost = 40, .khz = dips};
+    const onp_time_source source = {.now_ns = fake_now, .look = fake_look, .user = &f};
+    const onp_timed what = {.run_group = fake_group, .n_groups = 3, .user = &f};
+    onp_timing t = {0};
+    assert_int_equal(onp_timing_measure(&ctx, &what, NULL, &source, &t, NULL), ONP_OK);
+    assert_int_equal(t.n_groups, 3);
+    assert_int_equal(t.inner_reps, 4);
+    assert_true(t.n_rejected > 0); /* columns moved together */
+    assert_true(fabs(t.overhead_ns - 3 * 40) < 0.1);
+    for (size_t i = 0; i < t.n; i++) {
+        assert_int_equal(t.samples_ns[i], 321000);
+        assert_int_equal(onp_timing_group(&t, 0)[i], 1000);
+        assert_int_equal(onp_timing_group(&t, 1)[i], 20000);
+        assert_int_equal(onp_timing_group(&t, 2)[i], 300000);
+    }
+    onp_timing_reset(&ctx, &t);
+
+    const onp_timed many = {
+        .run_group = fake_group, .n_groups = ONP_TIMING_MAX_STAMPS / 3 + 1, .user = &f};
+    onp_error err = {0};
+    assert_int_equal(onp_timing_measure(&ctx, &many, NULL, &source, &t, &err), ONP_E_RANGE);
+    onp_assert_contains(err.msg, "groups, wanted at most");
+}
+
+static onp_status lost(void *user, onp_cores *seen, onp_error *err)
+{
+    (void)user;
+    onp_cores_add(seen, 4);
+    onp_cores_add(seen, 5);
+    return onp_fail(err, ONP_E_FAIL, "the thread for core 5 is not bound to it");
+}
+
+static void tells_of_a_lost_binding(void **state)
+{
+    (void)state;
+    onp_context ctx;
+    onp_context_init(&ctx);
+    fake f = {.cost = one_ms};
+    const onp_time_source source = {.now_ns = fake_now, .look = fake_look, .end = lost, .user = &f};
+    onp_timing t = {0};
+    assert_int_equal(onp_timing_measure(&ctx, &(onp_timed){.run = fake_run, .user = &f}, NULL,
+                                        &source, &t, NULL),
+                     ONP_OK);
+    assert_int_equal(t.quality, ONP_TIMING_NOISY);
+    onp_assert_contains(t.reason, "core 5 is not bound");
+    assert_string_equal(t.cores, "4-5");
+    onp_timing_reset(&ctx, &t);
 }
 
 static int64_t two_modes(const fake *f)
@@ -293,7 +432,8 @@ static void refuses_rules(void **state)
         fake f = {.cost = one_ms};
         onp_timing t = {0};
         onp_error err = {0};
-        assert_int_equal(onp_timing_measure(&ctx, fake_run, &f, &rows[i].rule, NULL, &t, &err),
+        assert_int_equal(onp_timing_measure(&ctx, &(onp_timed){.run = fake_run, .user = &f},
+                                            &rows[i].rule, NULL, &t, &err),
                          ONP_E_RANGE);
         onp_assert_contains(err.msg, rows[i].part);
         assert_null(t.samples_ns);
@@ -304,12 +444,12 @@ static void refuses_rules(void **state)
 static onp_status timing_body(const onp_context *ctx, void *arg)
 {
     fake f = {.cost = one_ms};
-    const onp_time_source source = {fake_now, NULL, NULL, &f};
+    const onp_time_source source = {.now_ns = fake_now, .user = &f};
+    const onp_timed what = {
+        .run = fake_run, .run_group = fake_group, .n_groups = arg != NULL ? 3 : 0, .user = &f};
     onp_timing t = {0};
-    (void)arg;
-    ONP_TRY(onp_timing_measure(ctx, fake_run, &f, NULL, &source, &t, NULL));
+    ONP_TRY(onp_timing_measure(ctx, &what, NULL, &source, &t, NULL));
     assert_int_equal(t.clock_khz[0], 0); /* not known */
-    assert_int_equal(t.quality, ONP_TIMING_OK);
     onp_timing_reset(ctx, &t);
     return ONP_OK;
 }
@@ -317,7 +457,9 @@ static onp_status timing_body(const onp_context *ctx, void *arg)
 static void allocation_faults(void **state)
 {
     (void)state;
+    int groups = 3;
     onp_test_each_allocation(timing_body, NULL);
+    onp_test_each_allocation(timing_body, &groups);
 }
 
 static void spin(void *user)
@@ -336,7 +478,9 @@ static void this_machine(void **state)
     int x = 0;
     const onp_stop_rule rule = {
         .warmup_min_ns = 1, .sample_min_ns = 1, .time_min_ns = 1, .time_max_ns = 50 * MS};
-    assert_int_equal(onp_timing_measure(&ctx, spin, &x, &rule, NULL, &t, NULL), ONP_OK);
+    assert_int_equal(
+        onp_timing_measure(&ctx, &(onp_timed){.run = spin, .user = &x}, &rule, NULL, &t, NULL),
+        ONP_OK);
     assert_true(t.n >= 3);
     assert_true(t.stats.min_ns > 0);
     assert_true(onp_clock_khz() >= 0);
@@ -360,6 +504,11 @@ int main(void)
         cmocka_unit_test(interrupted_too_often),
         cmocka_unit_test(slower_than_the_cap),
         cmocka_unit_test(throttled),
+        cmocka_unit_test(rejects_what_ran_slow),
+        cmocka_unit_test(trusts_no_single_estimate),
+        cmocka_unit_test(rejects_what_moved_or_was_stolen),
+        cmocka_unit_test(stamps_add_up),
+        cmocka_unit_test(tells_of_a_lost_binding),
         cmocka_unit_test(bimodal),
         cmocka_unit_test(refuses_rules),
         cmocka_unit_test(allocation_faults),

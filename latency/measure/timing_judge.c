@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What samples are worth: which are left out for the clock, and the verdict on the rest. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "latency/measure/clock.h"
+#include "latency/measure/timing.h"
+
+#define SMOOTH    5 /* samples */
+#define SLOW      0.98
+#define MAX_SHARE 0.2 /* of samples that may be left out */
+
+static const char *const quality_names[] = {"ok", "noisy", "throttled", "bimodal"};
+
+const char *onp_timing_quality_name(onp_timing_quality q)
+{
+    return q < ONP_TIMING_QUALITY_COUNT ? quality_names[q] : "unknown";
+}
+
+const char *onp_reject_name(onp_reject r)
+{
+    static const char *const names[] = {"preempted", "stolen", "moved", "clock"};
+    return r < ONP_REJECT_COUNT ? names[r] : "unknown";
+}
+
+/* ---- the clock ---- */
+
+/* The median of the clocks around sample i, fewer at the ends. */
+static int64_t smooth_clock(const onp_timing *t, size_t i)
+{
+    int64_t window[SMOOTH];
+    const size_t half = SMOOTH / 2;
+    const size_t first = i > half ? i - half : 0, last = i + half < t->n ? i + half : t->n - 1;
+    memcpy(window, t->clock_khz + first, (last - first + 1) * sizeof *window);
+    return onp_stats_median(window, last - first + 1);
+}
+
+/* The clock such that most of the sorted ones lie between 98 % of it and itself; of equals the
+ * highest. */
+static int64_t usual_clock(const int64_t *sorted, size_t n)
+{
+    size_t low = 0, most = 0;
+    int64_t usual = 0;
+    for (size_t i = 0; i < n; i++) {
+        while ((double)sorted[low] < SLOW * (double)sorted[i])
+            low++;
+        if (i - low + 1 >= most) {
+            most = i - low + 1;
+            usual = sorted[i];
+        }
+    }
+    return usual;
+}
+
+typedef struct clock_use {
+    int64_t usual_khz;
+    size_t n_slow, n_off; /* samples below 98 % of it; these, and those as far above it */
+} clock_use;
+
+/* Smooth clocks in scratch[0..n-1], in the order of the samples. */
+static clock_use use_of_clock(const onp_timing *t, int64_t *scratch)
+{
+    int64_t *smooth = scratch, *sorted = scratch + t->n;
+    for (size_t i = 0; i < t->n; i++)
+        smooth[i] = smooth_clock(t, i);
+    memcpy(sorted, smooth, t->n * sizeof *sorted);
+    (void)onp_stats_median(sorted, t->n);
+    clock_use use = {.usual_khz = usual_clock(sorted, t->n)};
+    for (size_t i = 0; i < t->n; i++) {
+        const bool slow = (double)smooth[i] < SLOW * (double)use.usual_khz;
+        const bool fast = SLOW * (double)smooth[i] > (double)use.usual_khz;
+        use.n_slow += slow;
+        use.n_off += slow || fast;
+    }
+    return use;
+}
+
+static bool clock_changed(const onp_timing *t, const clock_use *use)
+{
+    return (double)use->n_off > MAX_SHARE * (double)t->n;
+}
+
+/* Moves column `from` of all arrays to column `to`. */
+static void move_sample(onp_timing *t, size_t to, size_t from)
+{
+    t->samples_ns[to] = t->samples_ns[from];
+    t->clock_khz[to] = t->clock_khz[from];
+    if (t->temperature_mc != NULL)
+        t->temperature_mc[to] = t->temperature_mc[from];
+}
+
+/* Rows of stamps are as long as there are samples. */
+static void move_stamps(onp_timing *t, const int64_t *smooth, double slowest, size_t kept)
+{
+    for (size_t g = 0; g < t->n_groups; g++) {
+        int64_t *to = t->stamps_ns + g * kept;
+        for (size_t i = 0; i < t->n; i++)
+            if ((double)smooth[i] >= slowest)
+                *to++ = t->stamps_ns[g * t->n + i];
+    }
+}
+
+void onp_timing_reject_slow_clock(onp_timing *t, int64_t *scratch)
+{
+    const clock_use use = use_of_clock(t, scratch);
+    const double slowest = SLOW * (double)use.usual_khz;
+    if (use.n_slow == 0 || clock_changed(t, &use))
+        return;
+    move_stamps(t, scratch, slowest, t->n - use.n_slow);
+    size_t kept = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if ((double)scratch[i] >= slowest)
+            move_sample(t, kept++, i);
+    t->n = kept;
+    t->n_rejected += (int64_t)use.n_slow;
+    t->rejected[ONP_REJECT_CLOCK] += (int64_t)use.n_slow;
+}
+
+/* ---- the verdict ---- */
+
+static void verdict(onp_timing *t, onp_timing_quality q, const char *fmt, ...) ONP_PRINTF(3, 4);
+static void verdict(onp_timing *t, onp_timing_quality q, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    t->quality = q;
+    (void)vsnprintf(t->reason, sizeof t->reason, fmt, ap);
+    va_end(ap);
+}
+
+/* "5 of 20 samples rejected: 3 preempted, 2 clock" */
+static void say_rejected(onp_timing *t)
+{
+    verdict(t, ONP_TIMING_NOISY, "%" PRId64 " of %" PRId64 " samples rejected", t->n_rejected,
+            t->stats.n + t->n_rejected);
+    const char *before = ":";
+    for (int r = 0; r < ONP_REJECT_COUNT; r++) {
+        const size_t used = strlen(t->reason);
+        if (t->rejected[r] == 0)
+            continue;
+        (void)snprintf(t->reason + used, sizeof t->reason - used, "%s %" PRId64 " %s", before,
+                       t->rejected[r], onp_reject_name((onp_reject)r));
+        before = ",";
+    }
+}
+
+void onp_timing_judge(onp_timing *t, const onp_stop_rule *rule, int64_t *scratch)
+{
+    const onp_stop_rule r = onp_stop_rule_resolve(rule);
+    const clock_use use = use_of_clock(t, scratch);
+    onp_stats_take(t->samples_ns, t->n, scratch, &t->stats);
+    const onp_stats *s = &t->stats;
+    t->quality = ONP_TIMING_OK;
+    t->reason[0] = '\0';
+    if (clock_changed(t, &use))
+        verdict(t, ONP_TIMING_THROTTLED, "%zu of %zu samples more than 2 %% off the usual %.0f MHz",
+                use.n_off, t->n, (double)use.usual_khz / 1e3);
+    else if (s->bimodal)
+        verdict(t, ONP_TIMING_BIMODAL, "two modes, %" PRId64 " ns and %" PRId64 " ns",
+                s->mode_lo_ns, s->mode_hi_ns);
+    else if ((double)t->n_rejected > MAX_SHARE * (double)(s->n + t->n_rejected))
+        say_rejected(t);
+    else if (s->n < ONP_STATS_MIN_INTERVAL)
+        verdict(t, ONP_TIMING_NOISY, "only %" PRId64 " samples within the time limit", s->n);
+    else if (onp_stats_half_width(s) > r.ci_half_width)
+        verdict(t, ONP_TIMING_NOISY, "median known within %.1f %%, wanted %.1f %%",
+                100.0 * onp_stats_half_width(s), 100.0 * r.ci_half_width);
+    else if (s->cv > r.cv_max)
+        verdict(t, ONP_TIMING_NOISY, "coefficient of variation %.1f %%, wanted %.1f %%",
+                100.0 * s->cv, 100.0 * r.cv_max);
+}
+
+int64_t onp_timing_normalised_median(const onp_timing *t, int64_t reference_khz, int64_t *scratch)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->clock_khz[i] <= 0 || reference_khz <= 0)
+            return 0;
+        scratch[i] = onp_clock_normalise(t->samples_ns[i], t->clock_khz[i], reference_khz);
+    }
+    return onp_stats_median(scratch, t->n);
+}
