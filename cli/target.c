@@ -52,10 +52,28 @@ onp_status onp_target_from_config(const onp_config *cfg, onp_target_args *args, 
     return ONP_OK;
 }
 
+/* Appends ", BEFORE TEXT AFTER" where there is a text. */
+static void add_fact(char *out, size_t size, const char *before, const char *text,
+                     const char *after)
+{
+    const size_t used = strlen(out);
+    if (text[0] != '\0')
+        (void)snprintf(out + used, size - used, ", %s%s%s", before, text, after);
+}
+
 void onp_target_label(const onp_runner *runner, char *out, size_t out_size)
 {
     const onp_runner_facts *f = onp_runner_get_facts(runner);
-    (void)snprintf(out, out_size,
-                   "%s, %s kernels, BLAS core %s, threads %" PRId64 ", batch %" PRId64, f->device,
-                   f->kernel_set, f->blas_core, f->threads, f->batch);
+    const bool own = strcmp(f->backend, "onepath") == 0;
+    char numbers[80];
+    (void)snprintf(out, out_size, "%s", f->device);
+    (void)snprintf(numbers, sizeof numbers, "threads %" PRId64 ", batch %" PRId64, f->threads,
+                   f->batch);
+    if (!own) {
+        add_fact(out, out_size, "", f->backend, "");
+        add_fact(out, out_size, "version ", f->backend_version, "");
+    }
+    add_fact(out, out_size, "", f->kernel_set, own ? " kernels" : "");
+    add_fact(out, out_size, "BLAS core ", f->blas_core, "");
+    add_fact(out, out_size, "", numbers, "");
 }

@@ -38,7 +38,8 @@ onp_status onp_target_open(onp_app *app, const onp_target_args *args, onp_runner
 onp_status onp_target_from_config(const onp_config *cfg, onp_target_args *args,
                                   onp_error *err) ONP_MUST_USE;
 
-/* "AMD EPYC, avx512 kernels, BLAS core Cooperlake, threads 1, batch 1, isolated" */
+/* "AMD EPYC, avx512 kernels, BLAS core Cooperlake, threads 1, batch 1"; of another runtime "AMD
+ * EPYC, onnxruntime, version 1.30.0, level=all, threads 1, batch 1" */
 void onp_target_label(const onp_runner *runner, char *out, size_t out_size);
 
 #define ONP_OPTIONS_TARGET(type_, member)                                                          \

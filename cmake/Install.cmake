@@ -7,6 +7,7 @@ install(TARGETS onepath_cli onepath-agent)
 if(TARGET onepath-runner-xnnpack)
   install(TARGETS onepath-runner-xnnpack)
 endif()
+install(FILES latency/runners/onnxruntime/runner.js DESTINATION ${CMAKE_INSTALL_DATADIR}/onepath/runners RENAME onnxruntime.js)
 install(TARGETS onepath EXPORT onepath)
 # Agents for devices, those that `cmake --preset agent-ARCH` and its build left here, so that the Debian package has them.
 foreach(arch x86_64 aarch64)
