@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# One space, measured by everything that can run it here: our executor, the same behind ssh, ONNX Runtime and XNNPACK. Each
+# is a platform of its own in one table, and its rows are nobody else's.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$source_root/tests/cli/sshd.sh"
+tiny_space >tiny.yaml
+modules=${ORT_MODULES:-${ONEPATH_NODE_MODULES:-$source_root/build/node/node_modules}}
+names=() # of the runtimes that are here; what they are is in targets
+declare -A targets
+add() {
+    names+=("$1")
+    targets[$1]=$2
+}
+
+add onepath local
+if [ -x "$ONEPATH_BINARY/onepath-runner-xnnpack" ]; then
+    add xnnpack "exec:'$ONEPATH_BINARY/onepath-runner-xnnpack'"
+else
+    echo 'SKIPPED: onepath-runner-xnnpack is not built (libxnnpack-dev, libpthreadpool-dev)'
+fi
+if [ -d "$modules/onnxruntime-node" ] && command -v node >/dev/null; then
+    add onnxruntime "exec:node '$source_root/latency/runners/onnxruntime/runner.js' --modules '$modules'"
+else
+    echo 'SKIPPED: no ONNX Runtime (bash scripts/install.sh modules; ORT_MODULES)'
+fi
+start_sshd && add ssh ssh:board
+# The static agent has matrix products of its own, and is another platform; without it, kernels make the difference.
+kernels=()
+static=$source_root/build-agent-$(uname -m)
+if [ ! -x "$static/onepath-agent" ]; then
+    kernels=(--kernels generic)
+    static=$ONEPATH_BINARY
+fi
+mkdir agents && ln -s "$static/onepath-agent" "agents/onepath-agent-$(uname -m)"
+export ONEPATH_AGENTS=$work/agents
+
+# profiles NAME DB: all blocks of the space by this runtime into a table.
+profiles() {
+    local got=0 more=()
+    [ "$1" = ssh ] && more=("${kernels[@]}" --ssh-config ssh_config)
+    "$onepath" profile tiny.yaml --target "${targets[$1]}" "${more[@]}" --db "$2" --max-seconds-per-block 0.02 --json >out 2>err || got=$?
+    [ "$got" -eq 0 ] || { [ "$got" -eq 6 ] && grep -q 'rows are noisy' err; } || wrong "profile by $1: exit code $got: $(cat err)"
+}
+
+for name in "${names[@]}"; do
+    profiles "$name" t.db
+    holds 'd["measured"] == 9 and d["known"] == 0 and d["failed"] == 0'
+done
+for name in "${names[@]}"; do
+    profiles "$name" t.db
+    holds 'd["measured"] == 0 and d["known"] == 9'
+done
+exits 0 table list --db t.db --json
+holds "len(d['platforms']) == ${#names[@]} and all(p['rows'] == 9 for p in d['platforms'])"
+holds "len({p['signature'] for p in d['platforms']}) == ${#names[@]}"
+for name in "${names[@]}"; do
+    holds "'$name' == 'ssh' or any(p['backend'] == '$name' for p in d['platforms'])"
+done
+
+# A search does not choose between them.
+device=$(python3 -c 'import json; print(json.load(open("out"))["platforms"][0]["device"])')
+cat >search.yaml <<YAML
+data: {format: generated, validation: 64, limit: 400, cache: cache}
+space: tiny.yaml
+target: {device: "$device", latency: 90%}
+search: {warmup_epochs: 1, epochs: 1, batch: 32}
+train: {epochs: 1, batch: 32}
+YAML
+if [ ${#names[@]} -gt 1 ]; then
+    exits 2 search search.yaml --db t.db --run run
+    says err "several platforms match \"$device\"; name one by its signature:"
+fi
+finish
