@@ -60,6 +60,16 @@ static char **child_environment(const onp_context *ctx)
     return all;
 }
 
+static onp_status cannot_start(const char *program, int failure, onp_error *err)
+{
+    char what[128];
+    (void)snprintf(what, sizeof what, "%.80s: cannot be started", program);
+    const char *advice = failure == ENOENT ? onp_advice(what) : NULL;
+    return onp_fail(err, ONP_E_DEVICE, "runner %s: cannot be started: %s%s%s%s", program,
+                    strerror(failure), advice != NULL ? " (" : "", advice != NULL ? advice : "",
+                    advice != NULL ? ")" : "");
+}
+
 static onp_status spawn(const char *const *argv, char **environment, const int child[3], pid_t *pid,
                         onp_error *err)
 {
@@ -93,8 +103,7 @@ static onp_status spawn(const char *const *argv, char **environment, const int c
     (void)posix_spawn_file_actions_destroy(&files);
     (void)posix_spawnattr_destroy(&attr);
     if (failed != 0)
-        return onp_fail(err, ONP_E_DEVICE, "runner %s: cannot be started: %s", argv[0],
-                        strerror(failed));
+        return cannot_start(argv[0], failed, err);
     return ONP_OK;
 }
 
@@ -200,7 +209,7 @@ onp_status onp_process_failed(const onp_process *p, const char *name, onp_status
     const char *advice = onp_advice(said);
     if (advice == NULL)
         advice = onp_advice(what.msg);
-    return onp_fail(err, ONP_E_DEVICE, "runner %.60s: %.200s%s%s%s%s%s", name, what.msg,
+    return onp_fail(err, ONP_E_DEVICE, "runner %.60s: %.280s%s%s%s%s%s", name, what.msg,
                     end[0] != '\0' ? "; it said: " : "", end, advice != NULL ? " (" : "",
                     advice != NULL ? advice : "", advice != NULL ? ")" : "");
 }

@@ -19,6 +19,7 @@
 #define SECOND_NS    ((int64_t)1000000000)
 #define LOOK_NS      (40 * SECOND_NS)
 #define COPY_NS      (600 * SECOND_NS)
+#define SHOWN        220
 #define MAX_OUTPUT   (64 * ONP_KIB)
 #define NAME         "onepath-agent-"
 #define HASH_IN_NAME 16
@@ -132,6 +133,18 @@ typedef struct job {
     const char *failure; /* what it means when it was not */
 } job;
 
+/* The last of what it wrote on standard output, where some say what went wrong. */
+static void last_words(const onp_strbuf *said, char out[SHOWN + 1])
+{
+    size_t n = said->length;
+    while (n > 0 && strchr(" \r\n", said->text[n - 1]) != NULL)
+        n--;
+    const size_t shown = n < SHOWN ? n : SHOWN;
+    (void)snprintf(out, SHOWN + 1, "%.*s", (int)shown, said->text + n - shown);
+    for (char *c = out; *c != '\0'; c++)
+        *c = *c == '\n' ? ' ' : *c;
+}
+
 /* Runs it to its end; what it wrote is then in r->said. */
 static onp_status run(onp_remote *r, const job *j, onp_error *err)
 {
@@ -147,9 +160,12 @@ static onp_status run(onp_remote *r, const job *j, onp_error *err)
         onp_strbuf_add(&r->said, output, length);
         st = onp_strbuf_status(&r->said, err);
     }
-    if (st == ONP_OK && !(j->marked ? strstr(r->said.text, DONE) != NULL : code == 0))
-        st = onp_fail(err, ONP_E_DEVICE, "%s (exit code %d)%s%.80s", j->failure, code,
-                      length > 0 ? ": " : "", r->said.text);
+    if (st == ONP_OK && !(j->marked ? strstr(r->said.text, DONE) != NULL : code == 0)) {
+        char last[SHOWN + 1];
+        last_words(&r->said, last);
+        st = onp_fail(err, ONP_E_DEVICE, "%s (exit code %d)%s%s", j->failure, code,
+                      last[0] != '\0' ? ": " : "", last);
+    }
     onp_process_end(&p, 0);
     return st == ONP_OK ? ONP_OK : onp_process_failed(&p, r->target->text, st, err);
 }
