@@ -19,22 +19,28 @@ static onp_status note_missing(const onp_app *app, onp_status st, const onp_erro
     return st;
 }
 
+static void predict(const onp_calibration *cal, const onp_estimate_total *total,
+                    onp_prediction *out)
+{
+    double lo = 0, hi = 0;
+    const double ns = onp_calibration_apply(cal, total->sum_ns, total->n_ops);
+    onp_calibration_interval(cal, ns, &lo, &hi);
+    *out = (onp_prediction){.known = true,
+                            .sum_ms = total->sum_ns / 1e6,
+                            .calibrated = cal->n > 0,
+                            .ms = ns / 1e6,
+                            .lo_ms = lo / 1e6,
+                            .hi_ms = hi / 1e6,
+                            .n_networks = cal->n,
+                            .total = *total};
+}
+
 onp_status onp_predict_by_total(onp_store *store, int64_t platform, const onp_estimate_total *total,
                                 onp_prediction *out, onp_error *err)
 {
     onp_calibration cal;
-    double lo = 0, hi = 0;
     ONP_TRY(onp_store_calibration_get(store, platform, &cal, err));
-    const double ns = onp_calibration_apply(&cal, total->sum_ns, total->n_ops);
-    onp_calibration_interval(&cal, ns, &lo, &hi);
-    *out = (onp_prediction){.known = true,
-                            .sum_ms = total->sum_ns / 1e6,
-                            .calibrated = cal.n > 0,
-                            .ms = ns / 1e6,
-                            .lo_ms = lo / 1e6,
-                            .hi_ms = hi / 1e6,
-                            .n_networks = cal.n,
-                            .total = *total};
+    predict(&cal, total, out);
     return ONP_OK;
 }
 
@@ -79,18 +85,21 @@ json_t *onp_prediction_to_json(const onp_prediction *p)
 
 static onp_status sum_run(onp_rundb *db, const onp_arch *arch, onp_prediction *out, onp_error *err)
 {
+    onp_estimate_total total = {0};
+    onp_calibration cal;
     for (int32_t i = 0; i < arch->n_blocks; i++) {
         char key[ONP_BLOCK_KEY];
         int64_t ns = 0;
         if (onp_block_is_free(&arch->blocks[i]))
             continue;
         onp_block_key(&arch->blocks[i], key);
-        ONP_TRY(onp_rundb_latency_get(db, key, &ns, err));
-        out->sum_ms += (double)ns / 1e6;
-        out->total.n_rows++;
+        ONP_TRY(onp_rundb_latency_get(db, key, &ns, NULL, err));
+        total.sum_ns += (double)ns;
+        total.n_ops++;
+        total.n_rows++;
     }
-    out->ms = out->sum_ms;
-    out->known = true;
+    ONP_TRY(onp_rundb_calibration_get(db, &cal, err));
+    predict(&cal, &total, out);
     return ONP_OK;
 }
 

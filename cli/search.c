@@ -48,10 +48,12 @@ static const onp_option options[] = {
 static json_t *result_to_json(const onp_search_result *r, const char *run, const char *report)
 {
     json_t *json = json_pack(
-        "{s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:i, s:b, s:I}", "run", run,
-        "report", report, "test_accuracy", r->test_accuracy, "test_images",
+        "{s:s, s:s, s:f, s:I, s:f, s:f, s:f, s:f, s:o, s:o, s:I, s:I, s:f, s:f, s:i, s:b, s:I}",
+        "run", run, "report", report, "test_accuracy", r->test_accuracy, "test_images",
         (json_int_t)r->test_images, "target_ms", r->target_ms, "initial_expected_ms",
         r->initial_expected_ms, "expected_ms", r->expected_ms, "predicted_ms", r->predicted_ms,
+        "predicted_lo_ms", r->predicted_hi_ms > 0 ? json_real(r->predicted_lo_ms) : json_null(),
+        "predicted_hi_ms", r->predicted_hi_ms > 0 ? json_real(r->predicted_hi_ms) : json_null(),
         "params", (json_int_t)r->n_params, "macs", (json_int_t)r->n_macs, "initial_entropy",
         r->initial_entropy, "entropy", r->entropy, "pruned", (int)r->n_pruned, "meets_budget",
         r->meets_budget ? 1 : 0, "imported_rows", (json_int_t)r->n_imported);

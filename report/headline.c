@@ -18,6 +18,9 @@
     X(measured_hi_ms)                                                                              \
     X(measured_samples)                                                                            \
     X(predicted_ms)                                                                                \
+    X(predicted_lo_ms)                                                                             \
+    X(predicted_hi_ms)                                                                             \
+    X(calibration_networks)                                                                        \
     X(target_ms)                                                                                   \
     X(initial_expected_ms)                                                                         \
     X(least_ms)                                                                                    \
@@ -177,7 +180,17 @@ static void tile_predicted(const onp_run_view *v, const results *r, onp_strbuf *
     }
     onp_html_ms(s, r->predicted_ms.value);
     tile_note(s);
+    if (r->predicted_lo_ms.known && r->predicted_hi_ms.known) {
+        onp_strbuf_adds(s, "95 % interval ");
+        onp_html_ms(s, r->predicted_lo_ms.value);
+        onp_strbuf_adds(s, " to ");
+        onp_html_ms(s, r->predicted_hi_ms.value);
+        onp_strbuf_adds(s, "; ");
+    }
     onp_strbuf_adds(s, "sum of the latency rows of the network&#39;s blocks");
+    if (r->calibration_networks.known)
+        onp_strbuf_addf(s, ", calibrated by %.0f networks measured whole",
+                        r->calibration_networks.value);
     if (r->measured_ms.known && r->measured_ms.value > 0)
         onp_strbuf_addf(s, "; error against the measured median %+.1f %%",
                         100 * (r->predicted_ms.value / r->measured_ms.value - 1));
@@ -285,7 +298,7 @@ static void add_latencies(const results *r, onp_strbuf *s)
     onp_strbuf_adds(s, "Latency, predicted against measured");
     onp_html_figure_table(s, heads, true);
     add_bar(s, "measured", r->measured_ms, r->measured_lo_ms, r->measured_hi_ms);
-    add_bar(s, "predicted", r->predicted_ms, none, none);
+    add_bar(s, "predicted", r->predicted_ms, r->predicted_lo_ms, r->predicted_hi_ms);
     add_bar(s, "budget", r->target_ms, none, none);
     add_bar(s, "expected at the start", r->initial_expected_ms, none, none);
     add_bar(s, "cheapest of the space", r->least_ms, none, none);

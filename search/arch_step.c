@@ -22,6 +22,7 @@ typedef struct arch_args {
     choice choices[ONP_MAX_POSITIONS];
     bool wanted[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES];
     double gates[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES];
+    double slopes[ONP_MAX_POSITIONS][ONP_MAX_CANDIDATES]; /* of the bounded latency, by p */
 } arch_args;
 
 static choice draw(const onp_trainer *t, int32_t position, uint64_t step, bool *wanted)
@@ -52,16 +53,15 @@ static choice draw(const onp_trainer *t, int32_t position, uint64_t step, bool *
 
 /* One position's alpha: gate part and latency part, then Adam. */
 static onp_status update(const onp_trainer *t, int32_t position, const choice *c,
-                         const double *gates, const onp_objective_value *v, int64_t adam_step,
-                         double lr, onp_error *err)
+                         const double *gates, const double *slopes, const onp_objective_value *v,
+                         int64_t adam_step, double lr, onp_error *err)
 {
     onp_supernet *net = t->net;
     const int n = net->positions[position].n;
-    const int64_t *ns = t->latency->ns[position];
     double *alpha = net->alpha[position];
     double push[ONP_MAX_CANDIDATES], grad[ONP_MAX_CANDIDATES] = {0}, p[ONP_MAX_CANDIDATES];
     for (int k = 0; k < n; k++) { /* the loss is linear in both: one gradient of their sum */
-        push[k] = v->d_ce * gates[k] + v->d_expected * (double)ns[k];
+        push[k] = v->d_ce * gates[k] + v->d_expected * slopes[k];
         if (!isfinite(push[k]))
             return onp_fail(err, ONP_E_FAIL,
                             "architecture step: the gradient of candidate %d at position %d is %g: "
@@ -104,14 +104,16 @@ static onp_status arch_step(onp_trainer *t, arch_args *a, onp_error *err)
     onp_step_result r;
     ONP_TRY(onp_step_gates(t->step, batch, a->path, (const bool(*)[ONP_MAX_CANDIDATES])a->wanted,
                            a->gates, &r, err));
-    const double expected = onp_latency_model_expected(t->latency, net);
+    const double bounded = onp_latency_model_bound(t->latency, net);
     const onp_objective_value v =
-        onp_objective(&t->cfg->search.loss, r.loss, expected, t->target_ns);
+        onp_objective(&t->cfg->search.loss, r.loss, bounded, t->target_ns);
     const double lr = onp_trainer_arch_rate(t);
+    onp_latency_model_slopes(t->latency, net, a->slopes);
     net->n_arch_steps++;
     for (int32_t i = 0; i < net->n_positions; i++)
         if (onp_supernet_n_alive(net, i) > 1)
-            ONP_TRY(update(t, i, &a->choices[i], a->gates[i], &v, net->n_arch_steps, lr, err));
+            ONP_TRY(update(t, i, &a->choices[i], a->gates[i], a->slopes[i], &v, net->n_arch_steps,
+                           lr, err));
     t->cursor.arch_loss_sum += v.loss;
     t->cursor.arch_steps++;
     return ONP_OK;

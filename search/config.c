@@ -21,7 +21,8 @@ enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_THREADS = 1024, MAX_MIB = 1 <
 static const char *const gradients[] = {"all-paths", "two-paths", NULL}; /* onp_gradient_mode */
 static const char *const losses[] = {"hinge", "add-linear", "mul-log", NULL}; /* onp_loss_kind */
 static const char *const statistics[] = {"batch", "frozen", NULL};            /* onp_statistics */
-static const char *const homes[] = {"memory", "mapped", NULL};                /* onp_weights_home */
+static const char *const bounds[] = {"expected", "upper", NULL}; /* onp_latency_bound */
+static const char *const homes[] = {"memory", "mapped", NULL};   /* onp_weights_home */
 
 #define KEY(key_, type_, m)       .key = (key_), .type = (type_), .offset = offsetof(onp_config, m)
 #define INT(key_, m, min_, max_)  KEY(key_, ONP_YAML_INT, m), .min = (min_), .max = (max_)
@@ -66,6 +67,8 @@ static const onp_yaml_field target_fields[] = {
     {INT("threads", target.threads, 1, MAX_THREADS), .def = "1"},
     {KEY("cluster", ONP_YAML_STRING, target.cluster), .optional = true},
     {KEY("ssh_config", ONP_YAML_PATH, target.ssh_config), .optional = true},
+    {KEY("bound", ONP_YAML_CHOICE, target.bound), .def = "expected", .choices = bounds},
+    {REAL("deviations", target.deviations, 0, 10), .def = "1.645"},
     END};
 static const onp_yaml_field loss_fields[] = {
     {KEY("kind", ONP_YAML_CHOICE, search.loss.kind), .def = "hinge", .choices = losses},

@@ -24,6 +24,8 @@ typedef enum onp_loss_kind { ONP_LOSS_HINGE, ONP_LOSS_ADD_LINEAR, ONP_LOSS_MUL_L
 
 typedef enum onp_statistics { ONP_STATISTICS_BATCH, ONP_STATISTICS_FROZEN } onp_statistics;
 
+/* What of the latency has to stay within the budget. */
+typedef enum onp_latency_bound { ONP_BOUND_EXPECTED, ONP_BOUND_UPPER } onp_latency_bound;
 typedef enum onp_weights_home { ONP_WEIGHTS_MEMORY, ONP_WEIGHTS_MAPPED } onp_weights_home;
 
 /* The names of onp_recompute (graph/recompute.h), then "auto". */
@@ -73,9 +75,11 @@ typedef struct onp_config {
         char *device; /* "this-machine", a target (latency/measure/target.h), or a device of the
                          table */
         onp_yaml_target latency;
-        int64_t threads;  /* of the platform, not of the search */
-        char *cluster;    /* cores to measure on; NULL: the fastest */
-        char *ssh_config; /* for ssh -F; NULL: the user's */
+        int64_t threads;   /* of the platform, not of the search */
+        char *cluster;     /* cores to measure on; NULL: the fastest */
+        char *ssh_config;  /* for ssh -F; NULL: the user's */
+        int bound;         /* onp_latency_bound */
+        double deviations; /* of the upper bound */
     } target;
     struct {
         int gradient; /* onp_gradient_mode */

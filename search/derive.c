@@ -7,8 +7,10 @@
 #include <string.h>
 
 /* What the manifest keeps of a search for the run that goes on from its derived network. */
-static const char *const facts[] = {"expected_ms", "entropy", "initial_entropy", "predicted_ms",
-                                    "n_pruned"};
+static const char *const facts[] = {"expected_ms",    "entropy",  "initial_entropy",
+                                    "predicted_ms",   "n_pruned", "predicted_lo_ms",
+                                    "predicted_hi_ms"};
+enum { N_OLD_FACTS = 5 }; /* a run begun by an older version has the first ones */
 
 /* The derived network's weights from the supernet's, for train.inherit; and, where they are kept,
  * the statistics that go with them. */
@@ -33,11 +35,15 @@ static onp_status record_search_result(onp_pipeline *p, const int32_t *path, onp
     ONP_TRY(onp_run_folder_fact(p->folder, "arch_hash", hash, err));
     r->expected_ms = onp_latency_model_expected(&p->latency, p->net) / 1e6;
     r->entropy = onp_supernet_entropy(p->net);
-    r->predicted_ms = (double)onp_latency_model_path(&p->latency, path) / 1e6;
+    r->predicted_ms = onp_latency_model_path(&p->latency, path) / 1e6;
+    onp_latency_model_interval(&p->latency, path, &r->predicted_lo_ms, &r->predicted_hi_ms);
+    r->predicted_lo_ms /= 1e6;
+    r->predicted_hi_ms /= 1e6;
     for (int32_t i = 0; i < p->net->n_positions; i++)
         r->n_pruned += p->net->positions[i].n - onp_supernet_n_alive(p->net, i);
-    const double values[ONP_COUNT(facts)] = {r->expected_ms, r->entropy, r->initial_entropy,
-                                             r->predicted_ms, (double)r->n_pruned};
+    const double values[ONP_COUNT(facts)] = {
+        r->expected_ms,      r->entropy,         r->initial_entropy, r->predicted_ms,
+        (double)r->n_pruned, r->predicted_lo_ms, r->predicted_hi_ms};
     for (size_t i = 0; i < ONP_COUNT(facts); i++) {
         (void)snprintf(text, sizeof text, "%.17g", values[i]);
         ONP_TRY(onp_run_folder_fact(p->folder, facts[i], text, err));
@@ -99,6 +105,8 @@ onp_status onp_pipeline_reopen(onp_pipeline *p, onp_error *err)
         const char *text = onp_run_folder_get(p->folder, facts[i]);
         char *end = NULL;
         values[i] = text != NULL ? strtod(text, &end) : 0;
+        if (text == NULL && i >= N_OLD_FACTS)
+            continue;
         if (end == text || *end != '\0' || !(fabs(values[i]) <= INT32_MAX))
             return onp_fail(err, ONP_E_FORMAT,
                             "%s/manifest.json: facts.%s is %.40s, wanted a number",
@@ -109,5 +117,7 @@ onp_status onp_pipeline_reopen(onp_pipeline *p, onp_error *err)
     p->result->initial_entropy = values[2];
     p->result->predicted_ms = values[3];
     p->result->n_pruned = (int32_t)values[4];
+    p->result->predicted_lo_ms = values[5];
+    p->result->predicted_hi_ms = values[6];
     return ONP_OK;
 }

@@ -6,9 +6,11 @@
 
 #include "latency/measure/target.h"
 #include "latency/table/profile.h"
+#include "latency/table/store_evidence.h"
 #include "ops/kernels.h"
 
 #define DEFAULT_BLOCK_NS 800000000
+#define NORMAL_975       1.959964
 
 /* What collecting needs at hand. */
 typedef struct collector {
@@ -145,10 +147,25 @@ static onp_status copy_rows(const collector *c, onp_rundb *db, onp_error *err)
         onp_estimate e;
         onp_block_key(&c->blocks[i], key);
         ONP_TRY(onp_store_estimate_get(c->store, c->platform, key, &e, err));
-        ONP_TRY(onp_rundb_latency_set(db, key, e.median_ns, onp_estimate_source_name(e.source),
+        const double sd = (double)(e.hi_ns - e.lo_ns) / (2 * NORMAL_975);
+        ONP_TRY(onp_rundb_latency_set(db, key, e.median_ns, sd, onp_estimate_source_name(e.source),
                                       onp_quality_name(e.quality), err));
     }
     return ONP_OK;
+}
+
+/* Where the platform has one. */
+static onp_status copy_calibration(const collector *c, onp_rundb *db, onp_error *err)
+{
+    onp_calibration cal;
+    ONP_TRY(onp_store_calibration_get(c->store, c->platform, &cal, err));
+    if (cal.n == 0)
+        return ONP_OK;
+    onp_log(c->ctx, ONP_LOG_INFO,
+            "latencies: calibrated by %d networks, %.4g x sum + %.4g us x blocks + %.4g ms, error "
+            "%.2f %%",
+            (int)cal.n, cal.a, cal.b_ns / 1e3, cal.c_ns / 1e6, 100 * cal.mape_after);
+    return onp_rundb_calibration_set(db, &cal, err);
 }
 
 static onp_status fail_imported(const collector *c, onp_error *err)
@@ -182,6 +199,8 @@ static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
     ONP_TRY(list_missing(c, err));
     ONP_TRY(onp_rundb_begin(db, err));
     onp_status st = copy_rows(c, db, err);
+    if (st == ONP_OK)
+        st = copy_calibration(c, db, err);
     if (st == ONP_OK)
         st = count_imported(c, db, err);
     if (st == ONP_OK)

@@ -168,13 +168,16 @@ static onp_status build_supernet(onp_pipeline *p, onp_error *err)
                                     (uint64_t)p->cfg->seed, mapped ? file : NULL,
                                     (size_t)p->cfg->weights_limit_mib * ONP_MIB, &p->net, err));
     ONP_TRY(onp_pipeline_new_step(p, p->net, err));
-    return onp_latency_model_load(p->ctx, p->net, p->db, &p->latency, err);
+    ONP_TRY(onp_latency_model_load(p->ctx, p->net, p->db, &p->latency, err));
+    if (p->cfg->target.bound == ONP_BOUND_UPPER)
+        p->latency.deviations = p->cfg->target.deviations;
+    return ONP_OK;
 }
 
 static onp_status set_target(onp_pipeline *p, onp_error *err)
 {
     const double initial = onp_latency_model_uniform(&p->latency, p->net);
-    const double least = (double)onp_latency_model_least(&p->latency, p->net);
+    const double least = onp_latency_model_least(&p->latency, p->net);
     const onp_yaml_target *t = &p->cfg->target.latency;
     p->target_ns = t->ns > 0 ? (double)t->ns : t->share * initial;
     p->result->target_ms = p->target_ns / 1e6;

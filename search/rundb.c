@@ -69,12 +69,25 @@
     "  png BLOB NOT NULL"                                                                          \
     ") STRICT;"
 
-static const onp_sql_script scripts[] = {{1, DDL_1}, {2, DDL_2}};
+/* And with version 3. */
+#define DDL_3                                                                                      \
+    "ALTER TABLE latency ADD COLUMN sd_ns REAL CHECK (sd_ns >= 0);" /* NULL: unknown */            \
+    "CREATE TABLE calibration ("                                                                   \
+    "  id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),"                                            \
+    "  a REAL NOT NULL CHECK (a > 0),"                                                             \
+    "  b_ns REAL NOT NULL,"                                                                        \
+    "  c_ns REAL NOT NULL,"                                                                        \
+    "  residual_sd REAL NOT NULL CHECK (residual_sd >= 0),"                                        \
+    "  half95 REAL NOT NULL CHECK (half95 >= 0),"                                                  \
+    "  n INTEGER NOT NULL CHECK (n > 0)"                                                           \
+    ") STRICT;"
+
+static const onp_sql_script scripts[] = {{1, DDL_1}, {2, DDL_2}, {3, DDL_3}};
 
 const onp_sql_schema onp_rundb_schema = {
     .what = "run database",
     .application_id = 0x6f6e7052, /* "onpR" */
-    .version = 2,
+    .version = 3,
     .scripts = scripts,
     .n_scripts = ONP_COUNT(scripts),
 };
@@ -84,10 +97,12 @@ enum {
     ADD_ALPHA,
     ADD_EVENT,
     ADD_LATENCY,
+    ADD_CALIBRATION,
     ADD_CLASS,
     ADD_CONFUSION,
     ADD_WORST_IMAGE,
     GET_LATENCY,
+    GET_CALIBRATION,
     ALL_LATENCIES,
     IMPORTED_LATENCIES,
     METRICS_AFTER,
@@ -106,14 +121,17 @@ static const char *const texts[N_STATEMENTS] = {
     [ADD_ALPHA] = "INSERT INTO alpha (tick, epoch, position, candidate, name, alpha, p, alive)"
                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [ADD_EVENT] = "INSERT INTO event (tick, phase, epoch, kind, text) VALUES (?, ?, ?, ?, ?)",
-    [ADD_LATENCY] = "INSERT INTO latency (key, ns, source, quality) VALUES (?, ?, ?, ?)"
-                    " ON CONFLICT (key) DO NOTHING",
+    [ADD_LATENCY] = "INSERT INTO latency (key, ns, sd_ns, source, quality)"
+                    " VALUES (?, ?, nullif(?, 0), ?, ?) ON CONFLICT (key) DO NOTHING",
+    [ADD_CALIBRATION] = "INSERT INTO calibration (id, a, b_ns, c_ns, residual_sd, half95, n)"
+                        " VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
     [ADD_CLASS] = "INSERT INTO class (tick, number, name) VALUES (?, ?, ?)",
     [ADD_CONFUSION] = "INSERT INTO confusion (tick, truth, answer, n) VALUES (?, ?, ?, ?)",
     [ADD_WORST_IMAGE] = "INSERT INTO worst_image (tick, rank, image, truth, answer, p, loss, png)"
                         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    [GET_LATENCY] = "SELECT ns FROM latency WHERE key = ?",
-    [ALL_LATENCIES] = "SELECT key, ns FROM latency ORDER BY key",
+    [GET_LATENCY] = "SELECT ns, coalesce(sd_ns, 0) FROM latency WHERE key = ?",
+    [GET_CALIBRATION] = "SELECT a, b_ns, c_ns, residual_sd, half95, n FROM calibration",
+    [ALL_LATENCIES] = "SELECT key, ns, coalesce(sd_ns, 0) FROM latency ORDER BY key",
     [IMPORTED_LATENCIES] = "SELECT count(*) FROM latency WHERE source = 'imported'",
     [METRICS_AFTER] = "SELECT id, tick, phase || '/' || name, value FROM metric WHERE id > ?"
                       " ORDER BY id",
@@ -256,11 +274,12 @@ onp_status onp_rundb_worst_image(onp_rundb *r, int64_t tick, int rank, const onp
     return onp_sql_run(r->q[ADD_WORST_IMAGE], v, ONP_COUNT(v), err);
 }
 
-onp_status onp_rundb_latency_set(onp_rundb *r, const char *key, int64_t ns, const char *source,
-                                 const char *quality, onp_error *err)
+onp_status onp_rundb_latency_set(onp_rundb *r, const char *key, int64_t ns, double sd_ns,
+                                 const char *source, const char *quality, onp_error *err)
 {
-    const onp_sql_value v[] = {onp_sql_text(key), onp_sql_int(ns), onp_sql_text(source),
-                               onp_sql_text(quality)};
+    const onp_sql_value v[] = {onp_sql_text(key), onp_sql_int(ns), onp_sql_real(sd_ns),
+                               onp_sql_text(source), onp_sql_text(quality)};
+    ONP_TRY(check_finite("deviation", key, sd_ns, err));
     return onp_sql_run(r->q[ADD_LATENCY], v, ONP_COUNT(v), err);
 }
 
@@ -276,12 +295,46 @@ static onp_status query_row(sqlite3_stmt *q, const onp_sql_value *v, size_t n, c
     return ONP_OK;
 }
 
-onp_status onp_rundb_latency_get(onp_rundb *r, const char *key, int64_t *ns, onp_error *err)
+onp_status onp_rundb_latency_get(onp_rundb *r, const char *key, int64_t *ns, double *sd_ns,
+                                 onp_error *err)
 {
     const onp_sql_value v[] = {onp_sql_text(key)};
     sqlite3_stmt *q = r->q[GET_LATENCY];
     ONP_TRY(query_row(q, v, ONP_COUNT(v), key, err));
     *ns = sqlite3_column_int64(q, 0);
+    if (sd_ns != NULL)
+        *sd_ns = sqlite3_column_double(q, 1);
+    (void)sqlite3_reset(q);
+    return ONP_OK;
+}
+
+onp_status onp_rundb_calibration_set(onp_rundb *r, const onp_calibration *cal, onp_error *err)
+{
+    const double values[] = {cal->a, cal->b_ns, cal->c_ns, cal->residual_sd, cal->half95};
+    onp_sql_value v[ONP_COUNT(values) + 1];
+    for (size_t i = 0; i < ONP_COUNT(values); i++) {
+        ONP_TRY(check_finite("value", "calibration", values[i], err));
+        v[i] = onp_sql_real(values[i]);
+    }
+    v[ONP_COUNT(values)] = onp_sql_int(cal->n);
+    return onp_sql_run(r->q[ADD_CALIBRATION], v, ONP_COUNT(v), err);
+}
+
+onp_status onp_rundb_calibration_get(onp_rundb *r, onp_calibration *out, onp_error *err)
+{
+    sqlite3_stmt *q = r->q[GET_CALIBRATION];
+    bool row = false;
+    ONP_TRY(onp_sql_bind(q, NULL, 0, err));
+    ONP_TRY(onp_sql_step(q, &row, err));
+    *out = onp_calibration_none();
+    if (!row)
+        return ONP_OK;
+    out->a = sqlite3_column_double(q, 0);
+    out->b_ns = sqlite3_column_double(q, 1);
+    out->c_ns = sqlite3_column_double(q, 2);
+    out->residual_sd = sqlite3_column_double(q, 3);
+    out->half95 = sqlite3_column_double(q, 4);
+    out->n = sqlite3_column_int64(q, 5);
     (void)sqlite3_reset(q);
     return ONP_OK;
 }
@@ -295,6 +348,16 @@ onp_status onp_rundb_latency_imported(onp_rundb *r, int32_t *n, onp_error *err)
     return ONP_OK;
 }
 
+static onp_status add_calibration(onp_rundb *r, onp_strbuf *s, onp_error *err)
+{
+    onp_calibration cal;
+    ONP_TRY(onp_rundb_calibration_get(r, &cal, err));
+    if (cal.n > 0)
+        onp_strbuf_addf(s, "%.17g\t%.17g\t%.17g\t%.17g\t%.17g\t%" PRId64 "\n", cal.a, cal.b_ns,
+                        cal.c_ns, cal.residual_sd, cal.half95, cal.n);
+    return ONP_OK;
+}
+
 onp_status onp_rundb_latency_hash(onp_rundb *r, char hex[65], int64_t *n, onp_error *err)
 {
     sqlite3_stmt *q = r->q[ALL_LATENCIES];
@@ -304,10 +367,15 @@ onp_status onp_rundb_latency_hash(onp_rundb *r, char hex[65], int64_t *n, onp_er
     bool row = false;
     onp_status st = onp_sql_bind(q, NULL, 0, err);
     while (st == ONP_OK && (st = onp_sql_step(q, &row, err)) == ONP_OK && row) {
-        onp_strbuf_addf(&s, "%s\t%" PRId64 "\n", (const char *)sqlite3_column_text(q, 0),
+        onp_strbuf_addf(&s, "%s\t%" PRId64, (const char *)sqlite3_column_text(q, 0),
                         (int64_t)sqlite3_column_int64(q, 1));
+        if (sqlite3_column_double(q, 2) > 0)
+            onp_strbuf_addf(&s, "\t%.17g", sqlite3_column_double(q, 2));
+        onp_strbuf_adds(&s, "\n");
         count++;
     }
+    if (st == ONP_OK)
+        st = add_calibration(r, &s, err);
     if (st == ONP_OK)
         st = onp_strbuf_status(&s, err);
     if (st == ONP_OK) {

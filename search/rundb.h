@@ -18,6 +18,7 @@
 #ifndef ONP_SEARCH_RUNDB_H
 #define ONP_SEARCH_RUNDB_H
 
+#include "latency/predict/calibration.h"
 #include "latency/table/sql.h"
 #include "search/tally.h"
 
@@ -28,7 +29,8 @@ extern "C" {
 typedef struct onp_rundb onp_rundb;
 
 /* For those who only read: onp_sql_open(path, &onp_rundb_schema, ONP_SQL_READ, &db, err). A
- * database of version 1 has no tables class, confusion and worst_image. */
+ * database of version 1 has no tables class, confusion and worst_image, one of version 2 no table
+ * calibration. */
 extern const onp_sql_schema onp_rundb_schema;
 
 /* Opens or makes the database. */
@@ -63,14 +65,25 @@ onp_status onp_rundb_confusion(onp_rundb *db, int64_t tick, int32_t truth, int32
 onp_status onp_rundb_worst_image(onp_rundb *db, int64_t tick, int rank, const onp_answer *a,
                                  const void *png, size_t size, onp_error *err) ONP_MUST_USE;
 
-/* The latency the run uses for a block key, in nanoseconds. Set once: a key that is there keeps its
- * value, so that resume does. source and quality as in the latency table. */
-onp_status onp_rundb_latency_set(onp_rundb *db, const char *key, int64_t ns, const char *source,
-                                 const char *quality, onp_error *err) ONP_MUST_USE;
-/* ONP_E_MISSING when there is none. */
-onp_status onp_rundb_latency_get(onp_rundb *db, const char *key, int64_t *ns,
+/* The latency the run uses for a block key, in nanoseconds, and its standard deviation (0:
+ * unknown). Set once: a key that is there keeps its value, so that resume does. source and quality
+ * as in the latency table. */
+onp_status onp_rundb_latency_set(onp_rundb *db, const char *key, int64_t ns, double sd_ns,
+                                 const char *source, const char *quality,
                                  onp_error *err) ONP_MUST_USE;
-/* SHA-256 over all (key, ns) in key order; 64 hex digits. n (may be NULL): how many. */
+/* sd_ns: NULL allowed. ONP_E_MISSING when there is none. */
+onp_status onp_rundb_latency_get(onp_rundb *db, const char *key, int64_t *ns, double *sd_ns,
+                                 onp_error *err) ONP_MUST_USE;
+
+/* The calibration the run uses; set once, and get gives onp_calibration_none() when it was not.
+ * What a search needs of it is kept: a, b, c, the residuals, n. */
+onp_status onp_rundb_calibration_set(onp_rundb *db, const onp_calibration *cal,
+                                     onp_error *err) ONP_MUST_USE;
+onp_status onp_rundb_calibration_get(onp_rundb *db, onp_calibration *out,
+                                     onp_error *err) ONP_MUST_USE;
+
+/* SHA-256 over all (key, ns), deviations that are known, and the calibration where there is one, in
+ * key order; 64 hex digits. n (may be NULL): how many latencies. */
 onp_status onp_rundb_latency_hash(onp_rundb *db, char hex[65], int64_t *n,
                                   onp_error *err) ONP_MUST_USE;
 

@@ -28,8 +28,8 @@ typedef struct onp_search_options {
     const char *run_dir;
     const char *db_path; /* latency table */
     bool fresh, allow_other_bits, allow_imported;
-    bool allow_command;                /* target.device may be exec:COMMAND, which is then run */
-    onp_encode_fn encode;              /* graphs as ONNX, for runners that take nothing else */
+    bool allow_command;   /* target.device may be exec:COMMAND, which is then run */
+    onp_encode_fn encode; /* graphs as ONNX, for runners that take nothing else */
     void *encode_user;
     const char *tensorboard;           /* folder for event files; NULL: none */
     int64_t max_block_ns;              /* time to measure one block; 0: 800 ms */
@@ -43,7 +43,8 @@ typedef struct onp_search_result {
     double test_accuracy; /* share of right answers */
     int64_t test_images;
     double target_ms, initial_expected_ms, expected_ms, predicted_ms;
-    bool measured; /* the target can be reached from here */
+    double predicted_lo_ms, predicted_hi_ms; /* 95 % interval; both 0: unknown */
+    bool measured;                           /* the target can be reached from here */
     double measured_ms, measured_lo_ms, measured_hi_ms;
     int64_t n_samples;
     int64_t n_params, n_macs;

@@ -128,8 +128,8 @@ static void add_latencies(onp_run_fixture *f, onp_rundb *db)
         char key[ONP_BLOCK_KEY];
         onp_block_key(&blocks[i], key);
         if (blocks[i].kind != ONP_BLOCK_ZERO)
-            check(f,
-                  onp_rundb_latency_set(db, key, 1000 * (i + 1), "measured", quality[i], &f->err));
+            check(f, onp_rundb_latency_set(db, key, 1000 * (i + 1), 0, "measured", quality[i],
+                                           &f->err));
     }
 }
 

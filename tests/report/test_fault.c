@@ -96,7 +96,7 @@ static void foreign_rows_are_refused(void **state)
         const char *sql, *part;
     } cases[] = {
         {"PRAGMA application_id = 1", "not a onepath run database"},
-        {"PRAGMA user_version = 99", "version 99, this onepath reads version 2"},
+        {"PRAGMA user_version = 99", "version 99, this onepath reads version 3"},
         {"DROP TABLE event", "no such table: event"},
         {"UPDATE metric SET value = 9e999 WHERE name = 'entropy'", "entropy is inf"},
         {"UPDATE metric SET value = -9e999 WHERE name = 'test_accuracy'", "test_accuracy is -inf"},

@@ -165,7 +165,7 @@ static void what_won_is_told(void **state)
     onp_run_fixture_make(&f, ONP_RUN_FINISHED);
     onp_rundb *db = onp_run_fixture_db(&f);
     assert_int_equal(onp_rundb_latency_set(db, "mbconv in=8x8x8 out=8x8x8 k=3 e=3 s=1 skip=1", 1000,
-                                           "measured", "ok", &f.err),
+                                           0, "measured", "ok", &f.err),
                      ONP_OK);
     onp_rundb_close(db);
     char *page = onp_run_fixture_page(&f);
@@ -318,7 +318,7 @@ static void hostile_texts_are_escaped(void **state)
     onp_run_fixture_make(&f, ONP_RUN_FINISHED);
     onp_rundb *db = onp_run_fixture_db(&f);
     assert_int_equal(onp_rundb_event(db, 300, evil, 1, evil, evil, &f.err), ONP_OK);
-    assert_int_equal(onp_rundb_latency_set(db, evil, 5, evil, evil, &f.err), ONP_OK);
+    assert_int_equal(onp_rundb_latency_set(db, evil, 5, 0, evil, evil, &f.err), ONP_OK);
     assert_int_equal(onp_rundb_alpha(db, 300, 1, 9, 0, "<i>\"x", 0, 1, true, &f.err), ONP_OK);
     onp_rundb_close(db);
     onp_run_fixture_write(&f, "config.yaml",

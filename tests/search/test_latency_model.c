@@ -104,7 +104,7 @@ static void set(fixture *f, int position, int candidate, int64_t ns)
 {
     char key[ONP_BLOCK_KEY];
     onp_block_key(&f->net->positions[position].candidate[candidate], key);
-    expect_ok(onp_rundb_latency_set(f->db, key, ns, "measured", "ok", &f->err), f);
+    expect_ok(onp_rundb_latency_set(f->db, key, ns, 0, "measured", "ok", &f->err), f);
 }
 
 static void test_load(void **state)
@@ -198,6 +198,97 @@ static void test_golden_position(void **state)
     memcpy(f->m.ns[1], ns, sizeof ns);
     assert_true(fabs(before - others) < 1e-9);
     assert_true(fabs(onp_latency_model_expected(&f->m, net) - (before - old + e)) < 1e-9);
+}
+
+/* ---- calibration and its uncertainty ---- */
+
+/* 1.2 x sum + 0.5 x blocks + 7, rows known to 10 %, the calibration to 3 %. */
+static void calibrate(fixture *f, double deviations)
+{
+    f->m.calibration = (onp_calibration){
+        .a = 1.2, .b_ns = 0.5, .c_ns = 7, .residual_sd = 0.03, .half95 = 0.07, .n = 20};
+    f->m.deviations = deviations;
+    f->m.sd = onp_alloc(&f->ctx, N, sizeof *f->m.sd);
+    f->m.runs = onp_alloc(&f->ctx, N, sizeof *f->m.runs);
+    for (int i = 0; i < N; i++)
+        for (int c = 0; c < CHOICES; c++) {
+            f->m.sd[i][c] = 0.1 * (double)latencies[i][c];
+            f->m.runs[i][c] = latencies[i][c] > 0;
+        }
+}
+
+/* Wanted: the formulas of the header, in NumPy. */
+static void test_calibrated(void **state)
+{
+    fixture *f = *state;
+    const int32_t path[N] = {0, 2, 1, 2, 0};
+    double lo = 0, hi = 0;
+    onp_latency_model_interval(&f->m, path, &lo, &hi);
+    assert_true(lo == 0 && hi == 0);
+    calibrate(f, 2);
+    assert_true(fabs(onp_latency_model_expected(&f->m, f->net) - 475.21201204061765) < 1e-9);
+    assert_true(fabs(onp_latency_model_bound(&f->m, f->net) - 527.3064093821266) < 1e-9);
+    assert_true(fabs(onp_latency_model_uniform(&f->m, f->net) - 354.125) < 1e-9);
+    assert_true(fabs(onp_latency_model_least(&f->m, f->net) - 184.49283676770006) < 1e-9);
+    assert_true(fabs(onp_latency_model_path(&f->m, path) - 603.5) < 1e-9);
+    onp_latency_model_interval(&f->m, path, &lo, &hi);
+    assert_true(fabs(lo - 530.1027237298318) < 1e-9);
+    assert_true(fabs(hi - 676.8972762701682) < 1e-9);
+    f->m.deviations = 0;
+    assert_true(onp_latency_model_bound(&f->m, f->net) ==
+                onp_latency_model_expected(&f->m, f->net));
+}
+
+/* By alpha, against central differences; a dropped candidate has no part in it. */
+static void check_gradient(fixture *f)
+{
+    const double h = 1e-5;
+    double slopes[N][ONP_MAX_CANDIDATES] = {{0}};
+    onp_latency_model_slopes(&f->m, f->net, slopes);
+    for (int32_t i = 1; i < 4; i++) {
+        double p[ONP_MAX_CANDIDATES], mean = 0;
+        onp_supernet_probabilities(f->net, i, p);
+        for (int c = 0; c < CHOICES; c++)
+            mean += p[c] * slopes[i][c];
+        for (int c = 0; c < CHOICES; c++) {
+            double *alpha = &f->net->alpha[i][c];
+            const double old = *alpha;
+            *alpha = old + h;
+            const double above = onp_latency_model_bound(&f->m, f->net);
+            *alpha = old - h;
+            const double below = onp_latency_model_bound(&f->m, f->net);
+            *alpha = old;
+            const double wanted = p[c] * (slopes[i][c] - mean);
+            assert_true(fabs((above - below) / (2 * h) - wanted) < 1e-6);
+        }
+    }
+}
+
+static void test_gradient(void **state)
+{
+    fixture *f = *state;
+    check_gradient(f);
+    calibrate(f, 0);
+    check_gradient(f);
+    f->m.deviations = 1.645;
+    onp_supernet_drop(f->net, 2, 1);
+    check_gradient(f);
+    f->m.calibration = onp_calibration_none(); /* rows alone */
+    check_gradient(f);
+}
+
+/* The path keeps its bound, not only its latency, within the budget. */
+static void test_derive_by_the_bound(void **state)
+{
+    fixture *f = *state;
+    int32_t path[N];
+    calibrate(f, 2);
+    expect_ok(onp_latency_model_derive(&f->m, f->net, 675, path, &f->err), f);
+    assert_int_equal(path[3], 2); /* the argmax path: 674.65 */
+    expect_ok(onp_latency_model_derive(&f->m, f->net, 674, path, &f->err), f);
+    assert_true(onp_latency_model_path(&f->m, path) < 603);
+    expect_ok(onp_latency_model_derive(&f->m, f->net, 184.5, path, &f->err), f);
+    assert_int_equal(onp_latency_model_derive(&f->m, f->net, 184.4, path, &f->err), ONP_E_BUDGET);
 }
 
 /* ---- derivation ---- */
@@ -311,6 +402,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_load_without_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sums, setup, teardown),
         cmocka_unit_test_setup_teardown(test_golden_position, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_calibrated, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gradient, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_derive_by_the_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_derive_argmax, setup, teardown),
         cmocka_unit_test_setup_teardown(test_derive_swaps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_derive_infeasible, setup, teardown),

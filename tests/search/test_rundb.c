@@ -111,7 +111,7 @@ static void rows_newer_than_a_tick_are_forgotten(void **state)
     fixture *f = *state;
     for (int64_t tick = 1; tick <= 3; tick++)
         assert_int_equal(add_rows(f, tick), ONP_OK);
-    assert_int_equal(onp_rundb_latency_set(f->db, "mix", 5, "measured", "ok", &f->err), ONP_OK);
+    assert_int_equal(onp_rundb_latency_set(f->db, "mix", 5, 0, "measured", "ok", &f->err), ONP_OK);
     assert_int_equal(onp_rundb_forget_after(f->db, 2, &f->err), ONP_OK);
     assert_rows(f, "SELECT tick FROM metric", "1\n2\n");
     assert_rows(f, "SELECT tick FROM alpha", "1\n2\n");
@@ -146,21 +146,52 @@ static void latencies_are_set_once(void **state)
     int64_t ns = -1, n = -1;
     char hex[65], wanted[65];
     static const char text[] = "a\t30\nb\t0\n";
-    assert_int_equal(onp_rundb_latency_get(f->db, "a", &ns, &f->err), ONP_E_MISSING);
+    assert_int_equal(onp_rundb_latency_get(f->db, "a", &ns, NULL, &f->err), ONP_E_MISSING);
     onp_assert_contains(f->err.msg, "a: not in the run's database");
     assert_int_equal(ns, -1);
     assert_int_equal(onp_rundb_latency_hash(f->db, hex, &n, &f->err), ONP_OK);
     assert_int_equal(n, 0);
-    assert_int_equal(onp_rundb_latency_set(f->db, "b", 0, "measured", "ok", &f->err), ONP_OK);
-    assert_int_equal(onp_rundb_latency_set(f->db, "a", 30, "imported", "noisy", &f->err), ONP_OK);
-    assert_int_equal(onp_rundb_latency_set(f->db, "a", 99, "measured", "ok", &f->err), ONP_OK);
-    assert_int_equal(onp_rundb_latency_get(f->db, "a", &ns, &f->err), ONP_OK);
+    assert_int_equal(onp_rundb_latency_set(f->db, "b", 0, 0, "measured", "ok", &f->err), ONP_OK);
+    assert_int_equal(onp_rundb_latency_set(f->db, "a", 30, 0, "imported", "noisy", &f->err),
+                     ONP_OK);
+    assert_int_equal(onp_rundb_latency_set(f->db, "a", 99, 0, "measured", "ok", &f->err), ONP_OK);
+    assert_int_equal(onp_rundb_latency_get(f->db, "a", &ns, NULL, &f->err), ONP_OK);
     assert_int_equal(ns, 30);
     assert_int_equal(onp_rundb_latency_hash(f->db, hex, &n, &f->err), ONP_OK);
     onp_sha256(text, sizeof text - 1, wanted);
     assert_string_equal(hex, wanted);
     assert_int_equal(n, 2);
     assert_int_equal(onp_rundb_latency_hash(f->db, hex, NULL, &f->err), ONP_OK);
+}
+
+/* The hash covers deviations and calibration; of neither, it is what it was before there were any.
+ */
+static void calibration_is_set_once(void **state)
+{
+    fixture *f = *state;
+    static const char text[] = "a\t30\t1.5\n1.25\t2\t3000\t0.03125\t0.0625\t12\n";
+    onp_calibration cal = {1.25, 2, 3000, .residual_sd = 0.03125, .half95 = 0.0625, .n = 12}, got;
+    int64_t ns = 0;
+    double sd = 0;
+    char hex[65], wanted[65];
+    assert_int_equal(onp_rundb_calibration_get(f->db, &got, &f->err), ONP_OK);
+    assert_true(got.n == 0 && got.a == 1);
+    assert_int_equal(onp_rundb_latency_set(f->db, "a", 30, 1.5, "measured", "ok", &f->err), ONP_OK);
+    assert_int_equal(onp_rundb_latency_get(f->db, "a", &ns, &sd, &f->err), ONP_OK);
+    assert_true(sd == 1.5);
+    assert_int_equal(onp_rundb_calibration_set(f->db, &cal, &f->err), ONP_OK);
+    cal.a = 2;
+    assert_int_equal(onp_rundb_calibration_set(f->db, &cal, &f->err), ONP_OK);
+    assert_int_equal(onp_rundb_calibration_get(f->db, &got, &f->err), ONP_OK);
+    assert_true(got.a == 1.25 && got.b_ns == 2 && got.c_ns == 3000 && got.residual_sd == 0.03125);
+    assert_true(got.half95 == 0.0625 && got.n == 12);
+    assert_int_equal(onp_rundb_latency_hash(f->db, hex, NULL, &f->err), ONP_OK);
+    onp_sha256(text, sizeof text - 1, wanted);
+    assert_string_equal(hex, wanted);
+    cal.a = (double)NAN;
+    assert_int_equal(onp_rundb_calibration_set(f->db, &cal, &f->err), ONP_E_RANGE);
+    assert_int_equal(onp_rundb_latency_set(f->db, "b", 1, -1, "measured", "ok", &f->err),
+                     ONP_E_RANGE);
 }
 
 static void bad_values_are_refused(void **state)
@@ -176,8 +207,8 @@ static void bad_values_are_refused(void **state)
     assert_int_equal(onp_rundb_alpha(db, 1, 0, 0, 0, "x", (double)NAN, 0.5, true, err),
                      ONP_E_RANGE);
     assert_int_equal(onp_rundb_alpha(db, 1, 0, 0, 0, "x", 0, 1.5, true, err), ONP_E_RANGE);
-    assert_int_equal(onp_rundb_latency_set(db, "a", -1, "measured", "ok", err), ONP_E_RANGE);
-    assert_int_equal(onp_rundb_latency_set(db, "", 1, "measured", "ok", err), ONP_E_RANGE);
+    assert_int_equal(onp_rundb_latency_set(db, "a", -1, 0, "measured", "ok", err), ONP_E_RANGE);
+    assert_int_equal(onp_rundb_latency_set(db, "", 1, 0, "measured", "ok", err), ONP_E_RANGE);
     assert_rows(f, "SELECT count(*) FROM metric", "0\n");
     assert_rows(f, "SELECT count(*) FROM latency", "0\n");
 }
@@ -238,10 +269,10 @@ static void damaged_and_foreign_files(void **state)
     assert_int_equal(onp_rundb_open(&f->ctx, f->path, &f->db, &f->err), ONP_E_FORMAT);
     onp_assert_contains(f->err.msg, "not a onepath run database");
     data[71] ^= 1;
-    data[63] ^= 1; /* the last byte of the user version: 2 becomes 3 */
+    data[63] ^= 4; /* the last byte of the user version: 3 becomes 7 */
     onp_test_write(f->path, data, size);
     assert_int_equal(onp_rundb_open(&f->ctx, f->path, &f->db, &f->err), ONP_E_FORMAT);
-    onp_assert_contains(f->err.msg, "version 3");
+    onp_assert_contains(f->err.msg, "version 7");
     onp_free(&f->ctx, data);
 }
 
@@ -262,6 +293,7 @@ static void an_older_version(void **state)
     assert_int_equal(onp_rundb_metric(f->db, 1, "search", 0, "kept", 1, &f->err), ONP_OK);
     close_db(f);
     execute(f, "DROP TABLE class; DROP TABLE confusion; DROP TABLE worst_image;"
+               "DROP TABLE calibration; ALTER TABLE latency DROP COLUMN sd_ns;"
                "PRAGMA user_version = 1");
     assert_int_equal(onp_sql_open(f->path, &onp_rundb_schema, ONP_SQL_READ, &db, &f->err), ONP_OK);
     assert_int_not_equal(sqlite3_exec(db, "DELETE FROM metric", NULL, NULL, NULL), SQLITE_OK);
@@ -270,10 +302,10 @@ static void an_older_version(void **state)
     open_db(f);
     assert_int_equal(add_rows(f, 2), ONP_OK);
     close_db(f);
-    assert_rows(f, "PRAGMA user_version", "2\n");
+    assert_rows(f, "PRAGMA user_version", "3\n");
     assert_rows(f, "SELECT name FROM metric ORDER BY id", "kept\nloss\n");
     assert_rows(f, "SELECT name FROM class", "cat\n");
-    execute(f, "PRAGMA user_version = 1"); /* a lie: its tables are those of version 2 */
+    execute(f, "PRAGMA user_version = 1"); /* a lie: its tables are those of version 3 */
     assert_int_equal(onp_rundb_open(&f->ctx, f->path, &f->db, &f->err), ONP_E_FORMAT);
     onp_assert_contains(f->err.msg, "class already exists");
     assert_rows(f, "PRAGMA user_version", "1\n");
@@ -284,7 +316,7 @@ static onp_status use_db(const onp_context *ctx, void *arg)
     onp_rundb *db = NULL;
     char hex[65];
     ONP_TRY(onp_rundb_open(ctx, arg, &db, NULL));
-    onp_status st = onp_rundb_latency_set(db, "a", 1, "measured", "ok", NULL);
+    onp_status st = onp_rundb_latency_set(db, "a", 1, 0, "measured", "ok", NULL);
     if (st == ONP_OK)
         st = onp_rundb_latency_hash(db, hex, NULL, NULL);
     onp_rundb_close(db);
@@ -303,11 +335,17 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(rows_are_stored),        TEST(rows_newer_than_a_tick_are_forgotten),
-        TEST(transactions),           TEST(latencies_are_set_once),
-        TEST(bad_values_are_refused), TEST(a_closed_database_is_one_file),
-        TEST(a_killed_writer),        TEST(damaged_and_foreign_files),
-        TEST(an_older_version),       TEST(no_memory),
+        TEST(rows_are_stored),
+        TEST(rows_newer_than_a_tick_are_forgotten),
+        TEST(transactions),
+        TEST(latencies_are_set_once),
+        TEST(calibration_is_set_once),
+        TEST(bad_values_are_refused),
+        TEST(a_closed_database_is_one_file),
+        TEST(a_killed_writer),
+        TEST(damaged_and_foreign_files),
+        TEST(an_older_version),
+        TEST(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

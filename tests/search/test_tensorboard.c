@@ -82,7 +82,8 @@ static void imported_latencies_are_counted(void **state)
     for (size_t i = 0; i < ONP_COUNT(sources); i++) {
         char key[8];
         (void)snprintf(key, sizeof key, "%zu", i);
-        assert_int_equal(onp_rundb_latency_set(f->db, key, 1, sources[i], "ok", &f->err), ONP_OK);
+        assert_int_equal(onp_rundb_latency_set(f->db, key, 1, 0, sources[i], "ok", &f->err),
+                         ONP_OK);
     }
     assert_int_equal(onp_rundb_latency_imported(f->db, &n, &f->err), ONP_OK);
     assert_int_equal(n, 2);

@@ -89,8 +89,8 @@ static void set_latencies(tiny_run *r)
     for (int32_t i = 0; i < n; i++) {
         char key[ONP_BLOCK_KEY];
         onp_block_key(&blocks[i], key);
-        expect_ok(onp_rundb_latency_set(r->db, key, 1000 + onp_block_n_macs(&blocks[i]), "measured",
-                                        "ok", &r->err),
+        expect_ok(onp_rundb_latency_set(r->db, key, 1000 + onp_block_n_macs(&blocks[i]), 0,
+                                        "measured", "ok", &r->err),
                   &r->err);
     }
     onp_free(&r->ctx, blocks);
