@@ -15,7 +15,10 @@
 #include "base/parallel.h"
 #include "latency/measure/agent.h"
 #include "latency/measure/device.h"
+#include "latency/measure/environment.h"
 #include "ops/kernels.h"
+
+extern char **environ;
 
 static const char about[] =
     "usage: %s [--threads N]%s [--batch N]\n"
@@ -131,6 +134,23 @@ static void print_usage(const onp_agent_program *program)
                      : "");
 }
 
+/* The runtime of the threads read its variables before this program began: it begins again without
+ * them, with the same process id and open files. */
+static onp_status start_clean(char **argv, onp_error *err)
+{
+    onp_context ctx;
+    char **clean = NULL;
+    const char *found = onp_environment_find(environ);
+    if (found == NULL)
+        return ONP_OK;
+    onp_context_init(&ctx);
+    ONP_TRY(onp_environment_clean(&ctx, environ, &clean, err));
+    (void)execve("/proc/self/exe", argv, clean);
+    onp_free(&ctx, clean);
+    return onp_fail(err, ONP_E_FAIL, "cannot start again without %.*s (%s): unset it",
+                    (int)strcspn(found, "="), found, strerror(errno));
+}
+
 int onp_agent_main(const onp_agent_program *program, int argc, char **argv)
 {
 #ifdef __linux__
@@ -143,6 +163,8 @@ int onp_agent_main(const onp_agent_program *program, int argc, char **argv)
         print_usage(program);
         return 0;
     }
+    if (st == ONP_OK)
+        st = start_clean(argv, &err);
     if (st == ONP_OK)
         st = serve(program, &a, &err);
     if (st != ONP_OK)

@@ -18,6 +18,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "latency/measure/advice.h"
+#include "latency/measure/environment.h"
 
 #define SHOWN_SAID     160 /* bytes of its last words in an error */
 #define MILLISECOND_NS ((int64_t)1000000)
@@ -31,33 +32,6 @@ static void close_fd(int *fd)
     if (*fd >= 0)
         (void)close(*fd);
     *fd = -1;
-}
-
-/* Threads are an argument: what is measured must not depend on the terminal it is started from.
- * OMP_TOOL* loads checkers and changes no thread. */
-static bool sets_threads(const char *variable)
-{
-    static const char *const names[] = {
-        "OMP_", "GOMP_", "KMP_", "OPENBLAS_NUM_THREADS=", "GOTO_NUM_THREADS=", "MKL_NUM_THREADS="};
-    if (strncmp(variable, "OMP_TOOL", 8) == 0)
-        return false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strncmp(variable, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
-/* The environment without such variables; the caller's (onp_free). NULL: no memory. */
-static char **child_environment(const onp_context *ctx)
-{
-    size_t n = 0, kept = 0;
-    while (environ[n] != NULL)
-        n++;
-    char **all = onp_alloc(ctx, n + 1, sizeof *all);
-    for (size_t i = 0; all != NULL && i < n; i++)
-        if (!sets_threads(environ[i]))
-            all[kept++] = environ[i];
-    return all;
 }
 
 static onp_status cannot_start(const char *program, int failure, onp_error *err)
@@ -119,10 +93,10 @@ static onp_status start(const onp_context *ctx, const char *const *argv, int inp
 {
     onp_process q = {.in_fd = in_fd};
     int out[2] = {-1, -1}, said[2] = {-1, -1};
-    char **environment = child_environment(ctx);
-    onp_status st;
-    if (environment == NULL)
-        st = onp_fail(err, ONP_E_NOMEM, "runner %s: out of memory", argv[0]);
+    char **environment = NULL;
+    onp_status st = onp_environment_clean(ctx, environ, &environment, err);
+    if (st != ONP_OK)
+        st = onp_fail_prefix(err, st, "runner %s: ", argv[0]);
     else if (pipe2(out, O_CLOEXEC) != 0 || pipe2(said, O_CLOEXEC) != 0 || !not_blocking(out[0]) ||
              !not_blocking(said[0]))
         st = onp_fail(err, ONP_E_IO, "runner %s: pipe: %s", argv[0], strerror(errno));

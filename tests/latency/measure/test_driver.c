@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver against the real agent and against runners that misbehave. */
+#define _GNU_SOURCE /* memmem */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/progress.h"
 #include "latency/measure/block_graph.h"
+#include "latency/measure/process.h"
 #include "latency/measure/target.h"
 #include "tests/test_support.h"
 
@@ -132,6 +135,38 @@ static void agent_options(void **state)
         onp_assert_contains(err.msg, "exit code 2; it said: onepath-agent:");
         onp_assert_contains(err.msg, rows[i].part);
     }
+}
+
+/* However it was started, it is another process of the same id by the time that it answers. */
+static void agent_drops_threads(void **state)
+{
+    (void)state;
+    static const char hello[] = "{\"message\": \"hello\", \"version\": 2}\n";
+    char path[ONP_TEST_PATH], file[64], text[65536];
+    const char *binary = getenv("ONEPATH_BINARY"), *line = NULL;
+    size_t length = 0;
+    if (binary == NULL)
+        skip();
+    onp_test_path(path, binary, "onepath-agent");
+    const char *const argv[] = {
+        "env", "OMP_THREAD_LIMIT=1", "OPENBLAS_VERBOSE=1", "HOME=/there", path, "--device", "me",
+        NULL};
+    onp_process p;
+    onp_error err = {0};
+    assert_int_equal(onp_process_start(&ctx, argv, 65536, &p, &err), ONP_OK);
+    if (onp_process_ask(&p, hello, strlen(hello), onp_now_ns() + 20000 * MS, &line, &length,
+                        &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    assert_non_null(memmem(line, length, "\"device\": \"me\"", strlen("\"device\": \"me\"")));
+    (void)snprintf(file, sizeof file, "/proc/%ld/environ", (long)p.pid);
+    FILE *f = fopen(file, "r");
+    assert_non_null(f);
+    const size_t n = fread(text, 1, sizeof text, f);
+    (void)fclose(f);
+    onp_process_end(&p, 0);
+    assert_non_null(memmem(text, n, "HOME=/there", strlen("HOME=/there")));
+    assert_null(memmem(text, n, "OMP_THREAD_LIMIT", strlen("OMP_THREAD_LIMIT")));
+    assert_null(memmem(text, n, "OPENBLAS_VERBOSE", strlen("OPENBLAS_VERBOSE")));
 }
 
 /* ---- runners that misbehave ---- */
@@ -446,12 +481,19 @@ static void allocation_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agent_measures),    cmocka_unit_test(agent_two_threads),
-        cmocka_unit_test(agent_options),     cmocka_unit_test(no_hello),
-        cmocka_unit_test(cannot_start),      cmocka_unit_test(no_result),
-        cmocka_unit_test(speaks_unasked),    cmocka_unit_test(waits_for_the_living),
-        cmocka_unit_test(sends_onnx),        cmocka_unit_test(never_reads),
-        cmocka_unit_test(ends_the_group),    cmocka_unit_test(refuses_rule),
+        cmocka_unit_test(agent_measures),
+        cmocka_unit_test(agent_two_threads),
+        cmocka_unit_test(agent_options),
+        cmocka_unit_test(agent_drops_threads),
+        cmocka_unit_test(no_hello),
+        cmocka_unit_test(cannot_start),
+        cmocka_unit_test(no_result),
+        cmocka_unit_test(speaks_unasked),
+        cmocka_unit_test(waits_for_the_living),
+        cmocka_unit_test(sends_onnx),
+        cmocka_unit_test(never_reads),
+        cmocka_unit_test(ends_the_group),
+        cmocka_unit_test(refuses_rule),
         cmocka_unit_test(allocation_faults),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
