@@ -162,7 +162,7 @@ static onp_status serve_with(agent *a, const onp_agent_options *options, int in_
                              onp_error *err)
 {
     onp_line_reader in;
-    onp_line_reader_init(&in, a->ctx, ONP_PROTOCOL_MAX_REQUEST);
+    onp_line_reader_init(&in, a->ctx, ONP_PROTOCOL_MAX_LINE);
     onp_strbuf_init(&a->answer, a->ctx);
     onp_status st = start(a, options, out_fd, err);
     if (st == ONP_OK)

@@ -260,9 +260,9 @@ static onp_status write_request(onp_runner *r, const onp_graph *g, const onp_sto
         ONP_TRY(onp_message_add_measure(r->last_id, g, rule, stamps, &r->request, err));
     else
         ONP_TRY(write_onnx(r, g, rule, err));
-    if (r->request.length > ONP_PROTOCOL_MAX_REQUEST)
+    if (r->request.length > ONP_PROTOCOL_MAX_LINE)
         return onp_fail(err, ONP_E_RANGE, "runner %s: a request of %zu bytes, wanted at most %zu",
-                        r->name, r->request.length, (size_t)ONP_PROTOCOL_MAX_REQUEST);
+                        r->name, r->request.length, (size_t)ONP_PROTOCOL_MAX_LINE);
     return ONP_OK;
 }
 

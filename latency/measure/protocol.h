@@ -21,10 +21,9 @@
 extern "C" {
 #endif
 
-#define ONP_PROTOCOL_VERSION     2
-#define ONP_PROTOCOL_MAX_REQUEST (64 * ONP_MIB) /* bytes of a line to the runner: room for ONNX */
-#define ONP_PROTOCOL_MAX_LINE    (16 * ONP_MIB) /* of one from the runner */
-#define ONP_PROTOCOL_MAX_ID      INT32_MAX
+#define ONP_PROTOCOL_VERSION  2
+#define ONP_PROTOCOL_MAX_LINE (16 * ONP_MIB)
+#define ONP_PROTOCOL_MAX_ID   INT32_MAX
 
 typedef enum onp_message_kind {
     ONP_MESSAGE_HELLO,

@@ -140,19 +140,35 @@ def messages():
             "time_min_ns": 1000, "time_max_ns": 5000, "ci_half_width": 0.01, "cv_max": 0.03}
     platform = {"device": "board", "backend": "onepath", "backend_version": "0.1.0", "kernel_set": "neon",
                 "kernel_hash": "6943", "blas_core": "CORTEXA72", "cluster": "any", "precision": "f32",
-                "cache_mode": "isolated", "threads": 1, "batch": 1}
-    for name, message in {
-        "hello": {"message": "hello", "version": 1, "accepts": ["graph"], "platform": platform,
+                "threads": 1, "batch": 1}
+    clusters = [{"cores": "0-3", "max_khz": 1800000}, {"cores": "4-7", "max_khz": 0}]
+    lines = {
+        "hello": {"message": "hello", "version": 2, "accepts": ["graph"], "platform": platform,
                   "run": {"os": "Linux", "governor": "performance", "clock_khz": 1500000}},
+        "hello-all": {"message": "hello", "version": 2, "accepts": ["onnx", "graph"], "stamps": True, "alive": True,
+                      "platform": platform, "run": {"clusters": clusters, "temperature_mc": -1500, "allowed": "0-7",
+                                                    "serial_hash": "5e1f"}},
+        "hello-1": {"message": "hello", "version": 1},
         "measure": {"message": "measure", "id": 1, "stop": stop, "graph": graph},
+        "measure-stamps": {"message": "measure", "id": 2, "stamps": True, "stop": stop,
+                           "graph": dict(graph, nodes=[dict(node, group=0)])},
+        "measure-onnx": {"message": "measure", "id": 3, "stop": stop, "onnx": "bW9kZWw="},
         "result": {"message": "result", "id": 1, "samples_ns": [4330, 4329, 4378],
                    "clock_khz": [4503730, 4505431, 4505431], "inner_reps": 256, "n_rejected": 1,
                    "overhead_ns": 1.35, "quality": "noisy", "reason": "only 3 samples"},
+        "result-stamps": {"message": "result", "id": 2, "samples_ns": [70, 71], "temperature_mc": [45000, None],
+                          "cores": "4-7", "stamps_ns": [[30, 31], [40, 40]], "n_rejected": 3,
+                          "rejected": {"preempted": 1, "clock": 1}},
         "error": {"message": "error", "id": 1, "text": "no"},
+        "alive": {"message": "alive"},
         "bye": {"message": "bye"},
-    }.items():
+    }
+    for name, message in lines.items():
         put("message", name, json.dumps(message))
     put("message", "not-json", "{")
+    put("lines", "session", "".join(json.dumps(lines[name]) + "\n" for name in ("hello", "alive", "result", "bye")))
+    put("lines", "ends", "\n\r\n\r\r\nno end")
+    put("lines", "too-long", "x" * 5000)
 
 
 def safetensors(tensors, metadata):

@@ -30,6 +30,7 @@
     X(model, "model.safetensors")                                                                  \
     X(block_key, "key")                                                                            \
     X(message, "line")                                                                             \
+    X(lines, "lines")                                                                              \
     X(manifest, "manifest.json")                                                                   \
     X(checkpoint, "checkpoint.safetensors")                                                        \
     X(table, "latency.db")                                                                         \

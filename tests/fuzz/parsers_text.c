@@ -2,7 +2,9 @@
 /* Configurations, networks and messages. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "latency/measure/line.h"
 #include "latency/measure/protocol.h"
 #include "search/config.h"
 #include "supernet/arch.h"
@@ -82,34 +84,109 @@ bool fuzz_block_key(fuzz_input *in)
     return strcmp(key, again) == 0 || fuzz_accepted(ONP_E_FAIL, &err); /* keys are canonical */
 }
 
-bool fuzz_message(fuzz_input *in)
+/* What a message says, written again; false: refused. */
+static bool write_again(fuzz_input *in, const onp_message *m, onp_strbuf *out)
 {
     onp_error err = {0};
-    onp_message m;
-    if (!fuzz_accepted(onp_message_decode((const char *)in->data, in->size, "runner", &m, &err),
-                       &err))
-        return false;
     onp_runner_facts facts;
     onp_graph *g = NULL;
     onp_stop_rule rule = {0};
-    onp_timing timing;
-    bool stamps;
-    const char *text;
-    bool taken = m.kind == ONP_MESSAGE_BYE || m.kind == ONP_MESSAGE_ALIVE;
-    if (m.kind == ONP_MESSAGE_HELLO)
-        taken = fuzz_accepted(onp_message_version(&m, &err), &err) &&
-                fuzz_accepted(onp_message_facts(&m, &facts, &err), &err);
-    if (m.kind == ONP_MESSAGE_ERROR)
-        taken = fuzz_accepted(onp_message_error_text(&m, &text, &err), &err);
-    if (m.kind == ONP_MESSAGE_MEASURE) {
-        taken = fuzz_accepted(onp_message_measure(&in->ctx, &m, &g, &rule, &stamps, &err), &err);
+    onp_timing timing = {0};
+    onp_error text = {0};
+    const char *said = NULL;
+    bool stamps, taken = false;
+    switch (m->kind) {
+    case ONP_MESSAGE_HELLO:
+        taken = fuzz_accepted(onp_message_version(m, &err), &err) &&
+                fuzz_accepted(onp_message_facts(m, &facts, &err), &err) &&
+                fuzz_accepted(onp_message_add_hello(&facts, out, &err), &err);
+        break;
+    case ONP_MESSAGE_MEASURE:
+        taken = fuzz_accepted(onp_message_measure(&in->ctx, m, &g, &rule, &stamps, &err), &err) &&
+                fuzz_accepted(onp_message_add_measure(m->id, g, &rule, stamps, out, &err), &err);
         onp_graph_free(g);
+        break;
+    case ONP_MESSAGE_RESULT:
+        taken = fuzz_accepted(onp_message_result(&in->ctx, m, &rule, &timing, &err), &err) &&
+                fuzz_accepted(onp_message_add_result(m->id, &timing, out, &err), &err);
+        onp_timing_reset(&in->ctx, &timing);
+        break;
+    case ONP_MESSAGE_ERROR:
+        taken = fuzz_accepted(onp_message_error_text(m, &said, &err), &err);
+        (void)snprintf(text.msg, sizeof text.msg, "%s", taken ? said : "");
+        taken = taken && fuzz_accepted(onp_message_add_error(m->id, &text, out, &err), &err);
+        break;
+    case ONP_MESSAGE_ALIVE:
+        onp_strbuf_adds(out, ONP_PROTOCOL_ALIVE);
+        return true;
+    case ONP_MESSAGE_BYE:
+        onp_strbuf_adds(out, ONP_PROTOCOL_BYE);
+        return true;
+    case ONP_MESSAGE_KIND_COUNT:
+        break;
     }
-    if (m.kind == ONP_MESSAGE_RESULT) {
-        taken = fuzz_accepted(onp_message_result(&in->ctx, &m, &rule, &timing, &err), &err);
-        if (taken)
-            onp_timing_reset(&in->ctx, &timing);
-    }
+    return taken;
+}
+
+static bool read_and_write(fuzz_input *in, const char *line, size_t length, onp_strbuf *out)
+{
+    onp_error err = {0};
+    onp_message m;
+    if (!fuzz_accepted(onp_message_decode(line, length, "peer", &m, &err), &err))
+        return false;
+    const bool taken = write_again(in, &m, out);
     onp_message_reset(&m);
     return taken;
+}
+
+/* What was understood is written such that it is understood in the same way. */
+bool fuzz_message(fuzz_input *in)
+{
+    onp_error err = {0};
+    onp_strbuf once, twice;
+    onp_strbuf_init(&once, &in->ctx);
+    onp_strbuf_init(&twice, &in->ctx);
+    bool taken = read_and_write(in, (const char *)in->data, in->size, &once);
+    if (taken &&
+        (!read_and_write(in, once.text, once.length, &twice) || strcmp(once.text, twice.text) != 0))
+        taken = fuzz_accepted(ONP_E_FAIL, &err);
+    onp_strbuf_reset(&once);
+    onp_strbuf_reset(&twice);
+    return taken;
+}
+
+/* A stream of lines in pieces, as a link delivers it: what is found does not depend on where the
+ * pieces end. */
+bool fuzz_lines(fuzz_input *in)
+{
+    enum { MAX_LINE = 4096, PIECE = 7 };
+    onp_error err = {0};
+    onp_line_reader reader;
+    int fd[2];
+    size_t n_lines = 0, n_bytes = 0, wanted = 0;
+    bool whole = true;
+    if (pipe(fd) != 0)
+        return false;
+    onp_line_reader_init(&reader, &in->ctx, MAX_LINE);
+    for (size_t at = 0; at < in->size && whole; at += PIECE) {
+        const size_t left = in->size - at;
+        const char *line;
+        size_t length;
+        long got;
+        whole = onp_line_write(fd[1], (const char *)in->data + at, left < PIECE ? left : PIECE,
+                               &err) == ONP_OK &&
+                fuzz_accepted(onp_line_reader_fill(&reader, fd[0], &got, &err), &err);
+        while (whole && onp_line_reader_next(&reader, &line, &length)) {
+            n_lines++;
+            n_bytes += length;
+        }
+    }
+    for (size_t i = 0; i < in->size; i++)
+        wanted += in->data[i] == '\n';
+    if (whole && (n_lines != wanted || n_bytes > in->size))
+        whole = fuzz_accepted(ONP_E_FAIL, &err);
+    onp_line_reader_reset(&reader);
+    (void)close(fd[0]);
+    (void)close(fd[1]);
+    return whole;
 }
