@@ -70,7 +70,9 @@ void onp_runner_facts_here(const onp_context *ctx, const char *device, int64_t b
                            onp_runner_facts *out)
 {
     onp_device d;
+    onp_parallel_unbind(); /* allowed is what the process may use, not what it chose */
     onp_device_read("", &d);
+    onp_parallel_rebind();
     *out = (onp_runner_facts){.threads = onp_parallel_threads(), .batch = batch};
     if (device != NULL)
         set_text(out->device, device);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/parallel.h"
 #include "base/progress.h"
 #include "latency/measure/block_graph.h"
 #include "latency/measure/process.h"
@@ -74,6 +75,10 @@ static void agent_measures(void **state)
     assert_string_equal(facts->kernel_set, "generic");
     assert_true(facts->takes_graph && !facts->takes_onnx);
     assert_true(facts->stamps && facts->alive);
+    char allowed[ONP_CORES_TEXT];
+    const onp_cores here = onp_parallel_allowed();
+    onp_cores_text(&here, allowed);
+    assert_string_equal(facts->allowed, allowed); /* not the one that it bound itself to */
     assert_int_equal(facts->threads, 1);
     assert_int_equal(facts->batch, 2);
 
