@@ -121,7 +121,16 @@ static onp_status complete_switches(const onp_block *b, onp_error *err)
         return onp_fail(err, ONP_E_RANGE, "%s block: skip is 1, wanted 0", name_of(b));
     if (b->se && !def->se)
         return onp_fail(err, ONP_E_RANGE, "%s block: has no squeeze and excite", name_of(b));
-    return ONP_OK;
+    return check(b, "squeeze and excite", b->se_width, 0, b->se ? MAX_SIZE : 0, err);
+}
+
+/* The usual width is 0, so that equal blocks are equal. */
+static void settle_se(onp_block *b)
+{
+    const int32_t width = b->se_width;
+    b->se_width = 0;
+    if (b->se && width != onp_block_se_width(b))
+        b->se_width = width;
 }
 
 static onp_status check_shapes(const onp_block *b, onp_error *err)
@@ -170,6 +179,7 @@ onp_status onp_block_complete(onp_block *b, onp_error *err)
     ONP_TRY(complete_kernel(&done, err));
     ONP_TRY(complete_mid(&done, err));
     ONP_TRY(complete_switches(&done, err));
+    settle_se(&done);
     ONP_TRY(complete_output(&done, err));
     *b = done;
     return ONP_OK;
@@ -201,7 +211,7 @@ int64_t onp_divisible(double v)
 
 int32_t onp_block_se_width(const onp_block *b)
 {
-    return (int32_t)onp_divisible(b->mid / 4);
+    return b->se_width > 0 ? b->se_width : (int32_t)onp_divisible(b->mid / 4);
 }
 
 bool onp_block_equal(const onp_block *a, const onp_block *b)
@@ -212,5 +222,5 @@ bool onp_block_equal(const onp_block *a, const onp_block *b)
            a->out_w == b->out_w && a->out_c == b->out_c && a->kernel == b->kernel &&
            a->stride == b->stride && a->expand == b->expand && a->mid == b->mid &&
            a->skip == b->skip && a->dilation == b->dilation && a->groups == b->groups &&
-           a->act == b->act && a->se == b->se;
+           a->act == b->act && a->se == b->se && a->se_width == b->se_width;
 }

@@ -79,7 +79,8 @@ typedef struct onp_block {
     int32_t dilation;            /* conv, depthwise-separable; 0 before complete means 1 */
     int32_t groups;              /* conv: divides both channel counts; 0 as above */
     onp_activation act;
-    bool se; /* mbconv: squeeze and excite behind the depthwise convolution's activation */
+    bool se;          /* mbconv: squeeze and excite behind the depthwise convolution's activation */
+    int32_t se_width; /* its hidden width; 0: the usual one, onp_block_se_width */
 } onp_block;
 
 #define ONP_BLOCK_KEY        128
@@ -115,7 +116,8 @@ bool onp_block_is_candidate(const onp_block *b);
  * more than a tenth (M. Sandler et al., "MobileNetV2", 2018, in the authors' code). */
 int64_t onp_divisible(double v);
 
-/* Width of squeeze and excite inside an mbconv: onp_divisible(mid / 4), the quotient cut. */
+/* Width of squeeze and excite inside an mbconv: se_width, usually onp_divisible(mid / 4), the
+ * quotient cut. */
 int32_t onp_block_se_width(const onp_block *b);
 
 /* Same key: the sizes of zeros do not count. */

@@ -154,9 +154,10 @@ static bool parse_field(const char **text, onp_block *b)
         b->out_c = value[0];
     else if (field == SKIP)
         b->skip = value[0] == 1;
-    else if (field == SE) /* its width follows from mid */
+    else if (field == SE) {
         b->se = true;
-    else
+        b->se_width = value[0];
+    } else
         *single[field] = value[0];
     return true;
 }

@@ -121,6 +121,7 @@ static const char *const good_keys[] = {
     "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 act=relu se=32",
     "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 mid=100 act=hswish se=24",
     "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 se=32",
+    "mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 se=40",
     "conv in=8x8x24 out=4x4x40 k=5 s=2",
     "conv in=8x8x24 out=8x8x40 k=3 s=1 d=2 g=4 act=relu",
     "depthwise-separable in=8x8x24 out=8x8x24 k=5 s=1 skip=1",
@@ -278,7 +279,7 @@ static void test_parse_refuses(void **state)
         {"head in=4x4x640 out=10 act=relu", "activation is 1, wanted none"},
         {"mix in=4x4x192 out=4x4x640 mid=7", "mid is 7, wanted 0"},
         {"depthwise-separable in=8x8x24 out=8x8x24 k=3 s=1 skip=0 se=8", "no squeeze and excite"},
-        {"mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 se=16", "se=32\""},
+        {"mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 se=0", "se=32\""},
         {"mbconv in=28x28x40 out=28x28x40 k=5 e=3 s=1 skip=1 d=2", "dilation is 2, wanted 1"},
     };
     for (size_t i = 0; i < ONP_COUNT(bad); i++) {
