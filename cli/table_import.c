@@ -13,9 +13,9 @@ typedef struct import_args {
 
 static const onp_option options[] = {
     ONP_OPTION_DB,
-    {"format", ONP_OPTION_TEXT, "proxylessnas|csv|jsonl|yaml",
-     "form of the file: YAML of ProxylessNAS, CSV of blocks and ms, or what `table export` "
-     "wrote (required)",
+    {"format", ONP_OPTION_TEXT, "proxylessnas|csv|jsonl|yaml|once-for-all|tfnas",
+     "form of the file: YAML of ProxylessNAS, CSV of blocks and ms, what `table export` wrote, "
+     "YAML or JSON of Once-for-All, widths of TF-NAS (required)",
      offsetof(import_args, format), 0, 0},
     {"device", ONP_OPTION_TEXT, "NAME", "the device that the file is about (required)",
      offsetof(import_args, device), 0, 0},
@@ -39,22 +39,31 @@ static onp_status read_import(onp_app *app, const import_args *a, onp_import **o
     return st;
 }
 
-static onp_status print_import(onp_app *app, const char *path, onp_store *store,
-                               const onp_import_result *r, onp_error *err)
+static onp_status print_import(onp_app *app, const char *path, const onp_import *import,
+                               onp_store *store, const onp_import_result *r, onp_error *err)
 {
     char label[128];
+    onp_import_meaning m;
+    onp_import_describe(import, &m);
     onp_store_platform_label(store, r->platform, label, sizeof label);
     if (app->args->json)
         return onp_app_print(
             app,
-            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "db", onp_store_path(store), "file", path,
-                      "platform", label, "rows", (json_int_t)r->n_rows, "file_rows",
-                      (json_int_t)r->n_file_rows, "averaged", (json_int_t)r->n_averaged),
+            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s*, s:s*}", "db",
+                      onp_store_path(store), "file", path, "platform", label, "rows",
+                      (json_int_t)r->n_rows, "file_rows", (json_int_t)r->n_file_rows, "averaged",
+                      (json_int_t)r->n_averaged, "left_out", (json_int_t)m.n_left_out, "unit",
+                      m.unit, "spread", m.spread, "expand", m.expand),
             err);
     onp_app_line("%s: %zu rows of %s into %s", path, r->n_rows, label, onp_store_path(store));
     if (r->n_averaged > 0)
         (void)printf("%zu of them are means: the file has %zu rows\n", r->n_averaged,
                      r->n_file_rows);
+    if (m.n_left_out > 0)
+        (void)printf("%zu more are left out: its authors filled them in by straight lines\n",
+                     m.n_left_out);
+    (void)printf("times in %s; spread: %s%s%s\n", m.unit, m.spread != NULL ? m.spread : "none",
+                 m.expand != NULL ? "; expand: " : "", m.expand != NULL ? m.expand : "");
     return ONP_OK;
 }
 
@@ -72,7 +81,7 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     ONP_TRY(read_import(app, a, &import, err));
     ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_CREATE, &store, err));
     ONP_TRY_GOTO(onp_import_store(import, store, a->device, app->command, &r, err));
-    st = print_import(app, a->all.operands[0], store, &r, err);
+    st = print_import(app, a->all.operands[0], import, store, &r, err);
 done:
     onp_store_close(store);
     onp_import_free(import);

@@ -16,10 +16,8 @@ struct onp_import {
 };
 
 static const onp_importer *const importers[] = {
-    &onp_import_proxylessnas,
-    &onp_import_csv,
-    &onp_import_jsonl,
-    &onp_import_yaml,
+    &onp_import_proxylessnas, &onp_import_csv, &onp_import_jsonl,
+    &onp_import_yaml,         &onp_import_ofa, &onp_import_tfnas,
 };
 
 enum { MAX_PROBLEMS = 1000 }; /* more are only counted */
@@ -234,6 +232,35 @@ onp_status onp_import_read(const onp_context *ctx, const char *format, const cha
     return st;
 }
 
+onp_status onp_import_rows(const onp_import *import, onp_block_row **out, size_t *n, onp_error *err)
+{
+    const onp_import_sink *sink = &import->sink;
+    onp_block_row *rows = onp_alloc(sink->ctx, sink->n_rows, sizeof *rows);
+    onp_status st = ONP_OK;
+    if (rows == NULL)
+        st = onp_fail(err, ONP_E_NOMEM, "%s: out of memory", sink->file);
+    for (size_t i = 0; st == ONP_OK && i < sink->n_rows; i++) {
+        rows[i].ns = (double)sink->rows[i].mean_ns;
+        st = onp_block_parse(sink->rows[i].key, &rows[i].block, err);
+    }
+    if (st != ONP_OK) {
+        onp_free(sink->ctx, rows);
+        return st;
+    }
+    *out = rows;
+    *n = sink->n_rows;
+    return ONP_OK;
+}
+
+void onp_import_describe(const onp_import *import, onp_import_meaning *out)
+{
+    *out = (onp_import_meaning){.format = import->importer->format,
+                                .unit = import->importer->unit,
+                                .spread = import->importer->spread,
+                                .expand = import->importer->expand,
+                                .n_left_out = import->sink.n_left_out};
+}
+
 /* ---- storing ---- */
 
 static onp_status store_row(onp_store *s, int64_t run, const onp_import_row *row, onp_error *err)
@@ -272,9 +299,12 @@ static onp_status store_rows(onp_store *s, const onp_import *import, const onp_p
 /* What the table does not show of where the rows came from, as JSON. */
 static onp_status add_settings(const onp_import *import, onp_strbuf *out, onp_error *err)
 {
-    json_t *settings =
-        json_pack("{s:I, s:I, s:O*}", "file_rows", (json_int_t)import->n_file_rows,
-                  "averaged_blocks", (json_int_t)import->n_averaged, "origin", import->sink.origin);
+    json_t *settings = json_pack("{s:I, s:I, s:I, s:s, s:s*, s:s*, s:O*}", "file_rows",
+                                 (json_int_t)import->n_file_rows, "averaged_blocks",
+                                 (json_int_t)import->n_averaged, "left_out_rows",
+                                 (json_int_t)import->sink.n_left_out, "unit",
+                                 import->importer->unit, "spread", import->importer->spread,
+                                 "expand", import->importer->expand, "origin", import->sink.origin);
     if (settings == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", import->sink.file);
     onp_status st = onp_json_dump(settings, 0, out, err);

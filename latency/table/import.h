@@ -16,6 +16,7 @@
 #ifndef ONP_LATENCY_TABLE_IMPORT_H
 #define ONP_LATENCY_TABLE_IMPORT_H
 
+#include "latency/predict/block_predictor.h"
 #include "latency/table/store.h"
 
 #ifdef __cplusplus
@@ -43,6 +44,19 @@ onp_status onp_import_read(const onp_context *ctx, const char *format, const cha
                            onp_import_duplicates duplicates, onp_strbuf *problems, onp_import **out,
                            onp_error *err) ONP_MUST_USE;
 void onp_import_free(onp_import *import); /* NULL allowed */
+
+/* The blocks and their means, as a predictor takes them; *out is the caller's (onp_free). Errors:
+ * ONP_E_NOMEM. */
+onp_status onp_import_rows(const onp_import *import, onp_block_row **out, size_t *n,
+                           onp_error *err) ONP_MUST_USE;
+
+/* What the file's numbers mean; all of it stands in the run's settings too. */
+typedef struct onp_import_meaning {
+    const char *format, *unit;
+    const char *spread, *expand; /* NULL: it has none */
+    size_t n_left_out;           /* rows that the file's authors filled in and did not measure */
+} onp_import_meaning;
+void onp_import_describe(const onp_import *import, onp_import_meaning *out);
 
 typedef struct onp_import_result {
     int64_t platform, run;

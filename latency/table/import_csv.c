@@ -7,7 +7,10 @@
  *     Conv-input:224x224x3-output:112x112x32,3.50596
  *
  * The second heading is anybody's ("cpu_b", "time"); one with a unit other than ms is refused. Each
- * row is one value of which neither count nor spread is known.
+ * row is one value of which neither count nor spread is known. Without a heading, keys are of the
+ * older form:
+ *
+ *     56x56x24-28x28x40-expand:3-kernel:5-stride:2,3.01516
  */
 #include <math.h>
 #include <stdio.h>
@@ -34,7 +37,8 @@ static onp_status check_heading(const char *file, char *line, onp_error *err)
     return ONP_OK;
 }
 
-static onp_status read_row(onp_import_sink *sink, char *line, int number, onp_error *err)
+static onp_status read_row(onp_import_sink *sink, bool short_keys, char *line, int number,
+                           onp_error *err)
 {
     onp_import_row row = {.line = number, .column = 1, .count = 1};
     onp_block block;
@@ -46,7 +50,8 @@ static onp_status read_row(onp_import_sink *sink, char *line, int number, onp_er
         return ONP_OK;
     }
     *comma = '\0';
-    if (onp_import_read_key(line, &block, &why) != ONP_OK) {
+    if ((short_keys ? onp_import_read_short_key : onp_import_read_key)(line, &block, &why) !=
+        ONP_OK) {
         onp_import_problem(sink, number, 1, "%.120s: %s", line, why.msg);
         return ONP_OK;
     }
@@ -84,20 +89,22 @@ static onp_status parse(onp_import_sink *sink, const char *text, size_t size, on
 {
     char line[MAX_LINE];
     const char *const end = text + size;
+    const bool short_keys = size > 0 && text[0] >= '0' && text[0] <= '9'; /* a row, no heading */
     for (int number = 1; text < end; number++) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
         const size_t n = (size_t)((newline != NULL ? newline : end) - text);
         if (!take_line(sink, text, n, number, line)) {
             if (number == 1)
                 return ONP_OK; /* the problem says it; no heading, no table */
-        } else if (number == 1) {
+        } else if (number == 1 && !short_keys) {
             ONP_TRY(check_heading(sink->file, line, err));
         } else {
-            ONP_TRY(read_row(sink, line, number, err));
+            ONP_TRY(read_row(sink, short_keys, line, number, err));
         }
         text += n + (newline != NULL);
     }
     return ONP_OK;
 }
 
-const onp_importer onp_import_csv = {.format = "csv", .unit = "ms", .parse = parse};
+const onp_importer onp_import_csv = {
+    .format = "csv", .unit = "ms", .expand = "ratio of hidden to input channels", .parse = parse};

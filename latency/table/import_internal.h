@@ -30,8 +30,9 @@ typedef struct onp_import_sink {
     size_t n_rows, rows_capacity;
     onp_strbuf problems;
     size_t n_problems;
-    onp_error first; /* the first problem */
-    json_t *origin;  /* what the file says of its platform, kept with the run; NULL: nothing */
+    size_t n_left_out; /* rows that the file's authors made, not measured */
+    onp_error first;   /* the first problem */
+    json_t *origin;    /* what the file says of its platform, kept with the run; NULL: nothing */
 } onp_import_sink;
 
 /* A row; copied. */
@@ -49,6 +50,37 @@ onp_status onp_import_unreadable(onp_error *err);
 
 /* A key of the published tables. Errors: ONP_E_FORMAT, ONP_E_RANGE, ONP_E_SHAPE. */
 onp_status onp_import_read_key(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
+/* The head of a network whose table has it in three rows. */
+typedef enum onp_import_part {
+    ONP_PART_POOL,
+    ONP_PART_FIRST,
+    ONP_PART_LAST,
+    ONP_PART_COUNT,
+    ONP_PART_NONE = ONP_PART_COUNT /* a whole block */
+} onp_import_part;
+typedef struct onp_import_head {
+    bool seen[ONP_PART_COUNT];
+    onp_block blocks[ONP_PART_COUNT]; /* of the last, in_c and out_c only */
+    onp_import_row rows[ONP_PART_COUNT];
+} onp_import_head;
+void onp_import_head_add(onp_import_head *h, onp_import_part part, const onp_block *block,
+                         const onp_import_row *row, onp_import_sink *sink);
+/* The head's row, where there were parts: the sum of the three. */
+onp_status onp_import_head_end(const onp_import_head *h, onp_import_sink *sink,
+                               onp_error *err) ONP_MUST_USE;
+
+/* The same for a key of Once-for-All; of a part, the block has shapes only. */
+onp_status onp_import_read_ofa_key(const char *key, onp_block *out, onp_import_part *part,
+                                   onp_error *err) ONP_MUST_USE;
+onp_status onp_import_read_hidden_key(const char *key, onp_block *out,
+                                      onp_error *err) ONP_MUST_USE; /* whole blocks only */
+/* Of an older form: "56x56x24-28x28x40-expand:3-kernel:5-stride:2"; a block that keeps its shape
+ * has a shortcut. */
+onp_status onp_import_read_short_key(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
+/* Completes an mbconv that is given by its hidden width. */
+onp_status onp_import_complete_width(onp_block *b, int32_t hidden, onp_error *err) ONP_MUST_USE;
+/* 95 % interval of the mean of `count` measurements of this cv, or of the rounded mean alone. */
+void onp_import_set_interval(onp_import_row *row);
 /* A finite decimal number without rest; text may be NULL. */
 bool onp_import_read_real(const char *text, double *out);
 /* Whether a time is at least a nanosecond and no more than the most. Errors: ONP_E_FORMAT. */
@@ -57,11 +89,14 @@ onp_status onp_import_check_ms(const char *name, double ms, onp_error *err) ONP_
 typedef struct onp_importer {
     const char *format;
     const char *unit; /* of the file's times */
+    const char
+        *spread; /* what the file's spread is, and what its keys' expand means; NULL: it has */
+    const char *expand; /* none */
     /* Errors: ONP_E_FORMAT when the text as a whole is unreadable, ONP_E_NOMEM. */
     onp_status (*parse)(onp_import_sink *sink, const char *text, size_t size, onp_error *err);
 } onp_importer;
 
 extern const onp_importer onp_import_proxylessnas, onp_import_csv, onp_import_jsonl,
-    onp_import_yaml;
+    onp_import_yaml, onp_import_ofa, onp_import_tfnas;
 
 #endif
