@@ -161,7 +161,7 @@ static void *initializer(onp_onnx_tree *t, const char *name, const int64_t *dims
     x->dims = shape;
     x->n_dims = n_dims;
     x->has_data_type = true;
-    x->data_type = type;
+    x->data_type = (int32_t)type;
     x->name = TEXT(name);
     x->has_raw_data = true;
     x->raw_data = (ProtobufCBinaryData){.len = count * size, .data = data};
