@@ -20,7 +20,9 @@
 #include "latency/measure/advice.h"
 #include "latency/measure/environment.h"
 
-#define SHOWN_SAID     160 /* bytes of its last words in an error */
+#define SHOWN_SAID     160  /* bytes of its last words in an error */
+#define LOOK_AGAIN_MS  1000 /* after so long whether it has ended; its children may hold the pipes \
+                             */
 #define MILLISECOND_NS ((int64_t)1000000)
 
 extern char **environ;
@@ -188,6 +190,12 @@ onp_status onp_process_failed(const onp_process *p, const char *name, onp_status
                     advice != NULL ? advice : "", advice != NULL ? ")" : "");
 }
 
+static bool has_ended(pid_t pid, siginfo_t *info)
+{
+    *info = (siginfo_t){0};
+    return waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG | WNOWAIT) != 0 || info->si_pid != 0;
+}
+
 /* How it ended, once its `side` has; it stays to be reaped by onp_process_end. */
 static onp_status gone(const onp_process *p, const char *side, onp_error *err)
 {
@@ -217,7 +225,7 @@ static onp_status wait_ready(const onp_process *p, bool writing, int64_t deadlin
     int64_t left_ms = (deadline_ns - onp_now_ns()) / MILLISECOND_NS + 1;
     if (left_ms <= 0)
         return onp_fail(err, ONP_E_DEVICE, "did not answer in time");
-    int n = poll(fds, 3, left_ms < 60000 ? (int)left_ms : 60000);
+    int n = poll(fds, 3, left_ms < LOOK_AGAIN_MS ? (int)left_ms : LOOK_AGAIN_MS);
     if (n < 0 && errno != EINTR)
         return onp_fail(err, ONP_E_IO, "poll: %s", strerror(errno));
     if (n <= 0)
@@ -255,9 +263,13 @@ static onp_status talk(onp_process *p, const char *text, size_t length, int64_t 
                        const char **line, size_t *line_length, onp_error *err)
 {
     struct pollfd fds[3];
+    siginfo_t info;
     while (length > 0 || !onp_line_reader_next(&p->out, line, line_length)) {
+        const bool ended = has_ended(p->pid, &info); /* asked first: its last words may be there */
         ONP_TRY(wait_ready(p, length > 0, deadline_ns, fds, err));
         ONP_TRY(hear(p, fds, err));
+        if (ended && fds[0].revents == 0 && fds[1].revents == 0)
+            return gone(p, "output", err);
         if (length > 0 && fds[2].revents != 0)
             ONP_TRY(write_some(p, &text, &length, err));
     }
@@ -290,12 +302,6 @@ onp_status onp_process_next(onp_process *p, int64_t deadline_ns, const char **li
 }
 
 /* ---- wait ---- */
-
-static bool has_ended(pid_t pid, siginfo_t *info)
-{
-    *info = (siginfo_t){0};
-    return waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG | WNOWAIT) != 0 || info->si_pid != 0;
-}
 
 /* All of standard output. Its end is that of the process: a server that it left behind may hold the
  * pipe open. */
