@@ -258,8 +258,8 @@ static bool extrapolates(const onp_block_predictor *m, const onp_block *b, bool 
 {
     double lo[N_SIZES], hi[N_SIZES], v[N_SIZES];
     for (int j = 0; j < N_SIZES; j++) {
-        lo[j] = INFINITY;
-        hi[j] = -INFINITY;
+        lo[j] = (double)INFINITY;
+        hi[j] = -(double)INFINITY;
     }
     for (size_t i = 0; i < m->n; i++) {
         sizes_of(&m->rows[i].block, v);

@@ -128,7 +128,7 @@ static onp_status check_finite(const char *what, const double *v, size_t n, onp_
 /* Diagonal of R against its largest: a column that the others make up. */
 static bool full_rank(const least *l)
 {
-    double largest = 0, smallest = INFINITY;
+    double largest = 0, smallest = (double)INFINITY;
     for (int i = 0; i < l->n; i++) {
         const double r = fabs(l->a[(size_t)i * (size_t)l->m + (size_t)i]);
         largest = fmax(largest, r);

@@ -166,7 +166,7 @@ static double energy(const fitting *f, const double theta[N_THETA])
     const hyper h = hyper_of(theta);
     double fit = 0;
     if (factor(f, &h, f->k, f->a, NULL) != ONP_OK)
-        return INFINITY;
+        return (double)INFINITY;
     for (int i = 0; i < f->n; i++)
         fit += f->a[i] * f->p->r[f->chosen[i]];
     return fit / 2 + onp_cholesky_ln_det(f->k, f->n) / 2 + prior_energy(theta);
