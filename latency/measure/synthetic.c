@@ -8,6 +8,14 @@
 
 #define LINE_FLOATS (ONP_ALIGN / (int64_t)sizeof(float))
 
+#define TABLE 16381 /* prime: rows of a tensor begin at different numbers */
+
+/* Where numbers come from. */
+typedef struct source {
+    onp_rng rng;
+    float *table; /* [TABLE] normal (0, 1) */
+} source;
+
 /* Tensors are filled one after the other: normal(0, sd), or a constant where sd is 0. */
 typedef struct filling {
     double sd, constant;
@@ -36,11 +44,26 @@ static bool is_stats(const onp_node *node, int k)
     return node->op == ONP_OP_BN_APPLY && k == 1;
 }
 
-static void fill(float *x, int64_t count, filling f, onp_rng rng, uint32_t tensor)
+/* Normal numbers are drawn once and repeated: a network has millions of weights. */
+static onp_status draw_table(const onp_context *ctx, onp_rng rng, float **out, onp_error *err)
 {
-    for (int64_t i = 0; i < count; i++)
-        x[i] = f.sd > 0.0 ? (float)(f.sd * onp_rng_normal(rng, (uint64_t)i, tensor, 0))
-                          : (float)f.constant;
+    float *table = onp_alloc(ctx, TABLE, sizeof *table);
+    if (table == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "graph: no memory for %d numbers", TABLE);
+    for (int64_t i = 0; i < TABLE; i++)
+        table[i] = (float)onp_rng_normal(rng, (uint64_t)i, 0, 0);
+    *out = table;
+    return ONP_OK;
+}
+
+static void fill(float *x, int64_t count, filling f, const source *from, uint32_t tensor)
+{
+    const float sd = (float)f.sd;
+    int64_t at = (int64_t)onp_rng_below(from->rng, 0, tensor, 1, TABLE);
+    for (int64_t i = 0; i < count; i++) {
+        x[i] = f.sd > 0.0 ? sd * from->table[at] : (float)f.constant;
+        at = at + 1 < TABLE ? at + 1 : 0;
+    }
 }
 
 static int64_t padded(int64_t count)
@@ -77,7 +100,7 @@ static void bind(onp_graph *g, float *memory)
     }
 }
 
-static onp_status fill_inputs(onp_graph *g, const onp_node *node, onp_rng rng, int64_t batch,
+static onp_status fill_inputs(onp_graph *g, const onp_node *node, const source *from, int64_t batch,
                               onp_error *err)
 {
     for (int k = 0; k < node->n_in; k++) {
@@ -89,10 +112,17 @@ static onp_status fill_inputs(onp_graph *g, const onp_node *node, onp_rng rng, i
             return onp_fail(err, ONP_E_RANGE,
                             "graph: its input has a batch of %" PRId64 ", wanted %" PRId64,
                             t->shape.n, batch);
-        fill(t->data, onp_shape_count(t->shape), f, rng, (uint32_t)node->in[k]);
+        fill(t->data, onp_shape_count(t->shape), f, from, (uint32_t)node->in[k]);
         if (is_stats(node, k)) /* {1, 1, 2, c}: means, then variances */
-            fill((float *)t->data + t->shape.c, t->shape.c, (filling){.constant = 1.0}, rng, 0);
+            fill((float *)t->data + t->shape.c, t->shape.c, (filling){.constant = 1.0}, from, 0);
     }
+    return ONP_OK;
+}
+
+static onp_status fill_all(onp_graph *g, const source *from, int64_t batch, onp_error *err)
+{
+    for (int32_t i = 0; i < onp_graph_n_nodes(g); i++)
+        ONP_TRY(fill_inputs(g, onp_graph_node(g, i), from, batch, err));
     return ONP_OK;
 }
 
@@ -100,17 +130,17 @@ onp_status onp_synthetic_fill(const onp_context *ctx, onp_graph *g, uint64_t see
                               float **memory, onp_error *err)
 {
     float *values = NULL;
+    source from = {.rng = onp_rng_make(seed, ONP_RNG_SYNTHETIC)};
     ONP_TRY(onp_graph_status(g, err));
     ONP_TRY(allocate(ctx, g, &values, err));
     bind(g, values);
-    const onp_rng rng = onp_rng_make(seed, ONP_RNG_SYNTHETIC);
-    for (int32_t i = 0; i < onp_graph_n_nodes(g); i++) {
-        onp_status st = fill_inputs(g, onp_graph_node(g, i), rng, batch, err);
-        if (st != ONP_OK) {
-            onp_free(ctx, values);
-            return st;
-        }
-    }
-    *memory = values;
-    return ONP_OK;
+    onp_status st = draw_table(ctx, from.rng, &from.table, err);
+    if (st == ONP_OK)
+        st = fill_all(g, &from, batch, err);
+    onp_free(ctx, from.table);
+    if (st == ONP_OK)
+        *memory = values;
+    else
+        onp_free(ctx, values);
+    return st;
 }

@@ -27,9 +27,9 @@ extern "C" {
  *   weights      normal (0, onp_weight_deviation), graph/spread.h
  *   batch norm   gamma 1, beta 0, mean 0, variance 1
  *   others       0 (biases, labels, results)
- * Numbers are Philox with the purpose ONP_RNG_SYNTHETIC. batch: what every input must have as its
- * batch; 0: any. Errors: ONP_E_RANGE when an input has another batch or the tensors need more than
- * ONP_SYNTHETIC_MAX_BYTES, ONP_E_NOMEM.
+ * Numbers are Philox with the purpose ONP_RNG_SYNTHETIC, some thousands that are repeated. batch:
+ * what every input must have as its batch; 0: any. Errors: ONP_E_RANGE when an input has another
+ * batch or the tensors need more than ONP_SYNTHETIC_MAX_BYTES, ONP_E_NOMEM.
  */
 onp_status onp_synthetic_fill(const onp_context *ctx, onp_graph *g, uint64_t seed, int64_t batch,
                               float **memory, onp_error *err) ONP_MUST_USE;
