@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Run by CPack on the staged tree: what Debian wants of a package beside its files.
-file(GLOB_RECURSE manuals ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr/share/man/*.1)
-set(doc ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr/share/doc/${CPACK_PACKAGE_NAME})
+# Run by CPack on the staged trees: what Debian wants of a package beside its files.
+set(stage ${CPACK_TEMPORARY_INSTALL_DIRECTORY})
+file(GLOB_RECURSE manuals ${stage}/onepath/usr/share/man/*.1)
+set(doc ${stage}/onepath/usr/share/doc/onepath)
 file(REMOVE ${doc}/LICENSE) # /usr/share/common-licenses has it
 file(WRITE ${doc}/copyright
 "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -37,10 +38,23 @@ License: Expat
 ")
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # of SOURCE_DATE_EPOCH where it is set
 file(WRITE ${doc}/changelog
-"${CPACK_PACKAGE_NAME} (${CPACK_PACKAGE_VERSION}) unstable; urgency=medium
+"onepath (${CPACK_PACKAGE_VERSION}) unstable; urgency=medium
 
   * Release ${CPACK_PACKAGE_VERSION}.
 
  -- ${CPACK_PACKAGE_CONTACT}  ${date}
 ")
 execute_process(COMMAND gzip -9nf ${manuals} ${doc}/changelog COMMAND_ERROR_IS_FATAL ANY)
+
+# The agents hold what they are linked with.
+if(EXISTS ${stage}/agents)
+  set(agents ${stage}/agents/usr/share/doc/onepath-agents)
+  file(READ ${doc}/copyright text)
+  file(WRITE ${agents}/copyright "${text}
+Files: usr/libexec/onepath/*
+Copyright: the onepath authors, and those of the GNU C Library, libgomp, Jansson and libmd
+License: Apache-2.0 and LGPL-2.1+ and GPL-3+ with the GCC runtime exception and Expat and BSD
+ The libraries are Debian's; their sources are those of its packages glibc, gcc, jansson and libmd.
+")
+  file(COPY ${doc}/changelog.gz DESTINATION ${agents})
+endif()

@@ -2,6 +2,7 @@
 # What is installed, and the Debian package: `cmake --install build --prefix P`, `cmake --build build --target package`.
 # An installed tree may be moved: everything in it finds the rest by where it is itself.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME onepath)
 
 install(TARGETS onepath_cli onepath-agent)
 if(TARGET onepath-runner-xnnpack)
@@ -9,10 +10,10 @@ if(TARGET onepath-runner-xnnpack)
 endif()
 install(FILES latency/runners/onnxruntime/runner.js DESTINATION ${CMAKE_INSTALL_DATADIR}/onepath/runners RENAME onnxruntime.js)
 install(TARGETS onepath EXPORT onepath)
-# Agents for devices, those that `cmake --preset agent-ARCH` and its build left here, so that the Debian package has them.
+# Agents for devices, those that `cmake --preset agent-ARCH` and its build left here; a package of their own.
 foreach(arch x86_64 aarch64)
   install(PROGRAMS build-agent-${arch}/onepath-agent DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/onepath
-    RENAME onepath-agent-${arch} OPTIONAL)
+    RENAME onepath-agent-${arch} OPTIONAL COMPONENT agents)
 endforeach()
 install(FILES include/onepath.h TYPE INCLUDE)
 install(DIRECTORY configs/spaces configs/searches DESTINATION ${CMAKE_INSTALL_DATADIR}/onepath)

@@ -28,7 +28,7 @@ deb=$(echo "$work"/onepath_*.deb)
 depends=$(dpkg-deb -f "$deb" Depends)
 echo "package: $(basename "$deb"), $(stat -c %s "$deb") bytes; depends: $depends"
 [[ $depends == *libopenblas0-openmp* ]] || wrong 'it does not depend on the OpenMP flavour of OpenBLAS'
-[[ $depends != *pthread* ]] || wrong 'it depends on the pthread flavour of OpenBLAS'
+[[ $depends != *openblas*-pthread* ]] || wrong 'it depends on the pthread flavour of OpenBLAS'
 dpkg-deb -c "$deb" >"$work/files"
 for file in bin/onepath bin/onepath-agent include/onepath.h share/man/man1/onepath.1.gz share/doc/onepath/copyright \
     share/doc/onepath/changelog.gz share/doc/onepath/examples/classify.c share/onepath/spaces/mbconv-28.yaml \
@@ -52,6 +52,8 @@ debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$work/debootstrap.log
 rm "$root/etc/apt/sources.list"
 cp -a /etc/apt/sources.list* /etc/apt/apt.conf* "$root/etc/apt/" 2>/dev/null || true
 cp "$deb" "$root/tmp/onepath.deb"
+agents=$(find "$work" -maxdepth 1 -name 'onepath-agents_*_all.deb')
+[ -z "$agents" ] || cp "$agents" "$root/tmp/onepath-agents.deb"
 
 # inside COMMAND...: runs it there, with a /proc of its own; what it mounts and starts ends with it.
 inside() {
@@ -83,6 +85,12 @@ inside ldd /usr/bin/onepath /usr/bin/onepath-agent /usr/lib/libonepath.so.0 >"$w
 ! grep 'not found' "$work/ldd" || wrong 'a library is missing'
 [ "$(grep -c '/openblas-openmp/libopenblas.so.0 ' "$work/ldd")" -eq 3 ] || wrong 'not the OpenMP flavour of OpenBLAS'
 inside onepath doctor || wrong 'onepath doctor fails'
+if [ -n "$agents" ]; then
+    echo "agents: $(basename "$agents"), $(stat -c %s "$agents") bytes"
+    inside apt-get -qq -y --no-install-recommends install /tmp/onepath-agents.deb >"$work/apt.log" 2>&1 || wrong 'the agents are not installed'
+    inside onepath doctor >"$work/doctor"
+    grep -q 'aarch64: /usr/bin/../libexec/onepath/onepath-agent-aarch64' "$work/doctor" || wrong 'doctor finds no agent for devices'
+fi
 status=0
 inside onepath search /usr/share/onepath/searches/quickstart-generated.yaml --run /root/run --db /root/latency.db \
     --max-seconds-per-block 0.05 --set data.limit=1500 --set data.validation=500 --set search.epochs=1 \
@@ -95,7 +103,7 @@ fi
 for file in report.html arch.json model.safetensors run.db; do
     [ -s "$root/root/run/$file" ] || wrong "the search leaves no $file"
 done
-inside dpkg --purge onepath >/dev/null 2>&1 || wrong 'it cannot be removed'
+inside dpkg --purge onepath onepath-agents >/dev/null 2>&1 || wrong 'it cannot be removed'
 left=$(find "$root/usr" -name '*onepath*')
 [ -z "$left" ] || wrong "removed, it leaves $left"
 
