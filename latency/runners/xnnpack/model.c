@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/placement.h"
+#include "latency/measure/synthetic.h"
 #include "latency/runners/xnnpack/nodes.h"
 
 /* A run of nodes in a runtime of its own. */
@@ -136,6 +137,34 @@ static onp_status place(onp_xnn_model *m, const onp_graph *g, const onp_life *li
     return ONP_OK;
 }
 
+/* What a run needs at least, whoever places it. */
+static onp_status check_size(const onp_graph *g, const tensor_use *use, onp_placer *placer,
+                             onp_life *lives, onp_tid *tensor, onp_error *err)
+{
+    int64_t bytes;
+    const int32_t n = find_lives(g, ONP_XNN_BY_GROUP, use, lives, tensor);
+    ONP_TRY(onp_place_bound(placer, lives, n, &bytes, err));
+    if (bytes > (int64_t)ONP_SYNTHETIC_MAX_BYTES)
+        return onp_fail(err, ONP_E_RANGE,
+                        "xnnpack: the graph needs %" PRId64 " MiB, wanted at most %zu",
+                        bytes / (int64_t)ONP_MIB, ONP_SYNTHETIC_MAX_BYTES / ONP_MIB);
+    return ONP_OK;
+}
+
+static onp_status place_all(onp_xnn_model *m, const onp_graph *g, onp_xnn_split split,
+                            tensor_use *use, onp_life *lives, onp_tid *tensor, onp_placer *placer,
+                            onp_error *err)
+{
+    onp_placement placement;
+    find_uses(g, use);
+    ONP_TRY(check_size(g, use, placer, lives, tensor, err));
+    const int32_t n = find_lives(g, split, use, lives, tensor);
+    /* XNNPACK's own rule, where there are not too many */
+    const onp_place_rule rule = n <= ONP_PLACE_MAX_PAIRED ? ONP_PLACE_BY_SIZE : ONP_PLACE_IN_TIME;
+    ONP_TRY(onp_place_by(placer, rule, lives, n, &placement, err));
+    return place(m, g, lives, tensor, n, placement.peak, err);
+}
+
 static onp_status make_buffers(onp_xnn_model *m, const onp_graph *g, onp_xnn_split split,
                                onp_error *err)
 {
@@ -144,21 +173,9 @@ static onp_status make_buffers(onp_xnn_model *m, const onp_graph *g, onp_xnn_spl
     onp_life *lives = onp_alloc(m->ctx, n_tensors, sizeof *lives);
     onp_tid *tensor = onp_alloc(m->ctx, n_tensors, sizeof *tensor);
     onp_placer placer = {.ctx = m->ctx};
-    onp_placement placement;
-    onp_status st = ONP_OK;
-    if (use == NULL || lives == NULL || tensor == NULL)
-        st = onp_fail(err, ONP_E_NOMEM, "xnnpack: out of memory");
-    int32_t n = 0;
-    if (st == ONP_OK) {
-        find_uses(g, use);
-        n = find_lives(g, split, use, lives, tensor);
-        /* XNNPACK's own rule, where there are not too many */
-        st =
-            onp_place_by(&placer, n <= ONP_PLACE_MAX_PAIRED ? ONP_PLACE_BY_SIZE : ONP_PLACE_IN_TIME,
-                         lives, n, &placement, err);
-    }
-    if (st == ONP_OK)
-        st = place(m, g, lives, tensor, n, placement.peak, err);
+    onp_status st = use != NULL && lives != NULL && tensor != NULL
+                        ? place_all(m, g, split, use, lives, tensor, &placer, err)
+                        : onp_fail(err, ONP_E_NOMEM, "xnnpack: out of memory");
     onp_placer_reset(&placer);
     onp_free(m->ctx, tensor);
     onp_free(m->ctx, lives);

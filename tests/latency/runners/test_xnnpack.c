@@ -277,6 +277,17 @@ static void refusals(void **state)
     onp_assert_contains(err.msg, "node 0: xnnpack: max-pool: an invalid parameter");
     assert_null(m);
     onp_free(&ctx, memory);
+
+    onp_graph_clear(g); /* a map of 4 GiB, which nobody allocates */
+    const onp_tid small = onp_graph_external(g, (onp_shape){1, 256, 256, 1}, NULL);
+    const onp_tid w = onp_graph_external(g, (onp_shape){1, 1, 1, 16384}, NULL);
+    onp_tid wide = onp_graph_add(g, ONP_OP_CONV, (onp_tid[]){small, w}, 2,
+                                 &(onp_attr){.kernel = 1, .stride = 1});
+    (void)onp_graph_add(g, ONP_OP_GLOBAL_AVG_POOL, &wide, 1, NULL);
+    assert_int_equal(onp_synthetic_fill(&ctx, g, 1, 1, &memory, NULL), ONP_OK);
+    assert_int_equal(onp_xnn_model_new(&ctx, g, ONP_XNN_WHOLE, NULL, &m, &err), ONP_E_RANGE);
+    onp_assert_contains(err.msg, "MiB, wanted at most 4096");
+    onp_free(&ctx, memory);
     onp_graph_free(g);
 }
 
