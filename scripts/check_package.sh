@@ -32,7 +32,7 @@ echo "package: $(basename "$deb"), $(stat -c %s "$deb") bytes; depends: $depends
 dpkg-deb -c "$deb" >"$work/files"
 for file in bin/onepath bin/onepath-agent include/onepath.h share/man/man1/onepath.1.gz share/doc/onepath/copyright \
     share/doc/onepath/changelog.gz share/doc/onepath/examples/classify.c share/onepath/spaces/mbconv-28.yaml \
-    share/bash-completion/completions/onepath; do
+    share/bash-completion/completions/onepath share/onepath/runners/onnxruntime.js; do
     grep -q " ./usr/$file\$" "$work/files" || wrong "/usr/$file is not in it"
 done
 ! grep -vE '^l' "$work/files" | grep -E '^.(....w|.......w)|\.1$|/LICENSE$' || wrong 'such files do not belong in a package'
