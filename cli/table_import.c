@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/table.h"
+#include "cli/table_networks.h"
 #include "latency/table/import.h"
 
 typedef struct import_args {
@@ -13,11 +14,12 @@ typedef struct import_args {
 
 static const onp_option options[] = {
     ONP_OPTION_DB,
-    {"format", ONP_OPTION_TEXT, "proxylessnas|csv|jsonl|yaml|once-for-all|tfnas",
+    {"format", ONP_OPTION_TEXT, "proxylessnas|csv|jsonl|yaml|once-for-all|tfnas|networks",
      "form of the file: YAML of ProxylessNAS, CSV of blocks and ms, what `table export` wrote, "
-     "YAML or JSON of Once-for-All, widths of TF-NAS (required)",
+     "YAML or JSON of Once-for-All, widths of TF-NAS; or latencies of whole networks (required)",
      offsetof(import_args, format), 0, 0},
-    {"device", ONP_OPTION_TEXT, "NAME", "the device that the file is about (required)",
+    {"device", ONP_OPTION_TEXT, "NAME",
+     "the device that the file is about (required; of networks, the one to take: all without it)",
      offsetof(import_args, device), 0, 0},
     {"duplicates", ONP_OPTION_TEXT, "refuse|mean",
      "blocks that have several rows: an error, or their mean (default: refuse)",
@@ -67,6 +69,38 @@ static onp_status print_import(onp_app *app, const char *path, const onp_import 
     return ONP_OK;
 }
 
+static onp_status print_networks(onp_app *app, const char *path, const onp_store *store,
+                                 const onp_networks_result *r, onp_error *err)
+{
+    if (app->args->json)
+        return onp_app_print(
+            app,
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "db", onp_store_path(store), "file", path,
+                      "devices", (json_int_t)r->n_devices, "networks", (json_int_t)r->n_networks,
+                      "times", (json_int_t)r->n_times, "missing", (json_int_t)r->n_missing),
+            err);
+    onp_app_line("%s: %zu times of %zu networks on %zu devices into %s; %zu pairs have none", path,
+                 r->n_times, r->n_networks, r->n_devices, onp_store_path(store), r->n_missing);
+    return ONP_OK;
+}
+
+static onp_status import_networks(onp_app *app, const import_args *a, onp_error *err)
+{
+    onp_networks *nets = NULL;
+    onp_store *store = NULL;
+    onp_networks_result r;
+    onp_status st = ONP_OK;
+    ONP_TRY(onp_table_read_networks(app, a->all.operands[0], &nets, err));
+    ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_CREATE, &store, err));
+    ONP_TRY_GOTO(
+        onp_networks_store(nets, store, a->all.operands[0], a->device, app->command, &r, err));
+    st = print_networks(app, a->all.operands[0], store, &r, err);
+done:
+    onp_store_close(store);
+    onp_networks_free(nets);
+    return st;
+}
+
 /* The file first: one that is no table leaves no empty database behind. */
 static onp_status run(onp_app *app, const void *args, onp_error *err)
 {
@@ -75,6 +109,8 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     onp_store *store = NULL;
     onp_import_result r;
     onp_status st = ONP_OK;
+    if (a->format != NULL && strcmp(a->format, "networks") == 0)
+        return import_networks(app, a, err);
     if (a->format == NULL || a->device == NULL)
         return onp_fail(err, ONP_E_USAGE, "table import: --%s is missing",
                         a->format == NULL ? "format" : "device");
@@ -94,8 +130,13 @@ const onp_verb onp_verb_table_import = {
     .min_operands = 1,
     .max_operands = 1,
     .summary = "take a latency table from elsewhere: all of its rows or none",
-    .about = "The device gets a platform of its own, named after the form of the file, with the "
-             "file's name, hash and unit. A search uses such rows only with --allow-imported.",
+    .about =
+        "The device gets a platform of its own, named after the form of the file, with the "
+        "file's name, hash and unit. A search uses such rows only with --allow-imported. Latencies "
+        "of whole networks (--format networks) are measurements of networks, in ms: a CSV or a "
+        "folder "
+        "of .pt files of networks of the FBNet space or of Once-for-All, or a folder of "
+        "folders DEVICE_lat-TIMEms.../net.config; -1 stands for a network that does not run.",
     .options = options,
     .args_size = sizeof(import_args),
     .run = run,

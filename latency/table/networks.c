@@ -563,7 +563,11 @@ void onp_networks_free(onp_networks *nets)
         onp_free(nets->ctx, nets->encodings[i]);
     for (size_t i = 0; nets->devices != NULL && i < nets->n_devices; i++)
         onp_free(nets->ctx, nets->devices[i]);
+    for (size_t i = 0; nets->blocks != NULL && i < nets->n; i++)
+        onp_free(nets->ctx, nets->blocks[i]);
     onp_free(nets->ctx, nets->encodings);
+    onp_free(nets->ctx, nets->blocks);
+    onp_free(nets->ctx, nets->n_blocks);
     onp_free(nets->ctx, nets->codes);
     onp_free(nets->ctx, nets->devices);
     onp_free(nets->ctx, nets->ns);

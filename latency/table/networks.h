@@ -24,6 +24,8 @@
 #define ONP_LATENCY_TABLE_NETWORKS_H
 
 #include "base/strbuf.h"
+#include "graph/block.h"
+#include "latency/table/store.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,7 +38,9 @@ typedef struct onp_networks {
     const onp_context *ctx;
     const char *space; /* "fbnet", "once-for-all" */
     size_t n, n_devices;
-    char **encodings;             /* [n] */
+    char **encodings;             /* [n]; NULL where blocks are known */
+    onp_block **blocks;           /* [n], of n_blocks[i]; NULL: of no network */
+    int32_t *n_blocks;            /* [n] */
     int32_t n_positions, n_codes; /* choices of a network, and the values of one */
     int32_t *codes;               /* [n][n_positions] */
     char **devices;               /* [n_devices]: a batch size stands in the name, "titanx_32" */
@@ -51,6 +55,21 @@ typedef struct onp_networks {
 onp_status onp_import_networks(const onp_context *ctx, const char *path, onp_strbuf *problems,
                                onp_networks **out, onp_error *err) ONP_MUST_USE;
 void onp_networks_free(onp_networks *nets); /* NULL allowed */
+
+typedef struct onp_networks_result {
+    size_t n_devices, n_networks; /* stored */
+    size_t n_times, n_missing;    /* times stored, and those that are not in the file */
+} onp_networks_result;
+
+/*
+ * Stores the times as measurements of networks, each device as a platform {device, backend
+ * "import:networks"} with a run of its own, all or nothing. file: named as their source; device:
+ * only this one, NULL for all; command: NULL allowed. Errors: ONP_E_USAGE (no such device: the
+ * message lists them), those of the store.
+ */
+onp_status onp_networks_store(const onp_networks *nets, onp_store *s, const char *file,
+                              const char *device, const char *command, onp_networks_result *out,
+                              onp_error *err) ONP_MUST_USE;
 
 #ifdef __cplusplus
 }

@@ -93,13 +93,13 @@ static json_t *encode(const onp_block *blocks, int32_t n)
     return keys;
 }
 
-onp_status onp_store_network_add(onp_store *s, const char *hash, const onp_block *blocks, int32_t n,
-                                 const char *space, onp_error *err)
+/* keys is taken; NULL: no memory. */
+static onp_status add_network(onp_store *s, const char *hash, json_t *keys, const char *space,
+                              onp_error *err)
 {
-    json_t *keys = encode(blocks, n);
     onp_strbuf encoding;
     if (keys == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "network: out of memory for %d blocks", (int)n);
+        return onp_fail(err, ONP_E_NOMEM, "network: out of memory");
     onp_strbuf_init(&encoding, s->ctx);
     onp_status st = onp_json_dump(keys, 0, &encoding, err);
     if (st == ONP_OK) {
@@ -110,6 +110,28 @@ onp_status onp_store_network_add(onp_store *s, const char *hash, const onp_block
     onp_strbuf_reset(&encoding);
     json_decref(keys);
     return st;
+}
+
+onp_status onp_store_network_add(onp_store *s, const char *hash, const onp_block *blocks, int32_t n,
+                                 const char *space, onp_error *err)
+{
+    return add_network(s, hash, encode(blocks, n), space, err);
+}
+
+/* An array of one text that no block key is like. */
+static const char text_mark[] = "# ";
+
+onp_status onp_store_network_add_text(onp_store *s, const char *hash, const char *text,
+                                      const char *space, onp_error *err)
+{
+    return add_network(s, hash, json_pack("[s+]", text_mark, text), space, err);
+}
+
+static bool is_text(const json_t *keys)
+{
+    const char *first = json_string_value(json_array_get(keys, 0));
+    return json_array_size(keys) == 1 && first != NULL &&
+           strncmp(first, text_mark, sizeof text_mark - 1) == 0;
 }
 
 typedef struct network_call {
@@ -146,7 +168,8 @@ static onp_status visit_network(const network_call *call, const char *encoding,
     if (encoding != NULL) {
         ONP_TRY(
             onp_json_parse(encoding, strlen(encoding), onp_store_path(call->store), &keys, err));
-        ONP_TRY_GOTO(decode(call->store, v->hash, keys, &blocks, &v->n_blocks, err));
+        if (!is_text(keys))
+            ONP_TRY_GOTO(decode(call->store, v->hash, keys, &blocks, &v->n_blocks, err));
         v->blocks = blocks;
     }
     st = call->visit(call->user, v, err);

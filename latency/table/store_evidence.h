@@ -48,6 +48,10 @@ onp_status onp_store_sentinels(onp_store *s, int64_t platform, const char *key,
 onp_status onp_store_network_add(onp_store *s, const char *hash, const onp_block *blocks, int32_t n,
                                  const char *space, onp_error *err) ONP_MUST_USE;
 
+/* The same for one whose blocks are not ours: text says what it is ("fbnet 78184..."). */
+onp_status onp_store_network_add_text(onp_store *s, const char *hash, const char *text,
+                                      const char *space, onp_error *err) ONP_MUST_USE;
+
 /* A network that was measured on a platform. Borrowed during the visit. */
 typedef struct onp_measured_network {
     const char *hash;

@@ -58,7 +58,7 @@ grep -q "imported rows of phone" run/report.html || wrong 'the report does not t
 exits 1 search tiny.yaml --db phone.db --run run
 says err 'add --allow-imported to go on'
 exits 0 search tiny.yaml --db phone.db --run run --allow-imported
-says out 'not measured: the target is another device, whose latencies are imported'
+says out 'not measured: the target is a device of the table, whose latencies are imported'
 
 # one such row among those of this machine
 sqlite3 here.db "update estimate set source = 'imported' where block_id = (select min(block_id) from estimate)"

@@ -266,9 +266,17 @@ def pickles():
     put("pickle", "calls.pkl", b"cposix\nsystem\n(S'true'\ntR.")
 
 
+def networks():
+    put("networks", "fbnet.csv", "index,ops,gpu_32,phone\n0,7818488874147327324245,10.5,-1\n1,5355047552024513726040,12.25,31\n")
+    put("networks", "once-for-all.csv",
+        "index,r,d,ks,e,v100_1\n0,204,22223,75557757573753735353,64466343363336346436,12.0819\n")
+    put("networks", "cells.csv", "index,onehot31,gpu\n0,1000000010100000001000001000101,2.8\n")
+    put("networks", "wrong.csv", "index,ops,gpu\n0,78184,1\n1,9,nan\n2\n")
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (images, archive, device, idx, cifar, pack, texts, messages, model, tables, pickles):
+    for make in (images, archive, device, idx, cifar, pack, texts, messages, model, tables, pickles, networks):
         make()
     run(os.path.abspath(sys.argv[1]))

@@ -36,6 +36,7 @@
     X(table, "latency.db")                                                                         \
     X(run, "run.db")                                                                               \
     X(import, "table")                                                                             \
+    X(networks, "networks.csv")                                                                    \
     X(pickle, "pickle")                                                                            \
     X(device, "device")                                                                            \
     X(onnx, "model.onnx")

@@ -5,6 +5,7 @@
 
 #include "export/onnx.h"
 #include "latency/table/import.h"
+#include "latency/table/networks.h"
 #include "latency/table/pickle.h"
 #include "latency/table/store.h"
 #include "search/manifest.h"
@@ -120,6 +121,16 @@ bool fuzz_import(fuzz_input *in)
         onp_import_free(import);
         onp_strbuf_reset(&problems);
     }
+    return taken;
+}
+
+bool fuzz_networks(fuzz_input *in)
+{
+    onp_error err = {0};
+    onp_networks *nets = NULL;
+    const bool taken =
+        fuzz_accepted(onp_import_networks(&in->ctx, in->path, NULL, &nets, &err), &err);
+    onp_networks_free(nets);
     return taken;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "latency/table/networks.h"
+#include "latency/table/store_evidence.h"
 #include "tests/test_support.h"
 
 #define ROW_A "0,7818488874147327324245,10.5,-1\n"
@@ -118,6 +119,52 @@ static void bad_rows(void **state)
     refuse(s, "index,ops,a\n0,x,1\n1,y,1\n2,z,1\n", "3 bad rows, nothing imported; the first:");
 }
 
+typedef struct seen {
+    int n;
+    int64_t ns[4];
+} seen;
+
+static onp_status see(void *user, const onp_measured_network *v, onp_error *err)
+{
+    seen *s = user;
+    (void)err;
+    assert_null(v->blocks); /* they are not ours */
+    assert_int_equal(v->n_blocks, 0);
+    assert_string_equal(v->space, "fbnet");
+    s->ns[s->n++] = v->median_ns;
+    return ONP_OK;
+}
+
+static void stored(void **state)
+{
+    source *s = *state;
+    static const char text[] = "index,ops,gpu_32,phone\n" ROW_A ROW_B;
+    char db[ONP_TEST_PATH];
+    onp_context ctx;
+    onp_error err = {0};
+    onp_store *store = NULL;
+    onp_networks_result r;
+    seen phone = {0};
+    int64_t platform = 0;
+    onp_context_init(&ctx);
+    onp_test_path(db, s->dir, "latency.db");
+    onp_test_write(s->path, text, sizeof text - 1);
+    onp_networks *nets = take(s->path);
+    assert_int_equal(onp_store_open(&ctx, db, ONP_SQL_CREATE, &store, &err), ONP_OK);
+    assert_int_equal(onp_networks_store(nets, store, s->path, "tpu", NULL, &r, &err), ONP_E_USAGE);
+    onp_assert_contains(err.msg, "devices: gpu_32 phone");
+    assert_int_equal(onp_networks_store(nets, store, s->path, "phone", NULL, &r, &err), ONP_OK);
+    assert_int_equal(r.n_devices, 1);
+    assert_int_equal(r.n_networks, 2);
+    assert_int_equal(r.n_times, 1);
+    assert_int_equal(r.n_missing, 1);
+    assert_int_equal(onp_store_platform_find(store, "phone", &platform, &err), ONP_OK);
+    assert_int_equal(onp_store_networks(store, platform, see, &phone, &err), ONP_OK);
+    assert_true(phone.n == 1 && phone.ns[0] == 31000000);
+    onp_store_close(store);
+    onp_networks_free(nets);
+}
+
 static void published_files(void **state)
 {
     (void)state;
@@ -154,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fbnet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(once_for_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stored, set_up, tear_down),
         cmocka_unit_test(published_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

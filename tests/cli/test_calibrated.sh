@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A search by calibrated latencies, and latencies of whole networks from elsewhere.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cat >space.yaml <<'YAML'
+schema: 1
+name: tiny
+input: {height: 28, width: 28, channels: 1}
+stem: {op: conv, kernel: 3, stride: 2, channels: 8}
+fixed: []
+candidates:
+  - {op: mbconv, kernel: 3, expand: 1}
+  - {op: zero}
+stages:
+  - {channels: 8, blocks: 2, stride: 2}
+mix: {channels: 16}
+classes: 10
+YAML
+cat >tiny.yaml <<'YAML'
+schema: 1
+seed: 3
+data: {format: generated, validation: 128, limit: 512, cache: cache}
+space: space.yaml
+target: {device: phone, latency: 100%}
+search: {warmup_epochs: 1, epochs: 1, batch: 64}
+train: {epochs: 1, batch: 64}
+YAML
+
+# the rows of this machine go out and come back as those of a phone
+"$onepath" profile space.yaml --db here.db --max-seconds-per-block 0.05 >out 2>err # noisy ones serve as well
+exits 0 table list --db here.db --json
+signature=$(python3 -c 'import json; print(json.load(open("out"))["platforms"][0]["signature"])')
+exits 0 table export --db here.db --device "$signature" --out rows.jsonl
+exits 0 table import --db phone.db --format jsonl --device phone rows.jsonl
+
+# a calibrated platform: the search uses what that makes of the sums, and copies it into the run
+sqlite3 phone.db "INSERT INTO calibration (platform_id, a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,
+    within5, within10, spearman, created_unix_ns) VALUES (1, 2, 100, 5e4, 0.02, 0.04, 30, 0.5, 0.016, 1, 1, 0.99, 1)"
+exits 0 search tiny.yaml --db phone.db --run calibrated --allow-imported --json --set target.bound=upper
+cp out found
+says err 'latencies: calibrated by 30 networks'
+holds "0.9 * d['predicted_ms'] < d['predicted_lo_ms'] < d['predicted_ms'] < d['predicted_hi_ms'] < 1.1 * d['predicted_ms']"
+grep -q 'calibrated by 30 networks measured whole' calibrated/report.html || wrong 'the report does not tell the calibration'
+[ "$(sqlite3 calibrated/run.db 'SELECT a * n FROM calibration')" = 60.0 ] || wrong 'the run has not the calibration'
+# what the run uses is its own copy, and no other than it began with
+sqlite3 phone.db 'DELETE FROM calibration'
+exits 0 search tiny.yaml --db phone.db --run calibrated --allow-imported --json --set target.bound=upper
+holds "d['predicted_ms'] == $(python3 -c 'import json; print(json.load(open("found"))["predicted_ms"])')"
+sqlite3 calibrated/run.db 'UPDATE calibration SET a = 1.5'
+exits 3 search tiny.yaml --db phone.db --run calibrated --allow-imported --set target.bound=upper
+says err 'run.db: its latencies are'
+
+# latencies of whole networks: their blocks from folders, or their text
+mkdir -p nets/phone_lat-12ms_top1 nets/board_gpu16-7ms_top1 nets/flops-3M
+for net in nets/*; do
+    cp "$ONEPATH_SOURCE/tests/fuzz/corpus/arch/tiny.json" "$net/net.config"
+    echo '{"image_size": 28}' >"$net/run.config"
+done
+exits 0 table import nets --format networks --db nets.db --json
+holds "d['devices'] == 2 and d['networks'] == 2 and d['times'] == 2"
+says err 'flops-3M: its name says no latency'
+[ "$(sqlite3 nets.db "SELECT group_concat(mean_ns) FROM measurement ORDER BY mean_ns")" = '7000000,12000000' ] ||
+    wrong 'the times are others'
+echo '{}' >nets/flops-3M/net.config
+exits 0 table import nets --format networks --db nets.db # it is passed over
+echo '{}' >nets/phone_lat-12ms_top1/net.config
+echo '{"image_size": 0}' >nets/board_gpu16-7ms_top1/run.config
+exits 3 table import nets --format networks --db other.db
+says err 'key "image_size" is 0, wanted 1..65536'
+says err 'phone_lat-12ms_top1'
+[ -e other.db ] && wrong 'bad networks left a database behind'
+cp "$ONEPATH_SOURCE/tests/fuzz/corpus/networks/once-for-all.csv" nets.csv
+exits 0 table import nets.csv --format networks --device v100_1 --db nets.db
+says out '1 times of 1 networks on 1 devices'
+exits 2 table import nets.csv --format networks --device v100 --db nets.db
+says err 'devices: v100_1'
+exits 3 table import "$ONEPATH_SOURCE/tests/fuzz/corpus/networks/cells.csv" --format networks --db nets.db
+says err 'NAS-Bench-201'
+finish
