@@ -18,6 +18,9 @@ static const struct {
      bench_predict_missing_rows},
     {"resolution", "a table from those of its neighbouring resolutions", bench_predict_resolution},
     {"widths", "a block at hidden widths between known ones", bench_predict_widths},
+    {"calibrate", "whole networks from the sums of their operators", bench_predict_calibrate},
+    {"few-shot", "a device from ten networks measured on it and from other devices",
+     bench_predict_few_shot},
 };
 
 static void usage(FILE *out)

@@ -27,6 +27,10 @@ onp_status bench_predict_resolution(const onp_context *ctx, const bench_folders 
                                     onp_error *err) ONP_MUST_USE;
 onp_status bench_predict_widths(const onp_context *ctx, const bench_folders *folders,
                                 onp_error *err) ONP_MUST_USE;
+onp_status bench_predict_calibrate(const onp_context *ctx, const bench_folders *folders,
+                                   onp_error *err) ONP_MUST_USE;
+onp_status bench_predict_few_shot(const onp_context *ctx, const bench_folders *folders,
+                                  onp_error *err) ONP_MUST_USE;
 
 /*
  * The paths of the plain files of the folders, not of those below them, by name and each once; a
