@@ -58,11 +58,16 @@ static void set_run(const onp_device *d, onp_runner_facts *out)
 {
     onp_cores_text(&d->allowed, out->allowed);
     set_text(out->serial_hash, d->serial_hash);
+    set_text(out->kernel, d->kernel);
+    set_text(out->soc, d->soc);
+    out->memory_kib = d->memory_kib;
     out->temperature_mc = onp_device_temperature_mc(d);
     out->n_clusters = d->n_clusters;
     for (int i = 0; i < d->n_clusters; i++) {
         onp_cores_text(&d->clusters[i].cores, out->clusters[i].cores);
         out->clusters[i].max_khz = d->clusters[i].max_khz;
+        (void)snprintf(out->clusters[i].name, sizeof out->clusters[i].name, "%s",
+                       d->clusters[i].name);
     }
 }
 
@@ -87,8 +92,8 @@ void onp_runner_facts_here(const onp_context *ctx, const char *device, int64_t b
     set_text(out->precision, "f32");
     struct utsname system;
     if (uname(&system) == 0)
-        (void)snprintf(out->os, sizeof out->os, "%.40s %.80s %.30s", system.sysname, system.release,
-                       system.machine);
+        (void)snprintf(out->os, sizeof out->os, "%.20s %.60s %.20s%s%.50s", system.sysname,
+                       system.release, system.machine, d.os[0] != '\0' ? ", " : "", d.os);
     set_text(out->governor, governor_of(&d));
     set_text(out->compiler, ONEPATH_COMPILER);
     out->clock_khz = onp_clock_busy_khz();

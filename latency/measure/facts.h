@@ -23,6 +23,7 @@ extern "C" {
 typedef struct onp_core_cluster {
     char cores[ONP_CORES_TEXT]; /* "4-7" */
     int64_t max_khz;            /* 0: not known */
+    char name[ONP_DEVICE_NAME]; /* "big"; "": none */
 } onp_core_cluster;
 
 /* Texts: "" is unknown; numbers: 0 is unknown. */
@@ -38,14 +39,17 @@ typedef struct onp_runner_facts {
     char precision[ONP_FACT]; /* "f32" */
     int64_t threads, batch;
     /* the run */
-    char os[ONP_FACT]; /* "Linux 6.1.0-18-amd64 x86_64" */
+    char os[ONP_FACT];     /* "Linux 6.1.0-18-amd64 x86_64, Debian GNU/Linux 12 (bookworm)" */
+    char kernel[ONP_FACT]; /* "6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1" */
+    char soc[ONP_FACT];    /* "SM8150" */
     char governor[ONP_FACT];
     char compiler[ONP_FACT];
     char allowed[ONP_FACT];     /* cores that the system lets it use: "0-7" */
     char serial_hash[ONP_FACT]; /* of the device's serial number: two units of one model differ */
     int64_t clock_khz;          /* of a busy core when the runner started */
-    int64_t temperature_mc;     /* the hottest zone then; ONP_UNKNOWN_MC: not known */
-    int32_t n_clusters;         /* 0: not known */
+    int64_t memory_kib;
+    int64_t temperature_mc; /* the hottest zone then; ONP_UNKNOWN_MC: not known */
+    int32_t n_clusters;     /* 0: not known */
     onp_core_cluster clusters[ONP_DEVICE_CLUSTERS];
     /* what it can do */
     bool takes_graph, takes_onnx; /* at least one */

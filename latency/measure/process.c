@@ -20,9 +20,10 @@
 #include "latency/measure/advice.h"
 #include "latency/measure/environment.h"
 
-#define SHOWN_SAID     160  /* bytes of its last words in an error */
-#define LOOK_AGAIN_MS  1000 /* after so long whether it has ended; its children may hold the pipes \
-                             */
+#define SHOWN_SAID 160 /* bytes of its last words in an error */
+#define LOOK_AGAIN_MS                                                                              \
+    1000 /* after so long whether it has ended; its children may hold the pipes                    \
+          */
 #define MILLISECOND_NS ((int64_t)1000000)
 
 extern char **environ;

@@ -25,6 +25,8 @@ static const text_field text_fields[] = {
     FIELD("platform", cluster, false),
     FIELD("platform", precision, true),
     FIELD("run", os, false),
+    FIELD("run", kernel, false),
+    FIELD("run", soc, false),
     FIELD("run", governor, false),
     FIELD("run", compiler, false),
     FIELD("run", allowed, false),
@@ -38,8 +40,9 @@ static json_t *clusters_json(const onp_runner_facts *facts)
     json_t *array = json_array();
     for (int32_t i = 0; i < facts->n_clusters; i++) {
         const onp_core_cluster *c = &facts->clusters[i];
-        if (json_array_append_new(array, json_pack("{s:s,s:I}", "cores", c->cores, "max_khz",
-                                                   (json_int_t)c->max_khz)) != 0) {
+        if (json_array_append_new(array, json_pack("{s:s,s:s,s:I}", "name", c->name, "cores",
+                                                   c->cores, "max_khz", (json_int_t)c->max_khz)) !=
+            0) {
             json_decref(array);
             return NULL;
         }
@@ -56,13 +59,13 @@ static json_t *accepts_json(const onp_runner_facts *facts)
 
 static json_t *facts_json(const onp_runner_facts *facts)
 {
-    json_t *root =
-        json_pack("{s:s,s:i,s:o,s:b,s:b,s:{s:I,s:I},s:{s:I,s:o,s:o}}", "message", "hello",
-                  "version", ONP_PROTOCOL_VERSION, "accepts", accepts_json(facts), "stamps",
-                  (int)facts->stamps, "alive", (int)facts->alive, "platform", "threads",
-                  (json_int_t)facts->threads, "batch", (json_int_t)facts->batch, "run", "clock_khz",
-                  (json_int_t)facts->clock_khz, "temperature_mc",
-                  onp_message_temperature(facts->temperature_mc), "clusters", clusters_json(facts));
+    json_t *root = json_pack(
+        "{s:s,s:i,s:o,s:b,s:b,s:{s:I,s:I},s:{s:I,s:I,s:o,s:o}}", "message", "hello", "version",
+        ONP_PROTOCOL_VERSION, "accepts", accepts_json(facts), "stamps", (int)facts->stamps, "alive",
+        (int)facts->alive, "platform", "threads", (json_int_t)facts->threads, "batch",
+        (json_int_t)facts->batch, "run", "clock_khz", (json_int_t)facts->clock_khz, "memory_kib",
+        (json_int_t)facts->memory_kib, "temperature_mc",
+        onp_message_temperature(facts->temperature_mc), "clusters", clusters_json(facts));
     int failed = root == NULL;
     for (size_t i = 0; i < ONP_COUNT(text_fields) && failed == 0; i++) {
         const text_field *f = &text_fields[i];
@@ -119,6 +122,7 @@ static onp_status get_cluster(const onp_message *m, const json_t *item, onp_core
 {
     if (!json_is_object(item))
         return onp_fail(err, ONP_E_FORMAT, "%s: one of \"clusters\" is not an object", m->where);
+    ONP_TRY(onp_message_get_text(item, "name", 0, sizeof out->name, out->name, m->where, err));
     ONP_TRY(onp_message_get_text(item, "cores", 1, sizeof out->cores, out->cores, m->where, err));
     return onp_message_get_optional(item, "max_khz", 0, ONP_MESSAGE_MAX_KHZ, 0, &out->max_khz,
                                     m->where, err);
@@ -147,6 +151,8 @@ static onp_status get_run(const onp_message *m, const json_t *run, onp_runner_fa
     out->temperature_mc = ONP_UNKNOWN_MC;
     ONP_TRY(onp_message_get_optional(run, "clock_khz", 0, ONP_MESSAGE_MAX_KHZ, 0, &out->clock_khz,
                                      m->where, err));
+    ONP_TRY(onp_message_get_optional(run, "memory_kib", 0, INT64_MAX, 0, &out->memory_kib, m->where,
+                                     err));
     if (temperature != NULL && !onp_message_read_temperature(temperature, &out->temperature_mc))
         return onp_fail(err, ONP_E_FORMAT, "%s: key \"temperature_mc\" is no temperature",
                         m->where);
