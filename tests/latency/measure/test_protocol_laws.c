@@ -44,8 +44,8 @@ static onp_runner_facts draw_facts(void)
     memset(&f, 0, sizeof f);
     char(*const required[])[ONP_FACT] = {&f.device, &f.backend, &f.precision};
     char(*const optional[])[ONP_FACT] = {
-        &f.backend_version, &f.kernel_set, &f.kernel_hash, &f.blas_core,  &f.cluster, &f.os,
-        &f.governor,        &f.compiler,   &f.allowed,     &f.serial_hash};
+        &f.backend_version, &f.kernel_set, &f.kernel_hash, &f.blas_core,   &f.cluster, &f.os,
+        &f.governor,        &f.compiler,   &f.allowed,     &f.serial_hash, &f.kernel,  &f.soc};
     for (size_t i = 0; i < ONP_COUNT(required); i++)
         draw_text(*required[i], 1, ONP_FACT);
     for (size_t i = 0; i < ONP_COUNT(optional); i++)
@@ -54,10 +54,12 @@ static onp_runner_facts draw_facts(void)
     f.threads = (int64_t)below(65537);
     f.batch = (int64_t)below(65537);
     f.clock_khz = (int64_t)below(100000001);
+    f.memory_kib = (int64_t)below(1 << 30);
     f.temperature_mc = below(3) == 0 ? ONP_UNKNOWN_MC : (int64_t)below(200000) - 50000;
     f.n_clusters = (int32_t)below(ONP_DEVICE_CLUSTERS + 1);
     for (int32_t i = 0; i < f.n_clusters; i++) {
         draw_text(f.clusters[i].cores, 1, ONP_CORES_TEXT);
+        draw_text(f.clusters[i].name, 0, ONP_DEVICE_NAME);
         f.clusters[i].max_khz = (int64_t)below(5000000);
     }
     f.takes_onnx = below(2) == 0;
