@@ -332,10 +332,10 @@ static onp_status print_device(few_shot *f, const char *source, size_t device,
                            ? "an exact sum of a table, not measured: says nothing of additivity"
                        : is_coarse(f->nets, device) ? "whole milliseconds: mostly noise"
                                                     : "measured";
-    json_t *more = json_pack("{s:f, s:f, s:i, s:i, s:i, s:f, s:s}", "baseline_mape",
-                             r->baseline.mape, "baseline_spearman", r->baseline.spearman, "sources",
-                             r->n_sources, "shots", N_SHOTS, "draws", N_DRAWS, "additive_mape",
-                             rounded(f->table_mape[device]), "note", note);
+    json_t *more = json_pack(
+        "{s:f, s:f, s:i, s:i, s:i, s:f, s:s}", "baseline_mape", rounded(r->baseline.mape),
+        "baseline_spearman", rounded(r->baseline.spearman), "sources", r->n_sources, "shots",
+        N_SHOTS, "draws", N_DRAWS, "additive_mape", rounded(f->table_mape[device]), "note", note);
     if (more == NULL)
         return onp_fail(err, ONP_E_NOMEM, "few-shot: out of memory");
     (void)snprintf(set, sizeof set, "%s: %s", source, f->nets->devices[device]);
@@ -416,7 +416,7 @@ static onp_status run_folder(const onp_context *ctx, const char *folder, uint64_
         if (onp_import_networks(ctx, files.paths[i], NULL, &nets, err) != ONP_OK)
             continue;
         *found = true;
-        st = run_set(ctx, nets, files.paths[i], seed, err);
+        st = run_set(ctx, nets, bench_predict_name(files.paths[i]), seed, err);
         onp_networks_free(nets);
     }
     bench_predict_files_free(&files);
