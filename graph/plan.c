@@ -27,6 +27,20 @@ static void unmap(float **memory, size_t *mapped)
     *mapped = 0;
 }
 
+/* The same number of pages, at a multiple of their size: not every system does that by itself. */
+static void *map_aligned(size_t bytes, size_t page)
+{
+    char *p = mmap(NULL, bytes + page, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    const size_t before = (page - (uintptr_t)p % page) % page;
+    if (before > 0)
+        (void)munmap(p, before);
+    (void)munmap(p + before + bytes, page - before);
+    return p + before;
+}
+
 /* One mapping, huge pages where the system has them, committed on first touch; contents need not
  * survive growth. */
 static onp_status reserve(float **memory, size_t *mapped, size_t bytes, onp_error *err)
@@ -36,9 +50,8 @@ static onp_status reserve(float **memory, size_t *mapped, size_t bytes, onp_erro
     const size_t page = 2 * ONP_MIB;
     size_t want = (bytes + bytes / 4 + page - 1) / page * page;
     unmap(memory, mapped);
-    void *p = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
-    if (p == MAP_FAILED)
+    void *p = map_aligned(want, page);
+    if (p == NULL)
         return onp_fail(err, ONP_E_NOMEM, "plan: no memory for an arena of %zu MiB",
                         want / ONP_MIB);
     (void)madvise(p, want, MADV_HUGEPAGE); /* a wish: slower without, not wrong */

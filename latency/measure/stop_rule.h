@@ -32,7 +32,7 @@ typedef struct onp_stop_rule {
     int64_t time_min_ns;   /* 0.5 s of samples */
     int64_t time_max_ns;   /* 5 s in all, warm-up included; three samples are always taken */
     double ci_half_width;  /* 0.01: stop when the 95 % interval of the median is this narrow */
-    double cv_max;         /* 0.03: above it a row is noisy */
+    double cv_max;         /* 0.03: above it a row is noisy (onp_timing_judge) */
 } onp_stop_rule;
 
 /* The rule with its defaults filled in. rule may be NULL. */

@@ -101,8 +101,8 @@ void onp_timing_reset(const onp_context *ctx, onp_timing *t);
  * Rejects the samples that ran below 98 % of the usual clock, unless more than a fifth of all are
  * that far below it or above: the clock has then changed, which onp_timing_judge says. A clock is
  * smoothed by the median of five samples around, since one estimate is only good to half a percent
- * or so; the usual clock is the top of that band of 2 % in which most of them lie. scratch: 2 n
- * values.
+ * or so; the usual clock is the median of those in the band of 2 % to either side in which most of
+ * them lie. scratch: 2 n values.
  */
 void onp_timing_reject_slow_clock(onp_timing *t, int64_t *scratch);
 
@@ -110,7 +110,7 @@ void onp_timing_reject_slow_clock(onp_timing *t, int64_t *scratch);
  * Fills stats, quality and reason from samples, clocks and n_rejected; n >= 1. scratch: 2 n values.
  * In this order: throttled when the clock changed; bimodal (onp_stats_take); noisy when more than a
  * fifth of all samples were rejected, when the interval of the median is wider than the rule wants,
- * or CV is above cv_max.
+ * or CV, without the slowest twentieth of the samples, is above cv_max.
  */
 void onp_timing_judge(onp_timing *t, const onp_stop_rule *rule, int64_t *scratch);
 
