@@ -16,13 +16,14 @@ static const onp_verb *const verbs[] = {
     &onp_verb_table_import,
     &onp_verb_table_export,
     &onp_verb_table_estimate,
+    &onp_verb_table_fill,
     &onp_verb_table_calibrate,
     NULL,
 };
 
 const onp_verb onp_verb_table = {
     .name = "table",
-    .operands = "list|show|import|export|estimate|calibrate",
+    .operands = "list|show|import|export|estimate|fill|calibrate",
     .summary = "latency tables",
     .verbs = verbs,
 };

@@ -11,6 +11,7 @@ extern const onp_verb onp_verb_table_show;
 extern const onp_verb onp_verb_table_import;
 extern const onp_verb onp_verb_table_export;
 extern const onp_verb onp_verb_table_estimate;
+extern const onp_verb onp_verb_table_fill;
 extern const onp_verb onp_verb_table_calibrate;
 
 /* Opens the latency table of the options; see onp_app_db_path() for `beside`. Close with

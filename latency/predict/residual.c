@@ -16,6 +16,7 @@ enum {
 };
 
 #define TAU         1.0
+#define MIN_NOISE   1e-8 /* 0.01 %: keeps the covariance definite for rows of a formula */
 #define MIN_INFLATE 0.75 /* of few rows, none may be far off by chance */
 
 /* ---- hyperparameters, by their logarithms ---- */
@@ -52,7 +53,7 @@ static hyper hyper_of(const double theta[N_THETA])
                .kernel = exp(-2 * theta[SCALE_KERNEL]),
                .whole = exp(-2 * theta[SCALE_WHOLE]),
                .all = exp(2 * theta[SD_WHOLE]),
-               .noise = exp(2 * theta[SD_NOISE])};
+               .noise = exp(2 * theta[SD_NOISE]) + MIN_NOISE};
     for (int l = 0; l < ONP_LAYER_COUNT; l++)
         h.layer[l] = exp(2 * theta[SD_LAYER + l]);
     return h;

@@ -71,6 +71,29 @@ exits 1 "${estimate[@]}" --space "$source_root/configs/spaces/mbconv-28.yaml" --
 says err 'missing: stem in=28x28x1'
 silent out
 
+# rows that are missing are predicted on request, each with its interval; what cannot be is an error
+python3 - <<'PY'
+import shutil, sqlite3
+shutil.copy('t.db', 'f.db')
+db = sqlite3.connect('f.db')
+db.execute("DELETE FROM estimate WHERE block_id IN (SELECT id FROM block WHERE key LIKE 'mbconv%k=5 e=3%')")
+db.commit()
+PY
+exits 1 "${estimate[@]/t.db/f.db}" --space "$space" --path 5x5e3
+exits 0 table fill "$space" --db f.db --device pixel1 --dry-run --json
+holds 'd["modelled"] == 11 and d["known"] == 59 and len(d["rows"]) == 11'
+exits 1 "${estimate[@]/t.db/f.db}" --space "$space" --path 5x5e3
+exits 0 table fill "$space" --db f.db --device pixel1
+says out 'modelled, model of 61 rows'
+exits 0 table fill "$space" --db f.db --device pixel1 --json
+holds 'd["modelled"] == 0 and d["known"] == 70'
+exits 0 "${estimate[@]}" --space "$space" --path 5x5e3 --json
+true_ms=$(python3 -c 'import json; print(json.load(open("out"))["latency_ms"])')
+exits 0 "${estimate[@]/t.db/f.db}" --space "$space" --path 5x5e3 --json
+holds "abs(d['latency_ms'] / $true_ms - 1) < 0.02"
+exits 1 table fill "$source_root/configs/spaces/conv-cifar.yaml" --db f.db --device pixel1
+says err 'cannot be predicted from the 61 rows of pixel1'
+
 # block tables as CSV: their rows, and those of repeated blocks, counted by awk
 csv=$shared/latency-data/AnissL93-pipe-proxylessnas
 if needs "$csv"; then
