@@ -215,7 +215,7 @@ static onp_status take_system(onp_remote *r, const char *line, onp_error *err)
             "from its start-up files when it is not interactive",
             r->target->text, line);
     const char *arch = value_of(system, "Linux");
-    if (arch == NULL || !take(r->arch, sizeof r->arch, arch))
+    if (arch == NULL || arch[0] == '\0' || !take(r->arch, sizeof r->arch, arch))
         return onp_fail(err, ONP_E_DEVICE, "%.80s: is \"%.40s\", wanted Linux", r->target->text,
                         system);
     return ONP_OK;
@@ -229,7 +229,7 @@ static onp_status no_folder(const onp_remote *r, const char *reasons, onp_error 
                     advice != NULL ? advice : "", advice != NULL ? ")" : "");
 }
 
-static onp_status take_look(onp_remote *r, char *text, onp_error *err)
+static onp_status take_lines(onp_remote *r, char *text, onp_error *err)
 {
     char reasons[400] = "";
     const char *value;
@@ -253,6 +253,16 @@ static onp_status take_look(onp_remote *r, char *text, onp_error *err)
     return r->folder[0] != '\0' ? ONP_OK : no_folder(r, reasons, err);
 }
 
+onp_status onp_remote_take_look(onp_remote *r, onp_error *err)
+{
+    char *copy = onp_strdup(r->ctx, r->said.text); /* the lines with hashes are wanted later */
+    if (copy == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "%.80s: out of memory", r->target->text);
+    onp_status st = take_lines(r, copy, err);
+    onp_free(r->ctx, copy);
+    return st;
+}
+
 onp_status onp_remote_look(onp_remote *r, onp_error *err)
 {
     const char *argv[ONP_REMOTE_ARGV];
@@ -268,14 +278,7 @@ onp_status onp_remote_look(onp_remote *r, onp_error *err)
                 .argv = argv, .timeout_ns = LOOK_NS, .marked = true, .failure = "cannot be used"},
             err);
     onp_strbuf_reset(&line);
-    if (st != ONP_OK)
-        return st;
-    char *copy = onp_strdup(r->ctx, r->said.text); /* the lines with hashes are wanted later */
-    if (copy == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", r->target->text);
-    st = take_look(r, copy, err);
-    onp_free(r->ctx, copy);
-    return st;
+    return st == ONP_OK ? onp_remote_take_look(r, err) : st;
 }
 
 /* ---- the agent ---- */

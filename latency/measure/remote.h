@@ -52,6 +52,9 @@ void onp_remote_reset(onp_remote *r);
  */
 onp_status onp_remote_look(onp_remote *r, onp_error *err) ONP_MUST_USE;
 
+/* The part of it that reads what the device answered, r->said. */
+onp_status onp_remote_take_look(onp_remote *r, onp_error *err) ONP_MUST_USE;
+
 /* Copies the agent (NULL: the one for its architecture) unless the very same lies there already:
  * under another name first, its size compared, then renamed; other agents there are removed.
  * Errors: ONP_E_DEVICE, ONP_E_IO, ONP_E_NOMEM. */

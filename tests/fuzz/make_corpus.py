@@ -54,6 +54,19 @@ def device():
     put("device", "pc", "\x1e".join(pc + [""] * 4 + ["0"]))
 
 
+def target():
+    answer = "onepath Linux aarch64\nnot /home/pi/.cache/onepath: mkdir: Permission denied\nfolder /tmp/onepath-1000\n"
+    put("target", "local", "local\n")
+    put("target", "command", "exec:node 'my runner.js' --threads 2 \"it's\" a\\\\ b ''\n")
+    put("target", "ssh", "ssh:pi@board\n" + answer + "onepath-done\n")
+    put("target", "ssh-url", "ssh://pi@[fe80::1]:22\r\n" + answer)
+    put("target", "adb", "adb:R58M12\n" + answer.replace("\n", "\r\n", 1) + "device Google Pixel 4\n")
+    put("target", "no-folder", "adb\nonepath Linux aarch64\nnot /data/local/tmp/onepath: No space left on device\n")
+    put("target", "terminal", "adb\nonepath Linux aarch64\r\nterminal\r\n")
+    put("target", "noise", "ssh:board\nWelcome\n" + answer)
+    put("target", "option", "ssh:-oProxyCommand=reboot\n")
+
+
 def archive():
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
@@ -277,6 +290,6 @@ def networks():
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (images, archive, device, idx, cifar, pack, texts, messages, model, tables, pickles, networks):
+    for make in (images, archive, device, target, idx, cifar, pack, texts, messages, model, tables, pickles, networks):
         make()
     run(os.path.abspath(sys.argv[1]))

@@ -38,6 +38,7 @@
     X(import, "table")                                                                             \
     X(networks, "networks.csv")                                                                    \
     X(pickle, "pickle")                                                                            \
+    X(target, "target")                                                                            \
     X(device, "device")                                                                            \
     X(onnx, "model.onnx")
 
