@@ -224,6 +224,30 @@ static void check_device_agents(doctor *d)
                    arch, arch);
 }
 
+/* A file beside the program, or at another place as seen from it. */
+static bool find_beside(const char *name, const char *installed, char *out, size_t size)
+{
+    char folder[ONP_APP_PATH];
+    if (onp_program_dir(folder, sizeof folder, NULL) != ONP_OK)
+        return false;
+    return (onp_path_join(out, size, folder, name, NULL) == ONP_OK && onp_file_exists(out)) ||
+           (onp_path_join(out, size, folder, installed, NULL) == ONP_OK && onp_file_exists(out));
+}
+
+/* Other runtimes to measure with, as --target takes them: only who ships one needs it. */
+static void check_runners(doctor *d)
+{
+    char path[ONP_APP_PATH];
+    if (find_beside("onepath-runner-xnnpack", "onepath-runner-xnnpack", path, sizeof path))
+        report(d, FINE, "runner", "XNNPACK: exec:%s", path);
+    else
+        report(d, FINE, "runner", "XNNPACK: none (built with libxnnpack-dev, libpthreadpool-dev)");
+    if (find_beside("runners/onnxruntime.js", "../share/onepath/runners/onnxruntime.js", path,
+                    sizeof path))
+        report(d, FINE, "runner", "ONNX Runtime: exec:node %s (npm install onnxruntime-node)",
+               path);
+}
+
 static void check_spaces(doctor *d)
 {
     char path[ONP_APP_PATH];
@@ -251,8 +275,8 @@ static void check_libraries(doctor *d)
 static const onp_option options[] = {ONP_OPTION_END};
 
 static void (*const checks[])(doctor *d) = {
-    check_machine,       check_kernels, check_blas,      check_openmp, check_governor, check_agent,
-    check_device_agents, check_spaces,  check_libraries, check_memory, check_disk,
+    check_machine,       check_kernels, check_blas,   check_openmp,    check_governor, check_agent,
+    check_device_agents, check_runners, check_spaces, check_libraries, check_memory,   check_disk,
 };
 
 static onp_status run(onp_app *app, const void *args, onp_error *err)

@@ -58,6 +58,10 @@ for name in "${names[@]}"; do
     holds "'$name' == 'ssh' or any(p['backend'] == '$name' for p in d['platforms'])"
 done
 
+exits 0 doctor
+says out 'ONNX Runtime: exec:node '
+says out 'runner       XNNPACK: '
+
 # A search does not choose between them.
 device=$(python3 -c 'import json; print(json.load(open("out"))["platforms"][0]["device"])')
 cat >search.yaml <<YAML
