@@ -5,6 +5,10 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$source_root/tests/cli/sshd.sh"
 tiny_space >tiny.yaml
+exits 0 doctor
+says out 'ONNX Runtime: exec:node '
+says out 'runner       XNNPACK: '
+
 modules=${ORT_MODULES:-${ONEPATH_NODE_MODULES:-$source_root/build/node/node_modules}}
 names=() # of the runtimes that are here; what they are is in targets
 declare -A targets
@@ -57,10 +61,6 @@ holds "len({p['signature'] for p in d['platforms']}) == ${#names[@]}"
 for name in "${names[@]}"; do
     holds "'$name' == 'ssh' or any(p['backend'] == '$name' for p in d['platforms'])"
 done
-
-exits 0 doctor
-says out 'ONNX Runtime: exec:node '
-says out 'runner       XNNPACK: '
 
 # A search does not choose between them.
 device=$(python3 -c 'import json; print(json.load(open("out"))["platforms"][0]["device"])')
