@@ -68,7 +68,7 @@ static const char *take_core(const char *p, int *core)
 
 static const char *take_range(const char *p, onp_cores *set)
 {
-    int first, last;
+    int first = 0, last;
     p = take_core(p, &first);
     last = first;
     if (p != NULL && *p == '-')

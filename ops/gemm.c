@@ -4,7 +4,8 @@
 #ifdef ONEPATH_OPENBLAS
 #    include <cblas.h>
 
-void onp_sgemm(const onp_kernels *k, const onp_sgemm_job *j, float *scratch)
+void onp_sgemm(const onp_kernels *k, const onp_sgemm_job *j,
+               float *scratch) /* NOLINT(readability-non-const-parameter): our own writes to it */
 {
     (void)k;
     (void)scratch;

@@ -43,7 +43,7 @@ bool onp_kernel_file_line(FILE *f, char *line, size_t size, size_t *budget)
     int c = EOF;
     for (; *budget > 0 && (c = getc(f)) != EOF && c != '\n'; --*budget)
         if (n + 1 < size)
-            line[n++] = c != '\0' ? (char)c : ' ';
+            line[n++] = (char)(c != '\0' ? c : ' ');
     line[n] = '\0';
     return c == '\n' || n > 0;
 }
