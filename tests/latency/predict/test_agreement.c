@@ -75,7 +75,7 @@ static void small_cases(void **state)
 static void refuses(void **state)
 {
     (void)state;
-    const double good[] = {1, 2}, zero[] = {1, 0}, nan[] = {NAN, 1};
+    const double good[] = {1, 2}, zero[] = {1, 0}, nan[] = {(double)NAN, 1};
     onp_context ctx;
     onp_agreement a;
     onp_error err = {0};
