@@ -39,8 +39,9 @@ typedef struct onp_runner_options {
 
 /*
  * Starts argv (NULL at its end, at least one entry; borrowed for the call) and waits for its hello.
- * The runner shares this process's working folder and environment. options may be NULL. *out is
- * released by onp_runner_close. Errors: ONP_E_DEVICE, ONP_E_NOMEM.
+ * The runner shares this process's working folder and its environment, but for what sets a number
+ * of threads there (OMP_NUM_THREADS and the like). options may be NULL. *out is released by
+ * onp_runner_close. Errors: ONP_E_DEVICE, ONP_E_NOMEM.
  *
  * The agent ends when the thread that opened it ends: keep that thread.
  */
