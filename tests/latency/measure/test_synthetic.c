@@ -89,7 +89,7 @@ static void whole_networks_stay_ordinary(void **state)
 {
     (void)state;
     onp_block_paths paths = draw(2);
-    double lowest = INFINITY, highest = 0.0;
+    double lowest = (double)INFINITY, highest = 0.0;
     for (int32_t i = 0; i < paths.n; i++) {
         assert_true(paths.start[i + 1] - paths.start[i] > 15);
         network net = make(&paths, i, true);
