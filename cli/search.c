@@ -14,7 +14,7 @@
 typedef struct search_args {
     onp_args all;
     const char *run, *tensorboard;
-    bool fresh, other_bits, imported, command;
+    bool fresh, other_bits, imported, no_predicted, command;
     double block_seconds;
 } search_args;
 
@@ -36,6 +36,9 @@ static const onp_option options[] = {
      0},
     {"allow-imported", ONP_OPTION_FLAG, NULL, "use latency rows that were imported",
      offsetof(search_args, imported), 0, 0},
+    {"no-predicted", ONP_OPTION_FLAG, NULL,
+     "refuse latency rows that were predicted, not measured (table fill)",
+     offsetof(search_args, no_predicted), 0, 0},
     {"allow-command", ONP_OPTION_FLAG, NULL,
      "run the command of target.device: exec:COMMAND, which the config names",
      offsetof(search_args, command), 0, 0},
@@ -113,6 +116,7 @@ static onp_status run_search(onp_app *app, const search_args *a, const onp_confi
                                   .fresh = a->fresh,
                                   .allow_other_bits = a->other_bits,
                                   .allow_imported = a->imported,
+                                  .no_predicted = a->no_predicted,
                                   .allow_command = a->command,
                                   .encode = onp_onnx_encode,
                                   .encode_user = &app->ctx,

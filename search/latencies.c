@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "latency/measure/target.h"
+#include "latency/table/fill.h"
 #include "latency/table/profile.h"
 #include "latency/table/store_evidence.h"
 #include "ops/kernels.h"
@@ -111,6 +112,60 @@ static onp_status note_platform(void *user, const onp_platform_row *row, onp_err
     return describe(c, &row->platform, err);
 }
 
+/* ---- rows that were not measured ---- */
+
+static void log_predicted(void *user, const char *key, const onp_estimate *e)
+{
+    const collector *c = user;
+    onp_log(c->ctx, ONP_LOG_INFO, "%s on %s: %s %.4g ms, 95 %% %.4g .. %.4g ms (%s)",
+            onp_estimate_source_name(e->source), c->options->cfg->target.device, key,
+            (double)e->median_ns / 1e6, (double)e->lo_ns / 1e6, (double)e->hi_ns / 1e6, e->method);
+}
+
+/* Out of reach: what is missing is predicted from the rows that are there, and said to be. What
+ * cannot be predicted stays missing. */
+static onp_status predict_missing(collector *c, onp_error *err)
+{
+    const onp_fill_options options = {.command = "search", .visit = log_predicted, .user = c};
+    onp_fill_result r;
+    onp_error why = {0};
+    onp_status st = onp_fill(c->store, c->platform, c->blocks, c->n_blocks, &options, &r, &why);
+    if (st == ONP_E_MISSING)
+        return ONP_OK; /* list_missing names them all */
+    return st == ONP_OK ? ONP_OK : onp_fail(err, st, "%s", why.msg);
+}
+
+/* How many of the rows are predicted, and their share of the mean latency over all paths. */
+static onp_status weigh_predicted(collector *c, onp_error *err)
+{
+    const onp_space *space = c->options->cfg->space;
+    double all = 0, predicted = 0;
+    for (int32_t i = 0; i < space->n_positions; i++)
+        for (int32_t j = 0; j < space->positions[i].n; j++) {
+            char key[ONP_BLOCK_KEY];
+            onp_estimate e;
+            onp_block_key(&space->positions[i].candidate[j], key);
+            ONP_TRY(onp_store_estimate_get(c->store, c->platform, key, &e, err));
+            const double ns = (double)e.median_ns / space->positions[i].n;
+            all += ns;
+            predicted += onp_estimate_is_predicted(&e) ? ns : 0;
+        }
+    c->origin->predicted_share = all > 0 ? predicted / all : 0;
+    for (int32_t i = 0; i < c->n_blocks; i++) {
+        char key[ONP_BLOCK_KEY];
+        onp_estimate e;
+        onp_block_key(&c->blocks[i], key);
+        ONP_TRY(onp_store_estimate_get(c->store, c->platform, key, &e, err));
+        c->origin->n_predicted += onp_estimate_is_predicted(&e);
+    }
+    if (c->origin->n_predicted > 0 && c->options->no_predicted)
+        return onp_fail(err, ONP_E_MISSING,
+                        "%d latencies of %s are predicted, not measured, and --no-predicted was "
+                        "given",
+                        (int)c->origin->n_predicted, c->origin->label);
+    return ONP_OK;
+}
+
 /* The error has room for some keys; the log gets each. */
 static onp_status list_missing(const collector *c, onp_error *err)
 {
@@ -196,7 +251,10 @@ static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
     onp_store_platform_label(c->store, c->platform, c->origin->label, sizeof c->origin->label);
     if (c->imported && !o->allow_imported)
         return fail_imported(c, err);
+    if (!is_reachable(o) && !o->no_predicted)
+        ONP_TRY(predict_missing(c, err));
     ONP_TRY(list_missing(c, err));
+    ONP_TRY(weigh_predicted(c, err));
     ONP_TRY(onp_rundb_begin(db, err));
     onp_status st = copy_rows(c, db, err);
     if (st == ONP_OK)

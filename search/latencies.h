@@ -23,13 +23,16 @@ typedef struct onp_latency_origin {
     char platform[1024]; /* its canonical JSON (latency/table/platform.h); "" when that is longer */
     char label[128];     /* "pixel1 (import:csv)" */
     int32_t n_imported;  /* how many of the rows are of a table from elsewhere */
+    int32_t n_predicted; /* ... are interpolated, modelled or transferred (latency/table/fill.h) */
+    double predicted_share; /* of the mean latency over all paths */
 } onp_latency_origin;
 
 /*
- * Copies a latency for every block of the space into db, in one transaction. Errors: ONP_E_MISSING
- * listing the keys when rows are missing and the device cannot be measured from here (all of them
- * go to the log), ONP_E_FAIL when the rows are imported ones and that was not allowed,
- * ONP_E_DEVICE, ONP_E_INTERRUPTED.
+ * Copies a latency for every block of the space into db, in one transaction. What is missing is
+ * measured, or where the device cannot be measured from here predicted, each row with its interval
+ * in the log. Errors: ONP_E_MISSING listing the keys when rows are missing that cannot be predicted
+ * (all of them go to the log), or when options->no_predicted forbids predicted ones, ONP_E_FAIL
+ * when the rows are imported ones and that was not allowed, ONP_E_DEVICE, ONP_E_INTERRUPTED.
  */
 onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_options *options,
                                  onp_rundb *db, onp_latency_origin *origin,

@@ -111,10 +111,26 @@ static onp_status space_hash(const onp_pipeline *p, char hex[ONP_SHA256_HEX], on
     return st;
 }
 
+static onp_status record_predicted(onp_pipeline *p, const onp_latency_origin *origin,
+                                   onp_error *err)
+{
+    char text[320];
+    if (origin->n_predicted == 0)
+        return ONP_OK;
+    (void)snprintf(text, sizeof text,
+                   "%d latencies of %s are predicted, not measured: %.0f %% of the mean latency "
+                   "over all paths",
+                   (int)origin->n_predicted, origin->label, 100 * origin->predicted_share);
+    onp_log(p->ctx, ONP_LOG_WARN, "%s", text);
+    ONP_TRY(onp_run_folder_fact(p->folder, "predicted_latencies", text, err));
+    return onp_rundb_event(p->db, 0, "search", 0, "predicted", text, err);
+}
+
 /* Into the manifest and the run's events, which the report shows. */
 static onp_status record_origin(onp_pipeline *p, const onp_latency_origin *origin, onp_error *err)
 {
     char text[320];
+    ONP_TRY(record_predicted(p, origin, err));
     ONP_TRY(onp_run_folder_fact(p->folder, "platform", origin->signature, err));
     if (origin->platform[0] != '\0')
         ONP_TRY(onp_run_folder_fact(p->folder, "platform_is", origin->platform, err));

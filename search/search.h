@@ -28,6 +28,7 @@ typedef struct onp_search_options {
     const char *run_dir;
     const char *db_path; /* latency table */
     bool fresh, allow_other_bits, allow_imported;
+    bool no_predicted;    /* a latency that was not measured is missing */
     bool allow_command;   /* target.device may be exec:COMMAND, which is then run */
     onp_encode_fn encode; /* graphs as ONNX, for runners that take nothing else */
     void *encode_user;

@@ -60,6 +60,21 @@ says err 'add --allow-imported to go on'
 exits 0 search tiny.yaml --db phone.db --run run --allow-imported
 says out 'not measured: the target is a device of the table, whose latencies are imported'
 
+# a row that the phone lacks is predicted, by its ratio to a twin of it, and said to be
+grep -v '"mix ' rows.jsonl >part.jsonl
+exits 0 table import --db part.db --format jsonl --device twin rows.jsonl
+exits 0 table import --db part.db --format jsonl --device phone part.jsonl
+exits 1 search tiny.yaml --db part.db --run part --allow-imported --no-predicted
+says err '1 blocks have no latency on phone: mix in='
+exits 0 search tiny.yaml --db part.db --run part --allow-imported
+says err 'transferred on phone: mix in='
+says err '1 latencies of phone (import:jsonl) are predicted, not measured'
+grep -q 'predicted_latencies.*1 latencies of phone' part/manifest.json || wrong 'the manifest does not tell'
+[ "$(sqlite3 part/run.db "select count(*) from latency where source = 'transferred'")" -eq 1 ] ||
+    wrong 'run.db does not tell'
+exits 1 search tiny.yaml --db part.db --run again --allow-imported --no-predicted
+says err '1 latencies of phone (import:jsonl) are predicted, not measured, and --no-predicted was given'
+
 # one such row among those of this machine
 sqlite3 here.db "update estimate set source = 'imported' where block_id = (select min(block_id) from estimate)"
 exits 1 search tiny.yaml --db here.db --run here --set target.device=this-machine

@@ -260,6 +260,17 @@ def tables():
     csv = "block_name,latency(ms)\n" + "".join(f"{r},1.5\n" for r in rows)
     put("import", "blocks.csv", csv)
     put("import", "twice.csv", csv + rows[0] + ",2.5\n")
+    ofa = [("AvgPool2D-input:7x7x96-output:1x1x96", 0.01, 0.003), ("Conv_2-input:1x1x96-output:1x1x128", 0.7, 0.1),
+           ("Logits-input:1x1x128-output:10", 0.6, 0),
+           ("expanded_conv-input:28x28x48-output:28x28x48-expand:192-kernel:5-stride:1-idskip:1-se:1-hs:0", 1.5, 0.1)]
+    put("import", "once-for-all.yaml", "".join(f"{k}:\n  count: 9\n  mean: {m}\n  std: {d}\n" for k, m, d in ofa))
+    put("import", "once-for-all.json", '{"Conv-input:32x32x3-output:16x16x8": {"count": 9, "mean": 0.5, "std": 0.1}}\n')
+    wide = "MBInvertedResBlock_14_24_48_24_k3_s1_swish"
+    put("import", "widths.csv", "key,mid_channels,ms\nbase,,9.25\n" +
+        "".join(f"{wide},{w},{ms}\n" for w, ms in ((24, -0.25), (32, 1), (36, 1.5), (40, 2))))
+    put("import", "widths.pkl", pickle.dumps(collections.OrderedDict(
+        [("base", 9.25), ("MBInvertedResBlock_14_24_0_24_k3_s1_relu", {32: 1.0, 36: 1.5, 40: 2.0})]), 2))
+    put("import", "short-keys.csv", "56x56x24-28x28x40-expand:3-kernel:5-stride:2,3.01516\n")
 
 
 def pickles():
