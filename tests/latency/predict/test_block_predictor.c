@@ -201,7 +201,7 @@ static void refuses(void **state)
     onp_assert_contains(err.msg, "7 blocks are known");
     rows[3].ns = 0;
     assert_int_equal(onp_block_predictor_fit(&ctx, rows, n, &model, &err), ONP_E_RANGE);
-    rows[3].ns = NAN;
+    rows[3].ns = (double)NAN;
     assert_int_equal(onp_block_predictor_fit(&ctx, rows, n, &model, &err), ONP_E_RANGE);
     assert_null(model);
     rows[3].ns = 1e5;

@@ -59,7 +59,7 @@ static void cholesky_refuses(void **state)
 {
     (void)state;
     onp_error err = {0};
-    double k[4] = {1, 0, 2, 1}, nan[1] = {NAN};
+    double k[4] = {1, 0, 2, 1}, nan[1] = {(double)NAN};
     assert_int_equal(onp_cholesky(k, 2, &err), ONP_E_RANGE);
     onp_assert_contains(err.msg, "not positive definite");
     assert_int_equal(onp_cholesky(nan, 1, &err), ONP_E_RANGE);
@@ -93,7 +93,7 @@ static void least_squares_refuses(void **state)
     (void)state;
     onp_context ctx;
     onp_error err = {0};
-    static const double twins[6] = {1, 2, 2, 4, 3, 6}, b[3] = {1, 2, INFINITY};
+    static const double twins[6] = {1, 2, 2, 4, 3, 6}, b[3] = {1, 2, (double)INFINITY};
     double x[2] = {7, 8};
     onp_context_init(&ctx);
     assert_int_equal(onp_least_squares(&ctx, twins, 2, 2, b, 0, x, &err), ONP_E_RANGE);
@@ -139,7 +139,7 @@ static void nnls_by_hand(void **state)
     (void)state;
     onp_context ctx;
     onp_error err = {0};
-    static const double a[6] = {1, 0, 0, 1, 1, 1}, b[3] = {2, -3, 1}, bad[3] = {2, NAN, 1};
+    static const double a[6] = {1, 0, 0, 1, 1, 1}, b[3] = {2, -3, 1}, bad[3] = {2, (double)NAN, 1};
     double x[2];
     onp_context_init(&ctx);
     assert_int_equal(onp_nnls(&ctx, a, 3, 2, b, x, NULL), ONP_OK); /* y = 0, then x = 3/2 */
