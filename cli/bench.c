@@ -20,7 +20,7 @@ enum { MAX_ROUNDS = 99, ROUNDS_ALONE = 1, ROUNDS_AGAINST = 9 };
 typedef struct bench_args {
     onp_args all;
     onp_target_args target;
-    const char *vs;
+    const char *vs, *mode;
     int64_t rounds;
     double seconds;
 } bench_args;
@@ -29,6 +29,7 @@ static const onp_option options[] = {
     ONP_OPTIONS_TARGET(bench_args, target),
     ONP_OPTION_KERNELS,
     ONP_OPTION_DB,
+    ONP_OPTION_MODE(bench_args, mode),
     {"vs", ONP_OPTION_TEXT, "ARCH|RUN", "a second network, measured in turn with the first",
      offsetof(bench_args, vs), 0, 0},
     {"rounds", ONP_OPTION_INT, "N", "measurements of each network (default: 1, with --vs 9)",
@@ -137,7 +138,8 @@ static onp_status predict_by_table(bench *b, const char *path, contender *c, onp
     onp_store *store = NULL;
     int64_t platform = 0;
     ONP_TRY(onp_store_open(&b->app->ctx, path, ONP_SQL_EXISTING, &store, err));
-    onp_status st = onp_profile_platform(store, b->runner, 0, &platform, err);
+    const onp_profile_mode mode = onp_target_mode(b->args->mode, ONP_PROFILE_AUTO);
+    onp_status st = onp_profile_platform(store, b->runner, 0, mode, &platform, err);
     if (st == ONP_OK)
         st = onp_predict_by_table(b->app, store, platform, c->source.arch, &c->predicted, err);
     onp_store_close(store);

@@ -77,3 +77,11 @@ void onp_target_label(const onp_runner *runner, char *out, size_t out_size)
     add_fact(out, out_size, "BLAS core ", f->blas_core, "");
     add_fact(out, out_size, "", numbers, "");
 }
+
+onp_profile_mode onp_target_mode(const char *name, onp_profile_mode fallback)
+{
+    for (int i = 0; name != NULL && i < ONP_PROFILE_MODE_COUNT; i++)
+        if (strcmp(name, onp_profile_mode_names[i]) == 0)
+            return (onp_profile_mode)i;
+    return fallback;
+}

@@ -14,6 +14,7 @@
 #include "cli/app.h"
 #include "latency/measure/target.h"
 #include "search/config.h"
+#include "latency/table/profile.h"
 
 typedef struct onp_target_args {
     const char *target;     /* NULL: local */
@@ -75,5 +76,17 @@ void onp_target_label(const onp_runner *runner, char *out, size_t out_size);
         "ssh-config", ONP_OPTION_TEXT, "FILE", "for ssh -F (default: ~/.ssh/config)",              \
             offsetof(type_, member.ssh_config), 0, 0                                               \
     }
+
+/* How blocks are measured; rows of different modes belong to different platforms. */
+#define ONP_OPTION_MODE(type_, member)                                                             \
+    {                                                                                              \
+        "mode", ONP_OPTION_TEXT, "auto|chain|difference|isolated",                                 \
+            "blocks in whole networks, by difference, or alone (default: the config's, else "      \
+            "auto)",                                                                               \
+            offsetof(type_, member), 0, 0                                                          \
+    }
+
+/* The mode of this name; NULL: `fallback`. The parser of options lets no other name through. */
+onp_profile_mode onp_target_mode(const char *name, onp_profile_mode fallback);
 
 #endif

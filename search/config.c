@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "data/dataset.h"
 #include "latency/measure/target.h"
+#include "latency/table/profile.h"
 
 /* ---- the file ---- */
 
@@ -69,6 +70,7 @@ static const onp_yaml_field target_fields[] = {
     {KEY("ssh_config", ONP_YAML_PATH, target.ssh_config), .optional = true},
     {KEY("bound", ONP_YAML_CHOICE, target.bound), .def = "expected", .choices = bounds},
     {REAL("deviations", target.deviations, 0, 10), .def = "1.645"},
+    {KEY("mode", ONP_YAML_CHOICE, target.mode), .def = "auto", .choices = onp_profile_mode_names},
     END};
 static const onp_yaml_field loss_fields[] = {
     {KEY("kind", ONP_YAML_CHOICE, search.loss.kind), .def = "hinge", .choices = losses},

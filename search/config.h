@@ -80,6 +80,7 @@ typedef struct onp_config {
         char *ssh_config;  /* for ssh -F; NULL: the user's */
         int bound;         /* onp_latency_bound */
         double deviations; /* of the upper bound */
+        int mode;          /* onp_profile_mode: how its rows were measured, and missing ones are */
     } target;
     struct {
         int gradient; /* onp_gradient_mode */

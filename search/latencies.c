@@ -9,6 +9,7 @@
 #include "latency/table/profile.h"
 #include "latency/table/store_evidence.h"
 #include "ops/kernels.h"
+#include "supernet/space_sample.h"
 
 #define DEFAULT_BLOCK_NS 800000000
 #define NORMAL_975       1.959964
@@ -40,7 +41,8 @@ static const char *target_text(const onp_search_options *options)
 
 static onp_profile_options profile_options(const onp_search_options *options)
 {
-    return (onp_profile_options){.max_block_ns = options->max_block_ns > 0 ? options->max_block_ns
+    return (onp_profile_options){.mode = (onp_profile_mode)options->cfg->target.mode,
+                                 .max_block_ns = options->max_block_ns > 0 ? options->max_block_ns
                                                                            : DEFAULT_BLOCK_NS,
                                  .seed = (uint64_t)options->cfg->seed,
                                  .target = target_text(options),
@@ -72,21 +74,33 @@ static onp_status open_runner(const onp_context *ctx, const onp_search_options *
     return ONP_OK;
 }
 
+static onp_status profile(collector *c, onp_runner *runner, onp_error *err)
+{
+    onp_profile_options options = profile_options(c->options);
+    onp_block_paths paths = {0};
+    onp_profile_result result = {0};
+    ONP_TRY(onp_space_cover(c->ctx, c->options->cfg->space, options.seed, ONP_PROFILE_ROUNDS,
+                            &paths, err));
+    options.paths = &paths;
+    options.space = c->options->cfg->space->spec.name;
+    onp_status st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, err);
+    if (st == ONP_OK)
+        onp_log(c->ctx, ONP_LOG_INFO,
+                "latencies: %d blocks were in the table, %d measured now, %d of them noisy",
+                (int)result.n_known, (int)result.n_measured, (int)result.n_noisy);
+    onp_block_paths_reset(c->ctx, &paths);
+    return st;
+}
+
 /* Within reach: its platform is what the runner says, and what is missing is measured now. */
 static onp_status collect_here(collector *c, onp_error *err)
 {
+    const onp_profile_mode mode = (onp_profile_mode)c->options->cfg->target.mode;
     onp_runner *runner = NULL;
     ONP_TRY(open_runner(c->ctx, c->options, &runner, err));
-    onp_status st = onp_profile_platform(c->store, runner, 1, &c->platform, err);
-    if (st == ONP_OK) {
-        const onp_profile_options options = profile_options(c->options);
-        onp_profile_result result = {0};
-        st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, err);
-        if (st == ONP_OK)
-            onp_log(c->ctx, ONP_LOG_INFO,
-                    "latencies: %d blocks were in the table, %d measured now, %d of them noisy",
-                    (int)result.n_known, (int)result.n_measured, (int)result.n_noisy);
-    }
+    onp_status st = onp_profile_platform(c->store, runner, 1, mode, &c->platform, err);
+    if (st == ONP_OK)
+        st = profile(c, runner, err);
     onp_runner_close(runner);
     return st;
 }

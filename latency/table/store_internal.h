@@ -24,6 +24,8 @@ typedef enum onp_store_query {
     ONP_Q_BLOCK_ID,
     ONP_Q_MEASUREMENT_ADD,
     ONP_Q_SAMPLE_ADD,
+    ONP_Q_DISTRUST,
+    ONP_Q_RUN_PLAN,
     ONP_Q_ESTIMATE_SET,
     ONP_Q_ESTIMATE_GET,
     ONP_Q_STALE_SET,

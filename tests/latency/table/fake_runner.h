@@ -3,8 +3,11 @@
  * A runner that follows a script: the test program itself, started again. One letter says what it
  * does when asked the first time, the next the second time, ...; the last letter stays.
  *
- *     o  answers: nine samples around ONP_FAKE_NS(in_h * in_w * in_c) at half the clock of hello
- *     n  the same, called noisy
+ *     o  answers: nine samples around the sum of ONP_FAKE_NS(in_h * in_w * in_c) over the blocks of
+ *        the graph, at half the clock of hello; with stamps, each block's own
+ *     s  the same, a tenth slower; S: twice as slow; X: ten times
+ *     t  the same as o, at a quarter of the clock of hello, and so twice as slow
+ *     n  as o, called noisy
  *     e  answers with an error
  *     d  dies
  *     i  interrupts the test (SIGUSR1), then answers as o
@@ -15,7 +18,8 @@
  *             return onp_fake_main(argv);
  *         ...
  *     }
- *     onp_runner *r = onp_fake_open(&ctx, "ooe", 1);
+ *     onp_runner *r = onp_fake_open(&ctx, "ooe", 1);           // cannot stamp
+ *     onp_runner *r = onp_fake_open_stamping(&ctx, "ooe");
  */
 #ifndef ONP_TESTS_LATENCY_FAKE_RUNNER_H
 #define ONP_TESTS_LATENCY_FAKE_RUNNER_H
@@ -35,7 +39,7 @@
 
 /* ---- the runner ---- */
 
-static inline onp_status fake_hello(int64_t batch, onp_strbuf *out)
+static inline onp_status fake_hello(int64_t batch, bool stamps, onp_strbuf *out)
 {
     const onp_runner_facts facts = {.device = "fake",
                                     .backend = "script",
@@ -48,18 +52,67 @@ static inline onp_status fake_hello(int64_t batch, onp_strbuf *out)
                                     .compiler = "cc 1",
                                     .clock_khz = ONP_FAKE_KHZ,
                                     .temperature_mc = ONP_UNKNOWN_MC,
-                                    .takes_graph = true};
+                                    .takes_graph = true,
+                                    .stamps = stamps};
     return onp_message_add_hello(&facts, out, NULL);
+}
+
+enum { FAKE_N = 9 };
+
+/* Time of the block whose nodes have this group: by the input of its first node. */
+static inline int64_t fake_block_ns(const onp_graph *g, int32_t group)
+{
+    for (int32_t i = 0; i < onp_graph_n_nodes(g); i++) {
+        const onp_node *node = onp_graph_node(g, i);
+        const onp_shape in = onp_graph_shape(g, node->in[0]);
+        if (node->group == group)
+            return ONP_FAKE_NS(in.n * in.h * in.w * in.c);
+    }
+    return 0;
+}
+
+static inline void fake_samples(const onp_graph *g, char what, int32_t n_groups, onp_timing *t)
+{
+    for (int i = 0; i < FAKE_N; i++)
+        t->clock_khz[i] = ONP_FAKE_KHZ / (what == 't' ? 4 : 2);
+    for (int32_t k = 0; k < n_groups; k++) {
+        const int64_t ns = fake_block_ns(g, k);
+        const int64_t shown = what == 's'                  ? ns + ns / 10
+                              : what == 'S' || what == 't' ? 2 * ns
+                              : what == 'X'                ? 10 * ns
+                                                           : ns;
+        for (int i = 0; i < FAKE_N; i++) {
+            const int64_t sample = shown + i - FAKE_N / 2;
+            t->samples_ns[i] += sample;
+            if (t->stamps_ns != NULL)
+                t->stamps_ns[k * FAKE_N + i] = sample;
+        }
+    }
+}
+
+static inline onp_status fake_result(const onp_context *ctx, const onp_message *m, char what,
+                                     const onp_graph *g, bool stamps, onp_strbuf *out)
+{
+    onp_timing t = {0};
+    const int32_t n_groups = onp_graph_node(g, onp_graph_n_nodes(g) - 1)->group + 1;
+    ONP_TRY(onp_timing_init(ctx, FAKE_N, stamps ? (size_t)n_groups : 0, &t, NULL));
+    t.inner_reps = 2;
+    fake_samples(g, what, n_groups, &t);
+    if (what == 'n') {
+        t.quality = ONP_TIMING_NOISY;
+        (void)snprintf(t.reason, sizeof t.reason, "scripted noise");
+    }
+    onp_status st = onp_message_add_result(m->id, &t, out, NULL);
+    onp_timing_reset(ctx, &t);
+    return st;
 }
 
 static inline onp_status fake_answer(const onp_context *ctx, const onp_message *m, char what,
                                      onp_strbuf *out)
 {
-    enum { N = 9 };
-    int64_t samples[N], clocks[N];
     onp_graph *g = NULL;
     onp_stop_rule rule;
-    bool stamps;
+    bool stamps = false;
     const onp_error refused = {.msg = "scripted refusal"};
     if (what == 'd')
         exit(3);
@@ -68,21 +121,12 @@ static inline onp_status fake_answer(const onp_context *ctx, const onp_message *
     if (what == 'e')
         return onp_message_add_error(m->id, &refused, out, NULL);
     ONP_TRY(onp_message_measure(ctx, m, &g, &rule, &stamps, NULL));
-    const onp_shape in = onp_graph_shape(g, 0);
-    for (int i = 0; i < N; i++) {
-        samples[i] = ONP_FAKE_NS(in.n * in.h * in.w * in.c) + i - N / 2;
-        clocks[i] = ONP_FAKE_KHZ / 2;
-    }
+    onp_status st = fake_result(ctx, m, what, g, stamps, out);
     onp_graph_free(g);
-    onp_timing t = {.n = N, .samples_ns = samples, .clock_khz = clocks, .inner_reps = 2};
-    if (what == 'n') {
-        t.quality = ONP_TIMING_NOISY;
-        (void)snprintf(t.reason, sizeof t.reason, "scripted noise");
-    }
-    return onp_message_add_result(m->id, &t, out, NULL);
+    return st;
 }
 
-/* argv: program, --fake-runner, script, batch. */
+/* argv: program, --fake-runner, script, batch, "stamps" or "". */
 static inline int onp_fake_main(char **argv)
 {
     const char *script = argv[2];
@@ -96,7 +140,7 @@ static inline int onp_fake_main(char **argv)
         onp_strbuf_init(&out, &ctx);
         onp_status st = onp_message_decode(line, (size_t)n - 1, "driver", &m, NULL);
         if (st == ONP_OK && m.kind == ONP_MESSAGE_HELLO)
-            st = fake_hello(strtol(argv[3], NULL, 10), &out);
+            st = fake_hello(strtol(argv[3], NULL, 10), argv[4][0] != '\0', &out);
         else if (st == ONP_OK && m.kind == ONP_MESSAGE_BYE)
             onp_strbuf_adds(&out, ONP_PROTOCOL_BYE);
         else if (st == ONP_OK) {
@@ -116,17 +160,29 @@ static inline int onp_fake_main(char **argv)
 
 /* ---- the test's side ---- */
 
-/* batch: what hello says; 0: nothing. */
-static inline onp_runner *onp_fake_open(const onp_context *ctx, const char *script, int batch)
+static inline onp_runner *fake_open(const onp_context *ctx, const char *script, int batch,
+                                    const char *stamps)
 {
     char batch_text[16];
     onp_runner *r = NULL;
     onp_error err = {0};
     (void)snprintf(batch_text, sizeof batch_text, "%d", batch);
-    const char *const argv[] = {"/proc/self/exe", "--fake-runner", script, batch_text, NULL};
+    const char *const argv[] = {"/proc/self/exe", "--fake-runner", script,
+                                batch_text,       stamps,          NULL};
     if (onp_runner_open(ctx, argv, NULL, &r, &err) != ONP_OK)
         fail_msg("%s", err.msg);
     return r;
+}
+
+/* batch: what hello says; 0: nothing. */
+static inline onp_runner *onp_fake_open(const onp_context *ctx, const char *script, int batch)
+{
+    return fake_open(ctx, script, batch, "");
+}
+
+static inline onp_runner *onp_fake_open_stamping(const onp_context *ctx, const char *script)
+{
+    return fake_open(ctx, script, 1, "stamps");
 }
 
 #endif

@@ -9,7 +9,7 @@
 #define HASH                                                                                       \
     "0123456789abcdef0123456789abcdef"                                                             \
     "0123456789abcdef0123456789abcdef"
-/* Keys in the order of measuring. */
+/* Keys in the order of measuring. The first two questions are the sentinel's. */
 #define ORDER                                                                                      \
     "SELECT group_concat(key) FROM (SELECT substr(b.key, 8, 8) AS key FROM measurement m"          \
     " JOIN block b ON b.id = m.block_id ORDER BY m.id)"
@@ -151,8 +151,8 @@ static void interrupted_goes_on_in_the_same_order(void **state)
     char whole[256], parts[256];
     void *other = NULL;
     make_blocks(blocks);
-    assert_int_equal(profile(t, "ooio", blocks, N, 5, &result), ONP_E_INTERRUPTED);
-    onp_assert_contains(t->err.msg, "3 of 6 blocks");
+    assert_int_equal(profile(t, "ooooio", blocks, N, 5, &result), ONP_E_INTERRUPTED);
+    onp_assert_contains(t->err.msg, "3 of 6 graphs");
     assert_result(&result, 3, 0, 0, 0);
     assert_query(t->path, LAST_RUN("status"), "interrupted");
     assert_query(t->path, COUNT("estimate", "1"), "3");
@@ -173,7 +173,7 @@ static void interrupted_at_the_last_block_is_done(void **state)
     onp_block blocks[N];
     onp_profile_result result;
     make_blocks(blocks);
-    assert_int_equal(profile(t, "i", blocks, 1, 5, &result), ONP_OK);
+    assert_int_equal(profile(t, "ooi", blocks, 1, 5, &result), ONP_OK);
     assert_int_equal(stop, 1);
     assert_query(t->path, LAST_RUN("status"), "done");
 }
@@ -184,7 +184,7 @@ static void refused_block_is_passed_over(void **state)
     onp_block blocks[N];
     onp_profile_result result;
     make_blocks(blocks);
-    assert_int_equal(profile(t, "oeo", blocks, N, 1, &result), ONP_E_DEVICE);
+    assert_int_equal(profile(t, "oooeo", blocks, N, 1, &result), ONP_E_DEVICE);
     onp_assert_contains(t->err.msg, "1 of 6 blocks could not be measured, the first: block \"mbc");
     onp_assert_contains(t->err.msg, "scripted refusal");
     assert_result(&result, N - 1, 0, 1, 0);
@@ -202,7 +202,7 @@ static void dead_runner_ends_it(void **state)
     onp_block blocks[N];
     onp_profile_result result;
     make_blocks(blocks);
-    assert_int_equal(profile(t, "ood", blocks, N, 1, &result), ONP_E_DEVICE);
+    assert_int_equal(profile(t, "ooood", blocks, N, 1, &result), ONP_E_DEVICE);
     onp_assert_contains(t->err.msg, "block \"mbconv in=");
     assert_result(&result, 2, 0, 1, 0);
     assert_query(t->path, LAST_RUN("status"), "failed");
@@ -271,14 +271,14 @@ static void run_row_tells_how(void **state)
 
     options = (onp_profile_options){.max_block_ns = -1, .batch = 4};
     assert_int_equal(onp_profile(t->store, r, blocks, N, &options, &result, &t->err), ONP_E_RANGE);
-    onp_assert_contains(t->err.msg, "time_max_ns is -1");
+    onp_assert_contains(t->err.msg, "max_block_ns is -1");
     options.max_block_ns = INT64_MAX;
     assert_int_equal(onp_profile(t->store, r, blocks, N, &options, &result, &t->err), ONP_E_RANGE);
     options = (onp_profile_options){.max_block_ns = 1, .batch = 4};
     assert_int_equal(onp_profile(t->store, r, blocks, N, &options, &result, &t->err), ONP_OK);
     assert_query(t->path, LAST_RUN("settings ->> '$.stop_rule.warmup_min_ns'"), "1");
     assert_int_equal(onp_profile(t->store, r, blocks, 1, NULL, &result, &t->err), ONP_OK);
-    assert_query(t->path, LAST_RUN("settings ->> '$.stop_rule.time_max_ns'"), "5000000000");
+    assert_query(t->path, LAST_RUN("settings ->> '$.stop_rule.time_max_ns'"), "800000000");
     assert_int_equal(result.n_measured, 1); /* batch 1: another platform */
     onp_runner_close(r);
 }
@@ -288,11 +288,15 @@ static void another_batch_is_refused(void **state)
     onp_test_table *t = *state;
     int64_t platform = 0;
     onp_runner *r = onp_fake_open(&t->ctx, "o", 2);
-    assert_int_equal(onp_profile_platform(t->store, r, 1, &platform, &t->err), ONP_E_USAGE);
+    assert_int_equal(onp_profile_platform(t->store, r, 1, ONP_PROFILE_ISOLATED, &platform, &t->err),
+                     ONP_E_USAGE);
     onp_assert_contains(t->err.msg, "a batch of 2, asked for one of 1");
-    assert_int_equal(onp_profile_platform(t->store, r, -1, &platform, &t->err), ONP_E_USAGE);
+    assert_int_equal(
+        onp_profile_platform(t->store, r, -1, ONP_PROFILE_ISOLATED, &platform, &t->err),
+        ONP_E_USAGE);
     assert_int_equal(platform, 0);
-    assert_int_equal(onp_profile_platform(t->store, r, 0, &platform, &t->err), ONP_OK);
+    assert_int_equal(onp_profile_platform(t->store, r, 0, ONP_PROFILE_ISOLATED, &platform, &t->err),
+                     ONP_OK);
     assert_query(t->path, "SELECT batch FROM platform", "2");
     onp_runner_close(r);
 }
@@ -308,8 +312,8 @@ static void networks(void **state)
     onp_measurement m = {0};
     onp_runner *r = onp_fake_open(&t->ctx, "onoeed", 1);
     assert_int_equal(onp_profile_network(t->store, r, blocks, 3, NULL, NULL, &m, &t->err), ONP_OK);
-    assert_int_equal(m.median_ns, 64000);
-    assert_int_equal(m.ci95_lo_ns, 63997);
+    assert_int_equal(m.median_ns, 320000);
+    assert_int_equal(m.ci95_lo_ns, 319991);
     assert_int_equal(m.n, 9);
     assert_query(t->path, COUNT("run", "1"), "0");
 
@@ -351,7 +355,7 @@ static onp_status profile_two(const onp_context *ctx, void *arg)
     onp_profile_result result;
     onp_measurement m;
     onp_runner *r = NULL;
-    const char *const argv[] = {"/proc/self/exe", "--fake-runner", "o", "1", NULL};
+    const char *const argv[] = {"/proc/self/exe", "--fake-runner", "o", "1", "", NULL};
     onp_test_dir_make(dir);
     onp_test_path(path, dir, "latency.db");
     onp_status st = onp_store_open(plain, path, ONP_SQL_CREATE, &s, NULL);
