@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/interrupt.h"
 #include "cli/profile_print.h"
@@ -29,7 +31,8 @@ static const onp_option options[] = {
     ONP_OPTION_MODE(profile_args, mode),
     ONP_OPTION_KERNELS,
     ONP_OPTION_DB,
-    {"budget", ONP_OPTION_TEXT, "TIME", "for all of it, such as 90s (default: " DEFAULT_BUDGET ")",
+    {"budget", ONP_OPTION_TEXT, "TIME",
+     "for all of it, such as 90s or 10m (default: " DEFAULT_BUDGET ")",
      offsetof(profile_args, budget), 0, 0},
     {"max-seconds-per-block", ONP_OPTION_REAL, "S", "the same for each block, in place of --budget",
      offsetof(profile_args, seconds), 0.01, 3600},
@@ -104,6 +107,17 @@ static onp_status check(session *s, const onp_profile_options *o, onp_error *err
     return st;
 }
 
+/* A time with its unit, or minutes: a config, where latencies stand, has none. */
+static bool read_time(const char *text, int64_t *ns)
+{
+    const size_t digits = strspn(text, "0123456789.");
+    if (digits > 0 && digits < 8 && strcmp(text + digits, "m") == 0) {
+        *ns = llround(strtod(text, NULL) * 60e9);
+        return *ns > 0;
+    }
+    return onp_duration_parse(text, ns, NULL) == ONP_OK;
+}
+
 static onp_status read_budget(const profile_args *a, onp_profile_options *o, onp_error *err)
 {
     if (a->budget != NULL && a->seconds > 0)
@@ -113,12 +127,10 @@ static onp_status read_budget(const profile_args *a, onp_profile_options *o, onp
     o->max_block_ns = (int64_t)(a->seconds * 1e9);
     if (a->seconds > 0)
         return ONP_OK;
-    onp_error why = {0};
-    if (onp_duration_parse(a->budget != NULL ? a->budget : DEFAULT_BUDGET, &o->budget_ns, &why) !=
-            ONP_OK ||
-        o->budget_ns <= 0)
+    const char *text = a->budget != NULL ? a->budget : DEFAULT_BUDGET;
+    if (!read_time(text, &o->budget_ns))
         return onp_fail(err, ONP_E_USAGE, "--budget: \"%.40s\" is no time, wanted one such as 90s",
-                        a->budget);
+                        text);
     return ONP_OK;
 }
 

@@ -83,7 +83,14 @@ static onp_status profile(collector *c, onp_runner *runner, onp_error *err)
                             &paths, err));
     options.paths = &paths;
     options.space = c->options->cfg->space->spec.name;
-    onp_status st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, err);
+    onp_error why = {0};
+    onp_status st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, &why);
+    if (st != ONP_OK && result.drifted) { /* rows that are doubtful serve, as noisy ones do */
+        onp_log(c->ctx, ONP_LOG_WARN, "%s", why.msg);
+        st = ONP_OK;
+    }
+    if (st != ONP_OK && err != NULL)
+        *err = why;
     if (st == ONP_OK)
         onp_log(c->ctx, ONP_LOG_INFO,
                 "latencies: %d blocks were in the table, %d measured now, %d of them noisy",

@@ -115,6 +115,7 @@ static void count_rows(profile *f)
     r->trust.n_sentinels = f->progress.n_sentinels;
     r->trust.n_pauses = f->progress.n_pauses;
     r->trust.drift = f->progress.drift;
+    r->drifted = f->progress.drifted;
 }
 
 /* What could not be measured matters when blocks are left without a row. */
@@ -151,7 +152,7 @@ static int32_t count_done(const profile *f)
     int32_t n = 0;
     for (int32_t pass = 0; pass < f->plan.passes; pass++)
         for (int32_t unit = 0; unit < f->plan.n_units; unit++)
-            n += f->plan.units[unit].used && onp_profile_reading_of(&f->readings, pass, unit)->done;
+            n += onp_profile_reading_of(&f->readings, pass, unit)->done;
     return n;
 }
 

@@ -27,7 +27,8 @@
  * One graph, the sentinel, is measured at both ends and after every 20 paths. When it is more than
  * 3 % off the median of what it was, the profile waits for the device to recover and repeats what
  * it measured since the sentinel was last right; when it is more than 5 % off at the end, the
- * profile fails. All is measured in two passes, the second in another order.
+ * profile fails. A sentinel that is itself not known within 3 %, for want of time, tells nothing.
+ * All is measured in two passes, the second in another order.
  *
  * Clocks: each sample is also scaled to the clock that the runner's hello names, by its own clock
  * (its run's settings: reference_khz). Where clocks are known, sentinels are compared by the scaled
@@ -98,6 +99,7 @@ typedef struct onp_profile_result {
     int32_t n_measured, n_noisy; /* blocks: now; noisy: of these, any quality but ok */
     int32_t n_failed;            /* now; no estimate */
     int32_t n_known;             /* had an estimate */
+    bool drifted;                /* the sentinel failed it, and nothing else */
     int32_t n_graphs, n_resumed; /* measured now, and taken over: paths, or blocks, in each pass */
     onp_profile_trust trust;
 } onp_profile_result;

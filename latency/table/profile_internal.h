@@ -173,6 +173,7 @@ onp_status onp_profile_measure_unit(onp_profile_session *s, onp_profile_plan *p,
 typedef struct onp_profile_progress {
     int32_t n_graphs, n_failed, n_forgotten; /* forgotten: of what was taken over */
     int32_t n_sentinels, n_pauses;
+    bool drifted;      /* why it failed */
     double drift;      /* of the last sentinel; NaN: there was none */
     onp_error first;   /* of the failures */
     bool set_rows;     /* in: rows of single graphs are set as they come */

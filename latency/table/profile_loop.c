@@ -21,6 +21,14 @@
 #define HEAT_WAIT   ((int64_t)2000000000)
 #define HEAT_WAITS  60
 
+/* What a sentinel told. */
+typedef struct look {
+    double value; /* as in the history */
+    double drift; /* from it; 0 when this is not known */
+    bool sharp;   /* known well enough to tell */
+    int64_t temperature_mc;
+} look;
+
 typedef struct loop {
     onp_profile_session *s;
     onp_profile_plan *p;
@@ -32,6 +40,7 @@ typedef struct loop {
     /* the sentinels that were right, as times at one clock (normalised) or as they were */
     double history[MAX_HISTORY];
     int32_t n_history;
+    look last;
     int64_t first_run; /* of what was taken over; 0: nothing was */
     double median[MAX_HISTORY];
 } loop;
@@ -154,8 +163,19 @@ static onp_status read_sentinel(const loop *l, onp_profile_sample *sample, onp_e
     return ONP_OK;
 }
 
-/* Measures and stores it; *value as in the history. */
-static onp_status take_sentinel(loop *l, double *value, int64_t *temperature_mc, onp_error *err)
+static bool is_sharp(const onp_measurement *m)
+{
+    return m->n >= ONP_STATS_MIN_INTERVAL &&
+           (double)(m->ci95_hi_ns - m->ci95_lo_ns) <= 2.0 * DRIFT_PAUSE * (double)m->median_ns;
+}
+
+static double drift_of(loop *l, const look *seen)
+{
+    return seen->sharp && l->n_history > 0 ? seen->value / median_of_history(l) - 1.0 : 0.0;
+}
+
+/* Measures and stores it. */
+static onp_status take_sentinel(loop *l, look *seen, onp_error *err)
 {
     onp_profile_sample sample = {0};
     onp_status st = read_sentinel(l, &sample, err);
@@ -165,8 +185,10 @@ static onp_status take_sentinel(loop *l, double *value, int64_t *temperature_mc,
                                   .median_ns = sample.m.median_ns,
                                   .clock_khz = sample.m.clock_khz};
         st = onp_store_sentinel_add(l->s->store, l->s->run, &row, err);
-        *value = scaled(row.median_ns, row.clock_khz);
-        *temperature_mc = sample.m.temperature_after_mc;
+        seen->value = scaled(row.median_ns, row.clock_khz);
+        seen->sharp = is_sharp(&sample.m);
+        seen->temperature_mc = sample.m.temperature_after_mc;
+        seen->drift = drift_of(l, seen);
         l->out->n_sentinels++;
     }
     onp_profile_sample_reset(l->s, &sample);
@@ -174,17 +196,17 @@ static onp_status take_sentinel(loop *l, double *value, int64_t *temperature_mc,
 }
 
 /* Where the device says that it is too warm, waits until it is not. */
-static onp_status let_cool(loop *l, double *value, int64_t temperature_mc, onp_error *err)
+static onp_status let_cool(loop *l, look *seen, onp_error *err)
 {
     const int64_t limit = l->s->options.max_temperature_mc;
-    for (int i = 0; i < HEAT_WAITS && limit > 0 && temperature_mc > limit; i++) {
+    for (int i = 0; i < HEAT_WAITS && limit > 0 && seen->temperature_mc > limit; i++) {
         if (onp_profile_stopped(l->s))
             return ONP_OK;
         if (i == 0)
             onp_log(l->s->ctx, ONP_LOG_INFO, "profile: %.1f C, waiting for %.1f C",
-                    (double)temperature_mc / 1e3, (double)limit / 1e3);
+                    (double)seen->temperature_mc / 1e3, (double)limit / 1e3);
         onp_profile_sleep(l->s, HEAT_WAIT);
-        ONP_TRY(take_sentinel(l, value, &temperature_mc, err));
+        ONP_TRY(take_sentinel(l, seen, err));
     }
     return ONP_OK;
 }
@@ -198,34 +220,28 @@ static onp_status warm_up(const loop *l, onp_error *err)
     return st;
 }
 
-static double drift_of(loop *l, double value)
+/* Measures the sentinel; *first: what it told at once. It waits, longer each time, while it is off.
+ */
+static onp_status check_sentinel(loop *l, bool wait, look *first, onp_error *err)
 {
-    return l->n_history == 0 ? 0.0 : value / median_of_history(l) - 1.0;
-}
-
-/* Measures the sentinel; *drift: how far it is off. It waits, longer each time, while it is. */
-static onp_status check_sentinel(loop *l, bool wait, double *drift, onp_error *err)
-{
-    double value = 0.0;
-    int64_t temperature_mc = 0;
-    ONP_TRY(take_sentinel(l, &value, &temperature_mc, err));
-    ONP_TRY(let_cool(l, &value, temperature_mc, err));
-    *drift = drift_of(l, value);
-    double now = *drift;
-    const int64_t pause_ns = l->s->options.pause_ns;
-    const int64_t first_ns = pause_ns > 0 ? pause_ns : FIRST_WAIT;
-    for (int i = 0; i < WAITS && wait && fabs(now) > DRIFT_PAUSE; i++) {
+    const int64_t pause_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : FIRST_WAIT;
+    ONP_TRY(take_sentinel(l, first, err));
+    ONP_TRY(let_cool(l, first, err));
+    look now = *first;
+    for (int i = 0; i < WAITS && wait && fabs(now.drift) > DRIFT_PAUSE; i++) {
         if (i == 0)
             onp_log(l->s->ctx, ONP_LOG_INFO,
-                    "profile: the sentinel is %+.1f %% off: waiting for the device", 100.0 * now);
-        onp_profile_sleep(l->s, first_ns << i);
+                    "profile: the sentinel is %+.1f %% off: waiting for the device",
+                    100.0 * now.drift);
+        onp_profile_sleep(l->s, pause_ns << i);
         if (onp_profile_stopped(l->s))
             return ONP_OK;
-        ONP_TRY(take_sentinel(l, &value, &temperature_mc, err));
-        now = drift_of(l, value);
+        ONP_TRY(take_sentinel(l, &now, err));
     }
-    l->out->drift = now;
-    remember(l, value);
+    l->last = now;
+    l->out->drift = now.drift;
+    if (now.sharp)
+        remember(l, now.value);
     return ONP_OK;
 }
 
@@ -250,7 +266,7 @@ static void forget(loop *l, bool all)
 /* The first sentinel. What was taken over is measured again when the device has changed since. */
 static onp_status begin(loop *l, onp_error *err)
 {
-    double drift = 0.0;
+    look first = {0};
     const char *key = l->p->units[l->sentinel].key;
     for (int32_t i = 0; i < l->p->passes * l->p->n_units; i++)
         if (l->r->of[i].done && (l->first_run == 0 || l->r->of[i].run < l->first_run))
@@ -259,14 +275,13 @@ static onp_status begin(loop *l, onp_error *err)
         ONP_TRY(onp_store_sentinels(l->s->store, l->s->platform, key, recall, l, err));
     const bool resumed = l->n_history > 0;
     ONP_TRY(warm_up(l, err));
-    ONP_TRY(check_sentinel(l, resumed, &drift, err));
+    ONP_TRY(check_sentinel(l, resumed, &first, err));
     if (!resumed || onp_profile_stopped(l->s))
         return ONP_OK;
-    if (fabs(l->out->drift) > DRIFT_FAIL) {
-        const double last = l->history[l->n_history - 1];
+    if (fabs(l->last.drift) > DRIFT_FAIL) {
         forget(l, true);
-        remember(l, last);
-    } else if (fabs(drift) > DRIFT_PAUSE) {
+        remember(l, l->last.value);
+    } else if (fabs(first.drift) > DRIFT_PAUSE) {
         forget(l, false);
     }
     return ONP_OK;
@@ -291,6 +306,7 @@ static onp_status end(loop *l, int32_t from, int64_t first_seq, onp_error *err)
     if (!(fabs(l->out->drift) > DRIFT_FAIL))
         return ONP_OK;
     ONP_TRY(repeat(l, from, l->n_work, first_seq, l->out->drift, err));
+    l->out->drifted = true;
     return onp_fail(err, ONP_E_DEVICE,
                     "the sentinel ends %+.1f %% off the median of %" PRId32
                     ", wanted at most %.0f %%: is the device busy or hot? what was measured before "
@@ -354,14 +370,14 @@ static onp_status measure_all(loop *l, onp_error *err)
     int32_t good = 0, last_good = 0;
     int64_t good_seq = l->s->seq, last_seq = good_seq;
     for (int32_t i = 0; i < l->n_work;) {
-        double drift = 0.0;
+        look first = {0};
         ONP_TRY(measure(l, i++, err));
         if (i - good < EVERY && i < l->n_work)
             continue;
         const bool may_wait = l->out->n_pauses < MAX_PAUSES && has_time(l);
-        ONP_TRY(check_sentinel(l, may_wait, &drift, err));
-        if (fabs(drift) > DRIFT_PAUSE && may_wait && !onp_profile_stopped(l->s)) {
-            ONP_TRY(repeat(l, good, i, good_seq + 1, drift, err));
+        ONP_TRY(check_sentinel(l, may_wait, &first, err));
+        if (fabs(first.drift) > DRIFT_PAUSE && may_wait && !onp_profile_stopped(l->s)) {
+            ONP_TRY(repeat(l, good, i, good_seq + 1, first.drift, err));
             i = good;
         }
         last_good = good;

@@ -29,25 +29,58 @@ measures() {
     "$onepath" "$@" >out 2>err
     local got=$?
     [ "$got" -eq 0 ] && return
-    [ "$got" -eq 6 ] && grep -q 'rows are noisy' err && return
+    [ "$got" -eq 6 ] && grep -qE 'rows are noisy|the sentinel ends' err && return
     wrong "onepath $*: exit code $got"
     sed 's/^/    /' out err
 }
 
-# killed at any moment and run again, it goes on where it was
-"$onepath" profile tiny.yaml --max-seconds-per-block 0.2 --db killed.db >out 2>err &
+# stored DB: how many networks a profile has measured and stored so far
+stored() {
+    python3 - "$1" 2>/dev/null <<'PY'
+import sqlite3, sys
+db = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)
+print(db.execute("SELECT count(*) FROM measurement WHERE pass > 0 AND quality <> 'failed'").fetchone()[0])
+PY
+}
+
+# killed at any moment and run again, it goes on where it was, and measures nothing twice
+"$onepath" profile tiny.yaml --max-seconds-per-block 0.4 --db killed.db >out 2>err &
 pid=$!
-for ((i = 0; i < 100; i++)); do
-    n=$("$onepath" table list --db killed.db --json 2>/dev/null | grep -o '"rows": [0-9]*' | grep -o '[0-9]*$')
+for ((i = 0; i < 200; i++)); do
+    n=$(stored killed.db)
     [ "${n:-0}" -ge 3 ] && break
     sleep 0.05
 done
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
 measures "${profile[@]}" --db killed.db --json
-holds 'd["blocks"] == 16 and d["known"] >= 3 and d["known"] + d["measured"] == 16 and d["failed"] == 0'
+holds 'd["blocks"] == 16 and d["measured"] == 16 and d["resumed"] >= 3 and d["failed"] == 0 and d["mode"] == "chain"'
+holds 'd["trust"]["passes"] == 2 and d["trust"]["sentinels"] >= 2 and d["trust"]["networks"] > 0'
+python3 - <<'PY' || wrong 'a network was measured twice'
+import sqlite3
+db = sqlite3.connect("killed.db")
+once = "SELECT count(*), count(DISTINCT pass || network) FROM measurement WHERE pass > 0 AND quality <> 'failed'"
+n, distinct = db.execute(once).fetchone()
+assert n == distinct > 0, (n, distinct)
+PY
 exits 0 "${profile[@]}" --db killed.db
 says out '16 blocks: 16 known, 0 measured'
+
+# some rows again; a machine that is busy is told so
+checks() {
+    "$onepath" profile tiny.yaml --db killed.db --budget 500ms --check "$@" >out 2>err
+    local got=$?
+    [ "$got" -eq 0 ] || { [ "$got" -eq 6 ] && grep -qE 'rows are noisy|the sentinel ends' err; } ||
+        wrong "profile --check $*: exit code $got: $(cat err)"
+}
+checks --share 0.25 --json
+holds 'd["rows"] == 16 and d["measured"] == 4 and d["raw"]["rows"] == 4 and d["normalised"]["rows"] in (0, 4)'
+checks
+says out '2 of 16 rows measured again'
+says out 'change at one clock'
+cp killed.db other.db
+exits 1 profile tiny.yaml --db other.db --check --mode isolated
+says err 'no measured rows of these blocks in mode isolated'
 
 # interrupted, it ends after the block it is at
 "$onepath" profile tiny.yaml --max-seconds-per-block 0.3 --db t.db >out 2>err &
@@ -80,6 +113,12 @@ exits 0 table estimate --db killed.db --device "$signature" --space tiny.yaml --
 exits 2 profile tiny.yaml --target mars --db x.db
 says err 'wanted local'
 exits 2 profile tiny.yaml --max-seconds-per-block 0 --db x.db
+exits 2 profile tiny.yaml --budget soon --db x.db
+says err '"soon" is no time'
+exits 2 profile tiny.yaml --budget 3s --max-seconds-per-block 1 --db x.db
+exits 2 profile tiny.yaml --update --db x.db
+says err 'belong to --check'
+exits 2 profile tiny.yaml --mode fast --db x.db
 exits 2 profile tiny.yaml --kernels avx1024 --db x.db
 says err 'avx1024'
 head -c 4096 /dev/zero >noise.db

@@ -17,7 +17,8 @@
 
 #define IN_TIME "did not answer in time"
 
-enum { N = 5, GOOD = 2 }; /* blocks; answers before it misbehaves */
+/* Blocks; answers for the sentinel, and then for blocks, before it misbehaves. */
+enum { N = 5, SENTINELS = 2, GOOD = 2 };
 
 typedef struct way {
     const char *name, *wanted; /* what the error says */
@@ -179,7 +180,7 @@ static int misbehave(char **argv)
         const ssize_t n = getline(&line, &capacity, stdin);
         if (n <= 0)
             hang(); /* it should end with its input */
-        if (w->at_hello || n_asked == GOOD + 1) {
+        if (w->at_hello || n_asked == SENTINELS + GOOD + 1) {
             (void)fprintf(stderr, "now: %s\n", w->name);
             say_lines(w->lines, line);
             w->then();
@@ -188,7 +189,8 @@ static int misbehave(char **argv)
         onp_strbuf out;
         onp_strbuf_init(&out, &ctx);
         if (onp_message_decode(line, (size_t)n - 1, "driver", &m, NULL) != ONP_OK ||
-            (n_asked == 0 ? fake_hello(1, &out) : fake_answer(&ctx, &m, 'o', &out)) != ONP_OK)
+            (n_asked == 0 ? fake_hello(1, false, &out) : fake_answer(&ctx, &m, 'o', &out)) !=
+                ONP_OK)
             return 1;
         say(out.text);
         onp_message_reset(&m);
