@@ -94,3 +94,12 @@ finish() {
     [ "$n_wrong" -eq 0 ] && printf 'all as wanted\n'
     exit $((n_wrong > 0))
 }
+
+# stored DB: how many networks a profile has measured and stored so far
+stored() {
+    python3 - "$1" 2>/dev/null <<'PY'
+import sqlite3, sys
+db = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)
+print(db.execute("SELECT count(*) FROM measurement WHERE pass > 0 AND quality <> 'failed'").fetchone()[0])
+PY
+}

@@ -113,7 +113,7 @@ gone
 phone=$first serial=$first_serial
 (
     for ((i = 0; i < 200; i++)); do
-        n=$("$onepath" table list --db broken.db --json 2>/dev/null | grep -o '"rows": [0-9]*' | grep -o '[0-9]*$')
+        n=$(stored broken.db)
         [ "${n:-0}" -ge 2 ] && break
         sleep 0.05
     done
@@ -124,5 +124,5 @@ says err "runner adb:$serial: "
 adb disconnect "$serial" >/dev/null 2>&1
 phone again
 measures profile tiny.yaml --target "adb:$serial" "${quick[@]}" --db broken.db --json
-holds 'd["known"] >= 2 and d["known"] + d["measured"] == 9'
+holds 'd["resumed"] >= 1 and d["measured"] == 9'
 finish

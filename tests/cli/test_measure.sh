@@ -34,15 +34,6 @@ measures() {
     sed 's/^/    /' out err
 }
 
-# stored DB: how many networks a profile has measured and stored so far
-stored() {
-    python3 - "$1" 2>/dev/null <<'PY'
-import sqlite3, sys
-db = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)
-print(db.execute("SELECT count(*) FROM measurement WHERE pass > 0 AND quality <> 'failed'").fetchone()[0])
-PY
-}
-
 # killed at any moment and run again, it goes on where it was, and measures nothing twice
 "$onepath" profile tiny.yaml --max-seconds-per-block 0.4 --db killed.db >out 2>err &
 pid=$!

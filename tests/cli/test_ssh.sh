@@ -173,5 +173,5 @@ says err 'runner ssh:board: '
 says err 'goes on where it was'
 plain_board
 measures profile tiny.yaml "${to_board[@]}" --db broken.db --json
-holds 'd["known"] >= 1 and d["known"] + d["measured"] == 9'
+holds 'd["resumed"] >= 1 and d["measured"] == 9'
 finish
