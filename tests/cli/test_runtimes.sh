@@ -39,20 +39,27 @@ fi
 mkdir agents && ln -s "$static/onepath-agent" "agents/onepath-agent-$(uname -m)"
 export ONEPATH_AGENTS=$work/agents
 
-# profiles NAME DB: all blocks of the space by this runtime into a table.
+# profiles NAME: all blocks of the space by this runtime into t.db. On a machine that others use it may have to be asked again.
 profiles() {
-    local got=0 more=()
+    local try got more=()
     [ "$1" = ssh ] && more=("${kernels[@]}" --ssh-config ssh_config)
-    "$onepath" profile tiny.yaml --target "${targets[$1]}" "${more[@]}" --db "$2" --max-seconds-per-block 0.02 --json >out 2>err || got=$?
+    for ((try = 0; try < 20; try++)); do
+        got=0
+        "$onepath" profile tiny.yaml --target "${targets[$1]}" "${more[@]}" --db t.db --max-seconds-per-block 0.05 --json >out 2>err || got=$?
+        [ "$got" -eq 6 ] && grep -q 'the sentinel ends' err || break
+    done
     [ "$got" -eq 0 ] || { [ "$got" -eq 6 ] && grep -q 'rows are noisy' err; } || wrong "profile by $1: exit code $got: $(cat err)"
+    holds 'd["known"] + d["measured"] == 9 and d["failed"] == 0'
 }
 
 for name in "${names[@]}"; do
-    profiles "$name" t.db
-    holds 'd["measured"] == 9 and d["known"] == 0 and d["failed"] == 0'
+    profiles "$name"
+    mode=chain # ONNX Runtime cannot stamp
+    [ "$name" = onnxruntime ] && mode=difference
+    holds "d['mode'] == '$mode'"
 done
 for name in "${names[@]}"; do
-    profiles "$name" t.db
+    profiles "$name"
     holds 'd["measured"] == 0 and d["known"] == 9'
 done
 exits 0 table list --db t.db --json
