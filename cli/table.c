@@ -18,12 +18,13 @@ static const onp_verb *const verbs[] = {
     &onp_verb_table_estimate,
     &onp_verb_table_fill,
     &onp_verb_table_calibrate,
+    &onp_verb_table_validate,
     NULL,
 };
 
 const onp_verb onp_verb_table = {
     .name = "table",
-    .operands = "list|show|import|export|estimate|fill|calibrate",
+    .operands = "list|show|import|export|estimate|fill|calibrate|validate",
     .summary = "latency tables",
     .verbs = verbs,
 };

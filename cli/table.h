@@ -13,6 +13,7 @@ extern const onp_verb onp_verb_table_export;
 extern const onp_verb onp_verb_table_estimate;
 extern const onp_verb onp_verb_table_fill;
 extern const onp_verb onp_verb_table_calibrate;
+extern const onp_verb onp_verb_table_validate;
 
 /* Opens the latency table of the options; see onp_app_db_path() for `beside`. Close with
  * onp_store_close. */

@@ -58,6 +58,7 @@ static onp_status find_wanted(profile *f, int32_t *n_wanted, onp_error *err)
         size_t n = 0;
         onp_estimate estimate = {0};
         ONP_TRY(onp_store_missing(f->s.store, f->s.platform, &key, 1, &e->wanted, &n, err));
+        e->wanted = e->wanted || f->s.options.networks != NULL;
         if (!e->wanted) {
             ONP_TRY(onp_store_estimate_get(f->s.store, f->s.platform, key, &estimate, err));
             e->wanted = is_unfinished(f, estimate.run) && !is_complete(f, i);
@@ -135,10 +136,24 @@ static onp_status judge(const profile *f, onp_error *err)
 
 /* ---- all of it ---- */
 
+/* Those measured whole are the last units. */
+static void take_networks(const profile *f)
+{
+    const onp_block_paths *networks = f->s.options.networks;
+    for (int32_t i = 0; networks != NULL && i < networks->n; i++)
+        for (int32_t pass = 0; pass < f->plan.passes; pass++) {
+            const onp_profile_reading *r =
+                onp_profile_reading_of(&f->readings, pass, f->plan.n_units - networks->n + i);
+            f->s.options.whole[pass * networks->n + i] = (onp_profile_whole){
+                .ns = r->done ? r->ns : 0, .normalised_ns = r->done ? r->normalised_ns : 0};
+        }
+}
+
 static onp_status measure(profile *f, onp_error *err)
 {
     onp_status st = onp_profile_loop(&f->s, &f->plan, &f->readings, &f->progress, err);
     onp_profile_take_clock(&f->plan, &f->readings);
+    take_networks(f);
     onp_status taken = take_rows(f, st == ONP_OK ? err : NULL);
     count_rows(f);
     onp_profile_take_trust(&f->s, &f->plan, &f->readings, f->rows, f->scratch, &f->result->trust);
@@ -199,7 +214,8 @@ static onp_status run(profile *f, const onp_block *blocks, int32_t n, onp_error 
     int32_t n_wanted = 0;
     ONP_TRY(onp_profile_plan_make(&f->s, blocks, n, &f->plan, err));
     ONP_TRY(allocate(f, err));
-    ONP_TRY(onp_profile_take_over(&f->s, &f->plan, NULL, 0, &f->readings, err));
+    if (f->s.options.networks == NULL)
+        ONP_TRY(onp_profile_take_over(&f->s, &f->plan, NULL, 0, &f->readings, err));
     ONP_TRY(find_wanted(f, &n_wanted, err));
     f->result->n_known = f->plan.n_entries - n_wanted;
     return n_wanted > 0 ? profile_missing(f, err) : ONP_OK;

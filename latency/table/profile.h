@@ -63,10 +63,20 @@ extern const char *const onp_profile_mode_names[ONP_PROFILE_MODE_COUNT + 1];
 /* Rounds of onp_space_cover() that paths are best made of: less time takes fewer of them. */
 #define ONP_PROFILE_ROUNDS 12
 
+/* A network that was measured whole. */
+typedef struct onp_profile_whole {
+    int64_t ns, normalised_ns; /* 0: it could not be measured; its clock is unknown */
+} onp_profile_whole;
+
 typedef struct onp_profile_options {
     onp_profile_mode mode;
     const onp_block_paths *paths; /* chain, difference: whole networks that the blocks stand in */
     const char *space;            /* where paths are from, for their rows; NULL: unknown */
+    /* With networks it is one session that compares them with rows: they are measured whole,
+     * without stamps, once in each pass in among the rest, all blocks are measured again, and
+     * nothing is taken over. NULL: none */
+    const onp_block_paths *networks;
+    onp_profile_whole *whole; /* filled: [passes][networks->n] */
     int64_t budget_ns; /* for all of it; 0: max_block_ns for each block, in chain at most 4 min */
     int64_t max_block_ns; /* for one block; 0: 0.8 s. isolated, difference: where given, whatever
                              budget_ns says. Three samples are taken whatever they last */

@@ -84,6 +84,7 @@ typedef struct onp_profile_unit {
     int32_t start, n;        /* its slots */
     const onp_block *feed;   /* difference: the block before; NULL: none feeds it */
     bool used;
+    bool whole; /* a network to compare rows with; no row is made of it */
 } onp_profile_unit;
 
 typedef struct onp_profile_plan {

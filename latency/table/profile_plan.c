@@ -50,12 +50,16 @@ static int32_t find_entry(const onp_profile_plan *p, const onp_block *b)
 
 /* ---- units ---- */
 
-static onp_status allocate_units(const onp_context *ctx, int32_t n_units, int32_t n_slots,
+/* Room for them and the networks. */
+static onp_status allocate_units(const onp_profile_session *s, int32_t n_units, int32_t n_slots,
                                  onp_profile_plan *p, onp_error *err)
 {
-    p->units = onp_alloc(ctx, (size_t)n_units, sizeof *p->units);
-    p->blocks = onp_alloc(ctx, (size_t)n_slots, sizeof *p->blocks);
-    p->entry_of = onp_alloc(ctx, (size_t)n_slots, sizeof *p->entry_of);
+    const onp_block_paths *networks = s->options.networks;
+    const size_t n_whole = networks != NULL ? (size_t)networks->n : 0;
+    const size_t n_all = (size_t)n_slots + (n_whole > 0 ? (size_t)networks->start[n_whole] : 0);
+    p->units = onp_alloc(s->ctx, (size_t)n_units + n_whole, sizeof *p->units);
+    p->blocks = onp_alloc(s->ctx, n_all, sizeof *p->blocks);
+    p->entry_of = onp_alloc(s->ctx, n_all, sizeof *p->entry_of);
     if (p->units == NULL || p->blocks == NULL || p->entry_of == NULL)
         return onp_fail(err, ONP_E_NOMEM, "profile: no memory for %" PRId32 " graphs", n_units);
     return ONP_OK;
@@ -85,7 +89,7 @@ static bool is_new(const onp_profile_plan *p, const char *key)
 static onp_status list_paths(const onp_profile_session *s, onp_profile_plan *p, onp_error *err)
 {
     const onp_block_paths *paths = s->options.paths;
-    ONP_TRY(allocate_units(s->ctx, paths->n, paths->start[paths->n], p, err));
+    ONP_TRY(allocate_units(s, paths->n, paths->start[paths->n], p, err));
     for (int32_t i = 0; i < paths->n; i++) {
         char hash[ONP_SHA256_HEX];
         const onp_block *blocks = onp_block_path(paths, i);
@@ -114,11 +118,28 @@ static const onp_block *cheapest_feed(const onp_block_paths *paths, const onp_bl
 
 static onp_status list_single(const onp_profile_session *s, onp_profile_plan *p, onp_error *err)
 {
-    ONP_TRY(allocate_units(s->ctx, p->n_entries, p->n_entries, p, err));
+    ONP_TRY(allocate_units(s, p->n_entries, p->n_entries, p, err));
     for (int32_t i = 0; i < p->n_entries; i++) {
         add_unit(p, p->entries[i].block, 1, p->entries[i].key);
         if (s->mode == ONP_PROFILE_DIFFERENCE)
             p->units[i].feed = cheapest_feed(s->options.paths, p->entries[i].block);
+    }
+    return ONP_OK;
+}
+
+/* Behind all others; what is made of a network is no row. */
+static onp_status list_networks(const onp_profile_session *s, onp_profile_plan *p, onp_error *err)
+{
+    const onp_block_paths *networks = s->options.networks;
+    for (int32_t i = 0; networks != NULL && i < networks->n; i++) {
+        char hash[ONP_SHA256_HEX];
+        const onp_block *blocks = onp_block_path(networks, i);
+        const int32_t n = onp_block_path_length(networks, i), start = p->n_slots;
+        ONP_TRY(onp_block_path_hash(s->ctx, blocks, n, hash, err));
+        add_unit(p, blocks, n, hash);
+        p->units[p->n_units - 1].whole = true;
+        for (int32_t k = start; k < p->n_slots; k++)
+            p->entry_of[k] = -1;
     }
     return ONP_OK;
 }
@@ -170,6 +191,7 @@ static onp_status make(const onp_profile_session *s, const onp_block *blocks, in
     else
         ONP_TRY(list_single(s, p, err));
     ONP_TRY(check_covered(p, err));
+    ONP_TRY(list_networks(s, p, err));
     return hash_plan(s, p, err);
 }
 
@@ -236,7 +258,8 @@ void onp_profile_plan_trim(const onp_profile_session *s, onp_profile_plan *p, in
         p->entries[i].n_slots = 0;
     for (int32_t i = 0; i < p->n_units; i++) {
         onp_profile_unit *u = &p->units[i];
-        u->used = has_wanted(p, u) && (s->mode != ONP_PROFILE_CHAIN || n < most || is_needed(p, u));
+        u->used = u->whole || (has_wanted(p, u) &&
+                               (s->mode != ONP_PROFILE_CHAIN || n < most || is_needed(p, u)));
         n += u->used;
         for (int32_t k = u->start; u->used && k < u->start + u->n; k++)
             if (p->entry_of[k] >= 0)

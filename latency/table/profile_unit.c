@@ -49,6 +49,18 @@ static onp_status store_path(const work *w, const onp_measurement *m, onp_error 
     return onp_store_end(s->store, &tx, st, err);
 }
 
+static onp_status measure_whole(const work *w, onp_profile_sample *sample, onp_error *err)
+{
+    ONP_TRY(onp_profile_read_blocks(w->s, w->p->blocks + w->u->start, w->u->n, w->max_ns, false,
+                                    sample, err));
+    sample->m.pass = w->pass + 1;
+    sample->m.seq = w->s->seq;
+    ONP_TRY(store_path(w, &sample->m, err));
+    if (sample->m.quality != ONP_QUALITY_FAILED)
+        take_reading(w, &sample->m);
+    return ONP_OK;
+}
+
 static onp_status measure_path(const work *w, onp_profile_sample *sample, onp_error *err)
 {
     ONP_TRY(onp_profile_read_blocks(w->s, w->p->blocks + w->u->start, w->u->n, w->max_ns, true,
@@ -211,7 +223,8 @@ onp_status onp_profile_measure_unit(onp_profile_session *s, onp_profile_plan *p,
     const work w = {.s = s, .p = p, .u = &p->units[unit], .pass = pass, .max_ns = max_ns, .r = r};
     onp_profile_sample sample = {0};
     s->seq++;
-    onp_status st = s->mode == ONP_PROFILE_CHAIN ? measure_path(&w, &sample, err)
+    onp_status st = w.u->whole                     ? measure_whole(&w, &sample, err)
+                    : s->mode == ONP_PROFILE_CHAIN ? measure_path(&w, &sample, err)
                     : s->mode == ONP_PROFILE_DIFFERENCE
                         ? measure_difference(&w, set_rows, &sample, err)
                         : measure_alone(&w, set_rows, &sample, err);
