@@ -12,6 +12,7 @@
 #include "cli/source.h"
 #include "cli/table.h"
 #include "cli/target.h"
+#include "latency/table/refresh.h"
 #include "supernet/space_sample.h"
 
 #define DEFAULT_BUDGET "4m"
@@ -84,6 +85,8 @@ static onp_status measure(session *s, const onp_profile_options *o, onp_error *e
 {
     const onp_profile_report report = report_of(s);
     onp_profile_result r;
+    onp_stale_verdict unused; /* what is stale is missing now, and is measured */
+    ONP_TRY(onp_refresh(s->store, s->runner, s->blocks, s->n_blocks, o, &unused, err));
     onp_status st = onp_profile(s->store, s->runner, s->blocks, s->n_blocks, o, &r, err);
     if (st == ONP_OK || r.n_measured > 0) /* what was measured stays: say so */
         ONP_TRY(onp_profile_print(&report, &r, st == ONP_OK ? err : NULL));

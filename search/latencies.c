@@ -6,8 +6,8 @@
 
 #include "latency/measure/target.h"
 #include "latency/table/fill.h"
-#include "latency/table/profile.h"
-#include "latency/table/store_evidence.h"
+#include "latency/table/refresh.h"
+#include "latency/table/trust.h"
 #include "ops/kernels.h"
 #include "supernet/space_sample.h"
 
@@ -23,7 +23,8 @@ typedef struct collector {
     int32_t n_blocks;
     int64_t platform;
     onp_latency_origin *origin;
-    bool imported; /* the platform is a table from elsewhere */
+    bool imported;   /* the platform is a table from elsewhere, and not calibrated here */
+    char about[256]; /* what tells the platform from others of its device */
 } collector;
 
 /* Whether the target can be measured from here; else it is a device of the table. */
@@ -74,6 +75,20 @@ static onp_status open_runner(const onp_context *ctx, const onp_search_options *
     return ONP_OK;
 }
 
+/* Rows that turn out to be stale are missing from then on. */
+static onp_status refresh(const collector *c, onp_runner *runner,
+                          const onp_profile_options *options, onp_error *err)
+{
+    onp_stale_verdict v;
+    ONP_TRY(onp_refresh(c->store, runner, c->blocks, c->n_blocks, options, &v, err));
+    if (v.action != ONP_STALE_ROWS || !v.stop)
+        return ONP_OK;
+    return onp_fail(err, ONP_E_FAIL,
+                    "%s: the rows of this device are stale: %s; look at what is different, then "
+                    "search again to measure them anew",
+                    onp_store_path(c->store), v.reason);
+}
+
 static onp_status profile(collector *c, onp_runner *runner, onp_error *err)
 {
     onp_profile_options options = profile_options(c->options);
@@ -84,7 +99,9 @@ static onp_status profile(collector *c, onp_runner *runner, onp_error *err)
     options.paths = &paths;
     options.space = c->options->cfg->space->spec.name;
     onp_error why = {0};
-    onp_status st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, &why);
+    onp_status st = refresh(c, runner, &options, &why);
+    if (st == ONP_OK)
+        st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, &why);
     if (st != ONP_OK && result.drifted) { /* rows that are doubtful serve, as noisy ones do */
         onp_log(c->ctx, ONP_LOG_WARN, "%s", why.msg);
         st = ONP_OK;
@@ -129,7 +146,7 @@ static onp_status note_platform(void *user, const onp_platform_row *row, onp_err
     if (row->id != c->platform)
         return ONP_OK;
     memcpy(c->origin->signature, row->signature, 65);
-    c->imported = strncmp(row->platform.backend, "import:", 7) == 0;
+    onp_platform_describe(&row->platform, c->about, sizeof c->about);
     return describe(c, &row->platform, err);
 }
 
@@ -190,7 +207,7 @@ static onp_status weigh_predicted(collector *c, onp_error *err)
 /* The error has room for some keys; the log gets each. */
 static onp_status list_missing(const collector *c, onp_error *err)
 {
-    char text[400] = "";
+    char text[200] = "";
     size_t used = 0;
     int n = 0;
     for (int32_t i = 0; i < c->n_blocks; i++) {
@@ -198,12 +215,13 @@ static onp_status list_missing(const collector *c, onp_error *err)
         onp_estimate e;
         onp_block_key(&c->blocks[i], key);
         onp_status st = onp_store_estimate_get(c->store, c->platform, key, &e, err);
-        if (st == ONP_OK)
+        if (st == ONP_OK && e.stale_reason[0] == '\0')
             continue;
-        if (st != ONP_E_MISSING)
+        if (st != ONP_OK && st != ONP_E_MISSING)
             return st;
         n++;
-        onp_log(c->ctx, ONP_LOG_ERROR, "no latency on %s: %s", c->options->cfg->target.device, key);
+        onp_log(c->ctx, ONP_LOG_ERROR, "%s latency on %s: %s", st == ONP_OK ? "only a stale" : "no",
+                c->options->cfg->target.device, key);
         if (used + strlen(key) + 8 < sizeof text)
             used +=
                 (size_t)snprintf(text + used, sizeof text - used, "%s%s", n > 1 ? "; " : "", key);
@@ -212,8 +230,9 @@ static onp_status list_missing(const collector *c, onp_error *err)
     }
     if (n == 0)
         return ONP_OK;
-    return onp_fail(err, ONP_E_MISSING, "%d blocks have no latency on %.40s: %s", n,
-                    c->options->cfg->target.device, text);
+    return onp_fail(err, ONP_E_MISSING,
+                    "%d blocks have no latency on %.40s (%.150s; no others will do): %s", n,
+                    c->options->cfg->target.device, c->about, text);
 }
 
 static onp_status copy_rows(const collector *c, onp_rundb *db, onp_error *err)
@@ -260,14 +279,34 @@ static onp_status count_imported(const collector *c, onp_rundb *db, onp_error *e
                                                                     : fail_imported(c, err);
 }
 
+/* Out of reach: what the table knows of a device of this name must be what the config wants. */
+static onp_status collect_there(collector *c, onp_error *err)
+{
+    const onp_search_options *o = c->options;
+    const onp_profile_mode mode = (onp_profile_mode)o->cfg->target.mode;
+    const onp_platform wanted = {
+        .threads = o->cfg->target.threads,
+        .cluster = o->cfg->target.cluster,
+        .batch = 1,
+        .cache_mode = mode != ONP_PROFILE_AUTO ? onp_profile_mode_names[mode] : NULL};
+    onp_trust trust;
+    ONP_TRY(onp_store_platform_choose(c->store, o->cfg->target.device, &wanted, &c->platform, err));
+    ONP_TRY(onp_trust_take(c->store, c->platform, NULL, &trust, err));
+    c->imported = trust.verdict.action == ONP_STALE_IMPORTED;
+    if (trust.verdict.action == ONP_STALE_ROWS)
+        return onp_fail(err, ONP_E_FAIL, "%s: the rows of %.60s are stale: %s; profile it again",
+                        onp_store_path(c->store), o->cfg->target.device, trust.verdict.reason);
+    if (trust.verdict.action == ONP_STALE_RECHECK || trust.verdict.action == ONP_STALE_RECALIBRATE)
+        onp_log(c->ctx, ONP_LOG_WARN, "latencies of %s: %s", o->cfg->target.device,
+                trust.verdict.reason);
+    return ONP_OK;
+}
+
 static onp_status collect(collector *c, onp_rundb *db, onp_error *err)
 {
     const onp_search_options *o = c->options;
     ONP_TRY(onp_space_blocks(c->ctx, o->cfg->space, &c->blocks, &c->n_blocks, err));
-    if (is_reachable(o))
-        ONP_TRY(collect_here(c, err));
-    else
-        ONP_TRY(onp_store_platform_find(c->store, o->cfg->target.device, &c->platform, err));
+    ONP_TRY(is_reachable(o) ? collect_here(c, err) : collect_there(c, err));
     ONP_TRY(onp_store_platforms(c->store, note_platform, c, err));
     onp_store_platform_label(c->store, c->platform, c->origin->label, sizeof c->origin->label);
     if (c->imported && !o->allow_imported)

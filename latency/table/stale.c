@@ -27,8 +27,10 @@ static void judge_sentinel(const onp_stale_facts *f, onp_stale_verdict *v)
     if (f->sentinel_then <= 0 || f->sentinel_now <= 0)
         return;
     const double change = f->sentinel_now / f->sentinel_then - 1;
-    if (fabs(change) > ONP_STALE_SENTINEL)
-        raise(v, ONP_STALE_ROWS, "the sentinel is %+.1f %% off its history", 100 * change);
+    if (fabs(change) <= ONP_STALE_SENTINEL)
+        return;
+    raise(v, ONP_STALE_ROWS, "the sentinel is %+.1f %% off its history", 100 * change);
+    v->stop = true;
 }
 
 static void judge_validation(const onp_stale_facts *f, onp_stale_verdict *v)

@@ -53,6 +53,7 @@ typedef struct onp_stale_facts {
 
 typedef struct onp_stale_verdict {
     onp_stale_action action;
+    bool stop;                     /* the device is not what it was: a search says so and ends */
     char reason[ONP_STALE_REASON]; /* "" when it is fresh */
 } onp_stale_verdict;
 

@@ -61,7 +61,8 @@ static onp_status read_sentinel(void *user, sqlite3_stmt *q, onp_error *err)
     const onp_sentinel v = {.key = text(q, 1),
                             .seq = sqlite3_column_int64(q, 2),
                             .median_ns = sqlite3_column_int64(q, 3),
-                            .clock_khz = sqlite3_column_int64(q, 4)};
+                            .clock_khz = sqlite3_column_int64(q, 4),
+                            .done = sqlite3_column_int(q, 5) != 0};
     return call->visit(call->user, sqlite3_column_int64(q, 0), &v, err);
 }
 
@@ -71,7 +72,8 @@ onp_status onp_store_sentinels(onp_store *s, int64_t platform, const char *key,
     sentinel_call call = {visit, user};
     const onp_sql_value values[] = {onp_sql_int(platform), onp_sql_text(key)};
     return for_each(s,
-                    "SELECT t.run_id, t.key, t.seq, t.median_ns, t.clock_khz FROM run r"
+                    "SELECT t.run_id, t.key, t.seq, t.median_ns, t.clock_khz, r.status = 'done'"
+                    " FROM run r"
                     " JOIN sentinel t ON t.run_id = r.id WHERE r.platform_id = ?1"
                     " AND t.key = ifnull(?2, t.key) ORDER BY t.run_id, t.seq",
                     values, ONP_COUNT(values), read_sentinel, &call, err);

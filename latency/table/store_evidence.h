@@ -26,6 +26,7 @@ typedef struct onp_sentinel {
     int64_t seq;     /* when in the run: as onp_measurement.seq */
     int64_t median_ns;
     int64_t clock_khz; /* 0: unknown */
+    bool done;         /* set by visits: its run ended well */
 } onp_sentinel;
 /* Errors: ONP_E_RANGE (the same run and seq twice, no such run, a value out of range). */
 onp_status onp_store_sentinel_add(onp_store *s, int64_t run, const onp_sentinel *v,

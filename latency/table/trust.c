@@ -88,6 +88,7 @@ typedef struct history {
     size_t n_runs;
     double value[MAX_OF_A_RUN]; /* of the run that is being read */
     size_t n;
+    int64_t since; /* the first run that counts: that of the oldest fresh row */
     int64_t run;
     bool clock;
     char key[ONP_BLOCK_KEY]; /* of the newest sentinel: only its own history tells something */
@@ -122,8 +123,9 @@ static void end_run(history *h)
 static onp_status note_key(void *user, int64_t run, const onp_sentinel *v, onp_error *err)
 {
     history *h = user;
-    (void)run, (void)err;
-    (void)snprintf(h->key, sizeof h->key, "%s", v->key);
+    (void)err;
+    if (run >= h->since && v->done)
+        (void)snprintf(h->key, sizeof h->key, "%s", v->key);
     return ONP_OK;
 }
 
@@ -133,6 +135,8 @@ static onp_status note_sentinel(void *user, int64_t run, const onp_sentinel *v, 
     history *h = user;
     const bool clock = v->clock_khz > 0;
     (void)err;
+    if (run < h->since || !v->done)
+        return ONP_OK;
     if (run != h->run) {
         end_run(h);
         h->run = run;
@@ -144,11 +148,13 @@ static onp_status note_sentinel(void *user, int64_t run, const onp_sentinel *v, 
     return ONP_OK;
 }
 
-static onp_status take_sentinels(onp_store *s, int64_t platform, onp_stale_facts *facts,
-                                 onp_error *err)
+static onp_status take_sentinels(onp_store *s, int64_t platform, int64_t since,
+                                 onp_stale_facts *facts, onp_error *err)
 {
-    history h = {.n = 0};
+    history h = {.since = since};
     size_t n = 0;
+    if (since == 0) /* there is nothing that could become stale */
+        return ONP_OK;
     ONP_TRY(onp_store_sentinels(s, platform, NULL, note_key, &h, err));
     if (h.key[0] == '\0')
         return ONP_OK;
@@ -214,13 +220,33 @@ done:
     return st;
 }
 
+/* 0: no row is fresh. */
+static onp_status first_fresh_run(onp_store *s, int64_t platform, int64_t *run, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    bool row = false;
+    const onp_sql_value value = onp_sql_int(platform);
+    onp_status st = onp_sql_prepare(s->db,
+                                    "SELECT min(run_id) FROM estimate WHERE platform_id = ?"
+                                    " AND stale_reason IS NULL",
+                                    &q, err);
+    if (st == ONP_OK)
+        st = onp_sql_bind(q, &value, 1, err);
+    if (st == ONP_OK)
+        st = onp_sql_step(q, &row, err);
+    if (st == ONP_OK)
+        *run = row ? sqlite3_column_int64(q, 0) : 0;
+    sqlite3_finalize(q);
+    return st;
+}
+
 onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, onp_trust *out,
                           onp_error *err)
 {
     onp_trust trust = {.noise = (double)NAN};
     origin o = {.platform = platform};
     char os[ONP_ESTIMATE_TEXT] = "", now[ONP_ESTIMATE_TEXT];
-    int64_t checked_unix_ns = 0;
+    int64_t checked_unix_ns = 0, since = 0;
     onp_stale_facts facts = {.now_unix_ns = onp_unix_ns()};
     ONP_TRY(onp_store_platforms(s, note_platform, &o, err));
     if (!o.found)
@@ -229,7 +255,8 @@ onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, on
     ONP_TRY(onp_store_calibration_get(s, platform, &trust.calibration, err));
     ONP_TRY(last_validation(s, platform, &trust, err));
     ONP_TRY(last_look(s, platform, os, &checked_unix_ns, err));
-    ONP_TRY(take_sentinels(s, platform, &facts, err));
+    ONP_TRY(first_fresh_run(s, platform, &since, err));
+    ONP_TRY(take_sentinels(s, platform, since, &facts, err));
     (void)snprintf(now, sizeof now, "%s", os_now != NULL ? os_now : ""); /* cut as os is */
     facts.imported = o.imported;
     facts.n_calibrated = trust.calibration.n;

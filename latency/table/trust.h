@@ -29,9 +29,10 @@ typedef struct onp_trust {
 
 /*
  * os_now: NULL when it is not known. Sentinels are compared at one clock where clocks are known:
- * the newest run's with those of the runs before. What was checked again (a run that says so in its
- * settings: "check") is as good as new from then on.
- * Errors: ONP_E_MISSING (no such platform), ONP_E_NOMEM, those of the store.
+ * the newest run's with those before it, back to the run of the oldest fresh row; only runs that
+ * ended well count. What was checked
+ * again (a run that says so in its settings: "check") is as good as new from then on. Errors:
+ * ONP_E_MISSING (no such platform), ONP_E_NOMEM, those of the store.
  */
 onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, onp_trust *out,
                           onp_error *err) ONP_MUST_USE;

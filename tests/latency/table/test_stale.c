@@ -27,6 +27,7 @@ static void assert_verdict(const onp_stale_facts *f, onp_stale_action action, co
     onp_stale_verdict v;
     onp_stale_judge(f, &v);
     assert_int_equal(v.action, action);
+    assert_int_equal(v.stop, action == ONP_STALE_ROWS);
     if (says[0] == '\0')
         assert_string_equal(v.reason, "");
     else
