@@ -77,16 +77,17 @@ static void order_all(loop *l)
     l->n_left = l->n_work;
 }
 
-/* The unit with the most to do: its time is the steadiest. */
+/* The unit with the most to do: its time is the steadiest. Of all that the plan has, so that it is
+ * the same one whichever of them are measured. */
 static int32_t choose_sentinel(const onp_profile_plan *p)
 {
     int32_t best = -1;
     int64_t most = -1;
-    for (int32_t i = 0; i < p->n_units; i++) {
+    for (int32_t i = 0; i < p->n_units && !p->units[i].whole; i++) {
         int64_t macs = 0;
-        for (int32_t k = 0; k < p->units[i].n && p->units[i].used; k++)
+        for (int32_t k = 0; k < p->units[i].n; k++)
             macs += onp_block_n_macs(&p->blocks[p->units[i].start + k]);
-        if (p->units[i].used && macs > most) {
+        if (macs > most) {
             most = macs;
             best = i;
         }
