@@ -139,14 +139,17 @@ static onp_status collect(session *s, onp_error *err)
 {
     for (int32_t i = 0; i < s->networks.n; i++) {
         onp_estimate_total total = {0};
-        const int64_t first = s->whole[i].ns, second = s->whole[s->networks.n + i].ns;
-        if (first + second == 0)
+        const onp_profile_whole *a = &s->whole[i], *b = &s->whole[s->networks.n + i];
+        const onp_profile_whole *first = a->ns > 0 ? a : b, *second = a->ns > 0 ? b : a;
+        if (first->ns == 0)
             continue; /* it has been told why */
         ONP_TRY(sum_of(s, i, &total, err));
         s->v[s->n] = (onp_validated){.sum_ns = total.sum_ns,
                                      .n_ops = total.n_ops,
-                                     .measured_ns = (double)(first > 0 ? first : second),
-                                     .repeated_ns = (double)(first > 0 ? second : 0)};
+                                     .measured_ns = (double)first->ns,
+                                     .repeated_ns = (double)second->ns,
+                                     .raw_ns = (double)(first->raw_ns + second->raw_ns) /
+                                               (second->ns > 0 ? 2 : 1)};
         if (s->sum_then[i] > 0) {
             s->then[s->n_then] = s->v[s->n];
             s->then[s->n_then++].sum_ns = s->sum_then[i];

@@ -68,12 +68,12 @@ static json_t *networks_to_json(const onp_validation_page *p)
         const onp_validated *v = &p->v[i];
         char name[1024];
         name_network(p, i, name, sizeof name);
-        json_t *one = json_pack("{s:s, s:b, s:f, s:I, s:f, s:f, s:f, s:f, s:o}", "blocks", name,
-                                "test", (int)v->test, "sum_ms", v->sum_ns / 1e6, "n_blocks",
-                                (json_int_t)llround(v->n_ops), "predicted_ms",
-                                v->predicted_ns / 1e6, "lo_ms", v->lo_ns / 1e6, "hi_ms",
-                                v->hi_ns / 1e6, "measured_ms", v->measured_ns / 1e6, "repeated_ms",
-                                v->repeated_ns > 0 ? json_real(v->repeated_ns / 1e6) : json_null());
+        json_t *one = json_pack(
+            "{s:s, s:b, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "blocks", name, "test",
+            (int)v->test, "sum_ms", v->sum_ns / 1e6, "n_blocks", (json_int_t)llround(v->n_ops),
+            "predicted_ms", v->predicted_ns / 1e6, "lo_ms", v->lo_ns / 1e6, "hi_ms", v->hi_ns / 1e6,
+            "raw_ms", v->raw_ns / 1e6, "measured_ms", v->measured_ns / 1e6, "repeated_ms",
+            v->repeated_ns > 0 ? json_real(v->repeated_ns / 1e6) : json_null());
         if (json_array_append_new(list, one) != 0) {
             json_decref(list);
             return NULL;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 
 #include "latency/table/profile_internal.h"
 
@@ -144,8 +145,13 @@ static void take_networks(const profile *f)
         for (int32_t pass = 0; pass < f->plan.passes; pass++) {
             const onp_profile_reading *r =
                 onp_profile_reading_of(&f->readings, pass, f->plan.n_units - networks->n + i);
-            f->s.options.whole[pass * networks->n + i] = (onp_profile_whole){
-                .ns = r->done ? r->ns : 0, .normalised_ns = r->done ? r->normalised_ns : 0};
+            const double at_rows = (double)r->normalised_ns * f->readings.slowdown;
+            onp_profile_whole *out = &f->s.options.whole[pass * networks->n + i];
+            *out = (onp_profile_whole){.ns = 0};
+            if (!r->done)
+                continue;
+            out->ns = r->normalised_ns > 0 ? llround(at_rows) : r->ns;
+            out->raw_ns = r->ns;
         }
 }
 

@@ -63,9 +63,10 @@ extern const char *const onp_profile_mode_names[ONP_PROFILE_MODE_COUNT + 1];
 /* Rounds of onp_space_cover() that paths are best made of: less time takes fewer of them. */
 #define ONP_PROFILE_ROUNDS 12
 
-/* A network that was measured whole. */
+/* A network that was measured whole; 0: it could not be. */
 typedef struct onp_profile_whole {
-    int64_t ns, normalised_ns; /* 0: it could not be measured; its clock is unknown */
+    int64_t ns;     /* at the clock that rows are at: the session's median one, where it is known */
+    int64_t raw_ns; /* as time passed */
 } onp_profile_whole;
 
 typedef struct onp_profile_options {

@@ -38,6 +38,7 @@ typedef struct onp_validated {
     double sum_ns, n_ops; /* of its rows; blocks that run */
     double measured_ns;
     double repeated_ns; /* measured once more, later; 0: it was not */
+    double raw_ns;      /* mean of both at whatever clock there was; not looked at by judge */
     /* filled by judge: */
     bool test;                         /* false: the calibration was fitted to it */
     double predicted_ns, lo_ns, hi_ns; /* calibrated, with its 95 % interval */
