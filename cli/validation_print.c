@@ -151,7 +151,9 @@ onp_status onp_validation_print(onp_app *app, const onp_validation_page *p, onp_
         print_agreement("rows of before: calibrated, tested", &p->then->after);
     }
     if (isfinite(r->noise))
-        (void)printf("noise: measured twice, a network differs by %.2f %%\n", 100 * r->noise);
+        (void)printf(
+            "noise: one half of its measurements against the other, a network differs by %.2f %%\n",
+            100 * r->noise);
     print_worst(p);
     (void)printf("calibration by all: %.4f x sum %+.3f us x blocks %+.4f ms, 95 %% interval "
                  "+-%.1f %%\n",

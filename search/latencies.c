@@ -271,12 +271,22 @@ static onp_status fail_imported(const collector *c, onp_error *err)
                     c->origin->label);
 }
 
+onp_status onp_latencies_allow_imported(onp_rundb *db, const onp_search_options *options,
+                                        bool *allowed, onp_error *err)
+{
+    onp_calibration cal;
+    ONP_TRY(onp_rundb_calibration_get(db, &cal, err));
+    *allowed = options->allow_imported || cal.n >= ONP_STALE_NETWORKS;
+    return ONP_OK;
+}
+
 /* A platform that is measured here may have rows from elsewhere too. */
 static onp_status count_imported(const collector *c, onp_rundb *db, onp_error *err)
 {
+    bool allowed = false;
+    ONP_TRY(onp_latencies_allow_imported(db, c->options, &allowed, err));
     ONP_TRY(onp_rundb_latency_imported(db, &c->origin->n_imported, err));
-    return c->origin->n_imported == 0 || c->options->allow_imported ? ONP_OK
-                                                                    : fail_imported(c, err);
+    return c->origin->n_imported == 0 || allowed ? ONP_OK : fail_imported(c, err);
 }
 
 /* Out of reach: what the table knows of a device of this name must be what the config wants. */

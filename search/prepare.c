@@ -151,6 +151,7 @@ static onp_status record_origin(onp_pipeline *p, const onp_latency_origin *origi
 static onp_status get_latencies(onp_pipeline *p, onp_error *err)
 {
     char hash[65];
+    bool allowed = false;
     if (!onp_run_folder_is_done(p->folder, "latencies")) {
         onp_latency_origin origin;
         ONP_TRY(onp_latencies_collect(p->ctx, p->options, p->db, &origin, err));
@@ -161,7 +162,8 @@ static onp_status get_latencies(onp_pipeline *p, onp_error *err)
         return onp_run_folder_done(p->folder, "latencies", err);
     }
     ONP_TRY(onp_rundb_latency_imported(p->db, &p->result->n_imported, err));
-    if (p->result->n_imported > 0 && !p->options->allow_imported)
+    ONP_TRY(onp_latencies_allow_imported(p->db, p->options, &allowed, err));
+    if (p->result->n_imported > 0 && !allowed)
         return onp_fail(err, ONP_E_FAIL,
                         "%s: was begun with %d imported latencies: add --allow-imported to go on",
                         p->options->run_dir, (int)p->result->n_imported);

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "latency/table/profile_internal.h"
+#include "latency/table/store_evidence.h"
 
 static onp_status measure(const onp_profile_session *s, const onp_block *blocks, int32_t n,
                           const char *hash, onp_measurement *out, onp_error *err)
@@ -10,6 +11,8 @@ static onp_status measure(const onp_profile_session *s, const onp_block *blocks,
     onp_profile_sample sample;
     onp_status st =
         onp_profile_read_blocks(s, blocks, n, s->options.max_block_ns, false, &sample, err);
+    if (st == ONP_OK && hash != NULL)
+        st = onp_store_network_add(s->store, hash, blocks, n, s->options.space, err);
     if (st == ONP_OK && hash != NULL)
         st = onp_store_measure_network(s->store, s->run, hash, &sample.m, NULL, err);
     if (st == ONP_OK && sample.m.quality == ONP_QUALITY_FAILED)

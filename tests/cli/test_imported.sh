@@ -65,7 +65,8 @@ grep -v '"mix ' rows.jsonl >part.jsonl
 exits 0 table import --db part.db --format jsonl --device twin rows.jsonl
 exits 0 table import --db part.db --format jsonl --device phone part.jsonl
 exits 1 search tiny.yaml --db part.db --run part --allow-imported --no-predicted
-says err '1 blocks have no latency on phone: mix in='
+says err '1 blocks have no latency on phone (import:jsonl'
+says err '): mix in='
 exits 0 search tiny.yaml --db part.db --run part --allow-imported
 says err 'transferred on phone: mix in='
 says err '1 latencies of phone (import:jsonl) are predicted, not measured'
@@ -74,6 +75,15 @@ grep -q 'predicted_latencies.*1 latencies of phone' part/manifest.json || wrong 
     wrong 'run.db does not tell'
 exits 1 search tiny.yaml --db part.db --run again --allow-imported --no-predicted
 says err '1 latencies of phone (import:jsonl) are predicted, not measured, and --no-predicted was given'
+
+# calibrated by five networks measured on the device, they need no word
+cp phone.db calibrated.db
+sqlite3 calibrated.db "insert into calibration (platform_id, a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,
+    within5, within10, spearman, created_unix_ns) values ((select max(id) from platform), 1.5, 0, 0, 0.01, 0.02, 5, 0.3, 0.01, 1, 1, 1, 1)"
+exits 0 search tiny.yaml --db calibrated.db --run calibrated --json
+holds "d['imported_rows'] == $n"
+says err 'calibrated by 5 networks'
+exits 0 search tiny.yaml --db calibrated.db --run calibrated # once more
 
 # one such row among those of this machine
 sqlite3 here.db "update estimate set source = 'imported' where block_id = (select min(block_id) from estimate)"

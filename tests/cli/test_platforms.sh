@@ -34,10 +34,10 @@ refuses t.db --set target.device=phone
 says err 'no platform of a device "phone"; devices: scripted'
 cp t.db few.db
 sqlite3 few.db "delete from estimate where block_id = (select min(block_id) from estimate)"
-refuses few.db
+refuses few.db --no-predicted
 says err '1 blocks have no latency on scripted (scripted, threads 1, cores any, f32, batch 1, chain; no others will do): '
 sqlite3 few.db "update estimate set stale_reason = 'of long ago'"
-refuses few.db
+refuses few.db --no-predicted
 says err 'only a stale latency on scripted'
 searches search.yaml --db t.db --run fine
 

@@ -41,7 +41,7 @@ says out 'validated 20'
 # the same again: now there are rows of before
 exits 0 table validate tiny.yaml --target "$runner" --networks 12 --seed 2 --max-seconds 20 --db t.db
 says out 'rows of before: calibrated, tested'
-says out 'noise: measured twice'
+says out 'noise: one half of its measurements against the other'
 says out 'the worst of those tested'
 exits 0 table calibrate --db t.db --device scripted --json
 holds 'd["networks"] >= 30 and d["mape_percent"] < 1 and abs(d["a"] - 1.25) < 0.05'
