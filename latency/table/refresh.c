@@ -2,6 +2,7 @@
 #include "latency/table/refresh.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "latency/table/profile_check.h"
 #include "latency/table/trust.h"
@@ -50,8 +51,15 @@ static onp_status look_again(const refresh *f, onp_stale_verdict *out, onp_error
     options.networks = NULL;
     onp_log(onp_store_context(f->store), ONP_LOG_INFO,
             "latencies: %s: some rows are measured again", out->reason);
-    ONP_TRY(
-        onp_profile_recheck(f->store, f->runner, f->blocks, f->n, &options, &check, &drift, err));
+    onp_error why = {0};
+    onp_status st =
+        onp_profile_recheck(f->store, f->runner, f->blocks, f->n, &options, &check, &drift, &why);
+    if (st == ONP_E_DEVICE && onp_runner_is_alive(f->runner)) { /* too busy to tell */
+        (void)snprintf(out->reason, sizeof out->reason, "could not be checked: %.90s", why.msg);
+        return ONP_OK;
+    }
+    if (st != ONP_OK)
+        return onp_fail(err, st, "%s", why.msg);
     const onp_profile_changes *changes = drift.normalised.n > 0 ? &drift.normalised : &drift.raw;
     if (changes->n > 0)
         onp_stale_recheck(changes->median, changes->n, out);
