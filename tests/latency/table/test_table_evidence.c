@@ -157,7 +157,7 @@ static void models_give_rows(void **state)
                                  .trained_on = 12,
                                  .loo_mape = 0.02,
                                  .loo_within10 = 1,
-                                 .coverage95 = NAN};
+                                 .coverage95 = (double)NAN};
     onp_estimate e = {.median_ns = 5, .source = ONP_SOURCE_MODELLED, .method = "physical"}, seen;
     int64_t p = 0, other = 0, model = 0, run = onp_test_run(t->store, "d", &p);
     int64_t elsewhere = onp_test_run(t->store, "e", &other);

@@ -61,7 +61,7 @@ static void a_calibration_is_tested_on_others(void **state)
     onp_validated v[N];
     onp_validation_report r;
     onp_error err = {0};
-    double mape = 0, least = INFINITY;
+    double mape = 0, least = (double)INFINITY;
     size_t n_fit = 0, smallest = 0;
     (void)state;
     onp_context_init(&ctx);
