@@ -11,15 +11,9 @@ onp_status onp_table_open(const onp_app *app, const char *beside, onp_sql_mode m
 }
 
 static const onp_verb *const verbs[] = {
-    &onp_verb_table_list,
-    &onp_verb_table_show,
-    &onp_verb_table_import,
-    &onp_verb_table_export,
-    &onp_verb_table_estimate,
-    &onp_verb_table_fill,
-    &onp_verb_table_calibrate,
-    &onp_verb_table_validate,
-    NULL,
+    &onp_verb_table_list,      &onp_verb_table_show,     &onp_verb_table_import,
+    &onp_verb_table_export,    &onp_verb_table_estimate, &onp_verb_table_fill,
+    &onp_verb_table_calibrate, &onp_verb_table_validate, NULL,
 };
 
 const onp_verb onp_verb_table = {

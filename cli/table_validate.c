@@ -15,8 +15,8 @@
 #include "latency/table/profile.h"
 #include "latency/table/store_evidence.h"
 
-/* Passes: what a graph lasts varies more from one time that it is made and measured to the next than
- * the samples of one time tell. */
+/* Passes: what a graph lasts varies more from one time that it is made and measured to the next
+ * than the samples of one time tell. */
 enum { NETWORKS = 30, LEAST = 10, MOST = 1000, PASSES = 6 };
 #define BUDGET_SECONDS 300.0
 

@@ -38,8 +38,8 @@ onp_status onp_latencies_collect(const onp_context *ctx, const onp_search_option
                                  onp_rundb *db, onp_latency_origin *origin,
                                  onp_error *err) ONP_MUST_USE;
 
-/* Whether rows of a table from elsewhere may be used: when that is asked for, or when the calibration
- * in db is of enough networks measured on the device. Errors: those of db. */
+/* Whether rows of a table from elsewhere may be used: when that is asked for, or when the
+ * calibration in db is of enough networks measured on the device. Errors: those of db. */
 onp_status onp_latencies_allow_imported(onp_rundb *db, const onp_search_options *options,
                                         bool *allowed, onp_error *err) ONP_MUST_USE;
 
