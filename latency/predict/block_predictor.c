@@ -192,6 +192,11 @@ void onp_block_predictor_lines(const onp_block_predictor *m, size_t *n_lines, do
                 : 0;
 }
 
+void onp_block_predictor_left_out(const onp_block_predictor *m, double *mape, double *within10)
+{
+    onp_residual_left_out(m->residual, mape, within10);
+}
+
 /* ---- fitting ---- */
 
 static onp_status fit(onp_block_predictor *m, const onp_block_row *rows, size_t n, onp_error *err)

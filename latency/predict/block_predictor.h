@@ -68,6 +68,10 @@ void onp_block_predictor_free(onp_block_predictor *model); /* NULL allowed */
 onp_status onp_block_predictor_predict(const onp_block_predictor *model, const onp_block *block,
                                        onp_predicted *out, onp_error *err) ONP_MUST_USE;
 
+/* The model (ONP_PREDICT_MODEL) when known rows are left out in turn, the terms and scales staying
+ * as fitted to all: mean |relative error|, and the share of rows within 10 %. */
+void onp_block_predictor_left_out(const onp_block_predictor *model, double *mape, double *within10);
+
 /* Errors when known rows are left out in turn: mean |relative| of the n_lines rows that lie between
  * two of their op, by line. 0 rows: 0. */
 void onp_block_predictor_lines(const onp_block_predictor *model, size_t *n_lines, double *mape);

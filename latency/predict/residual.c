@@ -134,6 +134,7 @@ struct onp_residual {
     draw draws[N_DRAWS];
     double *block;  /* of all draws */
     double inflate; /* of the deviation */
+    double loo_mape, loo_within10;
 };
 
 typedef struct fitting {
@@ -235,13 +236,14 @@ static void draw_theta(fitting *f)
 
 /*
  * By how much the deviations must grow to hold 95 % of the rows left out in turn: with
- * K^-1 = (k_ij), row i's error is alpha_i / k_ii and its variance 1 / k_ii.
+ * K^-1 = (k_ij), row i's error is alpha_i / k_ii and its variance 1 / k_ii. z, error: [n].
  */
-static void calibrate(fitting *f, double *z, double *inverse)
+static void calibrate(fitting *f, double *z, double *error, double *inverse)
 {
     onp_residual *p = f->p;
     const size_t n = (size_t)p->n;
     memset(z, 0, n * sizeof *z);
+    memset(error, 0, n * sizeof *error);
     for (int d = 0; d < p->n_draws; d++) {
         const draw *w = &p->draws[d];
         memset(inverse, 0, n * n * sizeof *inverse);
@@ -253,8 +255,16 @@ static void calibrate(fitting *f, double *z, double *inverse)
             for (size_t j = i; j < n; j++)
                 k += square(inverse[j * n + i]);
             z[i] += w->weight * fabs(w->alpha[i]) / sqrt(k);
+            error[i] += w->weight * w->alpha[i] / k;
         }
     }
+    for (size_t i = 0; i < n; i++) {
+        const double e = fabs(exp(-error[i]) - 1); /* of the latency */
+        p->loo_mape += e;
+        p->loo_within10 += e <= 0.1;
+    }
+    p->loo_mape /= (double)n;
+    p->loo_within10 /= (double)n;
     qsort(z, n, sizeof *z, descending);
     const double rank = fmax(0, 0.05 * (double)(n + 1) - 1); /* so many lie outside, less one */
     const size_t below = (size_t)rank;
@@ -295,7 +305,7 @@ static void run_draws(void *arg)
     fitting *f = arg;
     factor_draws(f);
     if (f->status == ONP_OK)
-        calibrate(f, f->a, f->k);
+        calibrate(f, f->a, f->a + f->p->n, f->k);
 }
 
 static onp_status fit(onp_residual *p, onp_error *err)
@@ -303,7 +313,7 @@ static onp_status fit(onp_residual *p, onp_error *err)
     const size_t n = (size_t)p->n;
     p->n_draws = p->n <= MAX_TUNING ? N_DRAWS : 1;
     int *chosen = onp_alloc(p->ctx, n, sizeof *chosen);
-    double *scratch = onp_alloc(p->ctx, n * (n + 1), sizeof *scratch);
+    double *scratch = onp_alloc(p->ctx, n * (n + 2), sizeof *scratch);
     p->block = onp_alloc(p->ctx, (size_t)p->n_draws * n * (n + 1), sizeof *p->block);
     fitting f = {.p = p, .chosen = chosen, .k = scratch, .err = err};
     onp_status st = ONP_OK;
@@ -386,4 +396,10 @@ void onp_residual_at(const onp_residual *p, const onp_residual_point *x, double 
     }
     *mean = first;
     *deviation = sqrt(second - first * first) * p->inflate;
+}
+
+void onp_residual_left_out(const onp_residual *p, double *mape, double *within10)
+{
+    *mape = p->loo_mape;
+    *within10 = p->loo_within10;
 }

@@ -41,4 +41,8 @@ size_t onp_residual_scratch(const onp_residual *p);
 void onp_residual_at(const onp_residual *p, const onp_residual_point *x, double *scratch,
                      double *mean, double *deviation);
 
+/* Rows left out in turn, hyperparameters as fitted to all: mean |relative error| of the latency,
+ * and the share within 10 %. */
+void onp_residual_left_out(const onp_residual *p, double *mape, double *within10);
+
 #endif

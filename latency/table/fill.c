@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "latency/predict/block_transfer.h"
+#include "latency/table/store_evidence.h"
 
 /* The rows of one platform. */
 typedef struct table {
@@ -25,7 +26,7 @@ typedef struct filler {
     onp_block_transfer *transfers; /* [n_others] */
     bool *usable;                  /* [n_others]: enough blocks are on both */
     onp_fill_result result;
-    int64_t run;
+    int64_t run, model_row;
     int32_t n_refused;
     char refused[300]; /* keys, as many as fit */
 } filler;
@@ -144,6 +145,7 @@ static void describe_model(const filler *f, const onp_predicted *p, onp_estimate
 {
     const bool line = p->method != ONP_PREDICT_MODEL;
     e->source = line ? ONP_SOURCE_INTERPOLATED : ONP_SOURCE_MODELLED;
+    e->model = line ? 0 : f->model_row;
     (void)snprintf(e->method, sizeof e->method, "%s of %zu rows%s",
                    onp_predict_method_name(p->method), f->own.n,
                    p->extrapolated ? ", extrapolated" : "");
@@ -226,6 +228,17 @@ static onp_status fill_blocks(filler *f, const onp_block *blocks, int32_t n, con
                     f->own.n, label, f->refused);
 }
 
+static onp_status store_model(filler *f, onp_error *err)
+{
+    onp_model_info info = {.kind = "non-negative least squares, Gaussian process",
+                           .trained_on = (int64_t)f->own.n,
+                           .coverage95 = (double)NAN};
+    if (f->model == NULL)
+        return ONP_OK;
+    onp_block_predictor_left_out(f->model, &info.loo_mape, &info.loo_within10);
+    return onp_store_model_add(f->store, f->own.platform, &info, &f->model_row, err);
+}
+
 static onp_status store_blocks(filler *f, const onp_block *blocks, int32_t n, const bool *missing,
                                onp_error *err)
 {
@@ -236,6 +249,8 @@ static onp_status store_blocks(filler *f, const onp_block *blocks, int32_t n, co
     onp_sql_tx tx;
     ONP_TRY(onp_store_begin(f->store, &tx, err));
     onp_status st = onp_store_run_start(f->store, f->own.platform, &info, &f->run, err);
+    if (st == ONP_OK)
+        st = store_model(f, err);
     if (st == ONP_OK)
         st = fill_blocks(f, blocks, n, missing, err);
     if (st == ONP_OK)

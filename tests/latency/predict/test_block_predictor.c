@@ -139,6 +139,23 @@ static void finds_the_device(void **state)
     assert_true(inside >= 0.88 * n);
 }
 
+/* Rows with 2 % of noise: what it tells of itself is that noise, sqrt(2 / pi) of it, and a bit. */
+static void tells_its_own_error(void **state)
+{
+    (void)state;
+    onp_context ctx;
+    onp_block_row rows[MAX_ROWS];
+    onp_block_predictor *model = NULL;
+    double mape = 0, within10 = 0;
+    onp_context_init(&ctx);
+    const size_t n = make_rows(rows, 2);
+    assert_int_equal(onp_block_predictor_fit(&ctx, rows, n, &model, NULL), ONP_OK);
+    onp_block_predictor_left_out(model, &mape, &within10);
+    assert_true(mape > 0.012 && mape < 0.03);
+    assert_true(within10 > 0.97);
+    onp_block_predictor_free(model);
+}
+
 static void lines_between_maps_and_widths(void **state)
 {
     (void)state;
@@ -272,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(terms_by_hand),
                                        cmocka_unit_test(finds_the_device),
+                                       cmocka_unit_test(tells_its_own_error),
                                        cmocka_unit_test(lines_between_maps_and_widths),
                                        cmocka_unit_test(refuses),
                                        cmocka_unit_test(same_bits),

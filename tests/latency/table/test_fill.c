@@ -95,6 +95,11 @@ static void by_the_model(void **state)
     o.try_only = false;
     assert_int_equal(onp_fill(t->store, platform, blocks, N_BLOCKS, &o, &r, &t->err), ONP_OK);
     assert_query(t->path, "SELECT count(*) FROM estimate WHERE source = 'modelled'", "16");
+    assert_query(t->path,
+                 "SELECT trained_on || ' ' || (loo_mape > 0 AND loo_mape < 0.03) || ' ' ||"
+                 " (loo_within10 > 0.95) || ' ' || count(e.model_id)"
+                 " FROM model JOIN estimate e ON e.model_id = model.id",
+                 "32 1 1 16");
     assert_query(t->path, "SELECT status || ' ' || command FROM run ORDER BY id DESC", "done fill");
     /* what was predicted is there, and no ground to predict more from */
     v.n = 0;
