@@ -205,6 +205,8 @@ void onp_call_settle(const onp_call_env *env, int64_t tile, int64_t row, int64_t
     float *y = call->y + row * c + j0;
     if (call->kind == ONP_CALL_CONV)
         onp_call_activate(env, y, rows, j1 - j0, c);
+    if (call->sums == ONP_SUMS_NONE)
+        return;
     float *partial = call->partial + tile * 2 * c + j0;
     if (call->sums == ONP_SUMS_MOMENTS)
         env->k->moments(y, rows, j1 - j0, c, partial, partial + c);
