@@ -103,7 +103,7 @@ static onp_status encode(const char *file, size_t at, const json_t *arguments, j
         const bool two = *p >= 0x80; /* U+0080..U+00FF: 110000xx 10xxxxxx */
         if (n == sizeof bytes || *p > 0xc3)
             return fail(file, at, "encodes more than a number", err);
-        bytes[n] = two ? (unsigned char)(p[0] << 6 | (p[1] & 0x3f)) : *p;
+        bytes[n] = (unsigned char)(two ? p[0] << 6 | (p[1] & 0x3f) : *p);
         p += two ? 2 : 1;
     }
     *out = onp_pickle_bytes(bytes, n);
