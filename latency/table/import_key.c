@@ -185,7 +185,7 @@ onp_status onp_import_complete_width(onp_block *b, int32_t hidden, onp_error *er
         return onp_fail(err, ONP_E_FORMAT, "the hidden width is %" PRId32 ", wanted 1 or more",
                         hidden);
     /* without a first convolution where it would change nothing; mid says what is no multiple */
-    const int32_t ratio = hidden / b->in_c;
+    const int32_t ratio = b->in_c > 0 ? hidden / b->in_c : 0; /* no channels: refused below */
     b->mid = hidden;
     b->expand = hidden == b->in_c ? 1 : ratio > 2 ? ratio : 2;
     return onp_block_complete(b, err);

@@ -160,6 +160,7 @@ static void widths(void **state)
                {"MBInvertedResBlock_14_24_48_24_k3_s1_swish,x,1\n", "\"x\" hidden channels"},
                {"MBInvertedResBlock_14_24_48_24_k3_s1_tanh,32,1\n", "bad key"},
                {"MBInvertedResBlock_14_24_48_24_k4_s1_relu,32,1\n", "kernel is 4"},
+               {"MBInvertedResBlock_14_0_0_24_k3_s1_relu,8,1\n", "in_c is 0"},
                {"MBInvertedResBlock_14_24_48\n", "wanted key, hidden channels, ms"},
                {"base,,-3\n", "base is -3 ms"}};
     for (size_t i = 0; i < ONP_COUNT(bad); i++) {
