@@ -7,21 +7,13 @@
 #include "base/parallel.h"
 #include "latency/measure/clock.h"
 #include "latency/measure/device.h"
+#include "latency/measure/kernel_files.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
 
-/* Copies the printable part of text without blanks at either end. */
 static void set_text(char out[ONP_FACT], const char *text)
 {
-    size_t n = 0;
-    for (; *text != '\0' && n + 1 < ONP_FACT; text++)
-        if (*text > ' ' && *text < 0x7f)
-            out[n++] = *text;
-        else if (n > 0 && out[n - 1] != ' ')
-            out[n++] = ' ';
-    while (n > 0 && out[n - 1] == ' ')
-        n--;
-    out[n] = '\0';
+    onp_kernel_clean(text, out, ONP_FACT);
 }
 
 static void find_name(const onp_device *d, char out[ONP_FACT])
