@@ -24,10 +24,11 @@ static json_t *known(double v)
 
 static json_t *trust_to_json(const onp_profile_trust *t)
 {
-    return json_pack("{s:i, s:o, s:o, s:i, s:i, s:o, s:i, s:o, s:o}", "passes", (int)t->passes,
-                     "between_passes", known(t->between_passes), "between_passes_normalised",
-                     known(t->between_passes_normalised), "sentinels", (int)t->n_sentinels,
-                     "pauses", (int)t->n_pauses, "drift", known(t->drift), "networks",
+    return json_pack("{s:i, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:i, s:o, s:o}", "passes",
+                     (int)t->passes, "between_passes", known(t->between_passes),
+                     "between_passes_normalised", known(t->between_passes_normalised), "sentinels",
+                     (int)t->n_sentinels, "pauses", (int)t->n_pauses, "again", (int)t->n_again,
+                     "quiet", known(t->quiet), "drift", known(t->drift), "networks",
                      (int)t->n_networks, "networks_mape", known(t->networks_mape), "networks_bias",
                      known(t->networks_bias));
 }
@@ -50,9 +51,11 @@ static void print_trust(const onp_profile_trust *t)
                      percent(t->between_passes, false, a),
                      percent(t->between_passes_normalised, false, b));
     if (t->n_sentinels > 0)
-        (void)printf("sentinel: %" PRId32 " times, the last %s off its median; %" PRId32
-                     " pauses\n",
-                     t->n_sentinels, percent(t->drift, true, a), t->n_pauses);
+        (void)printf("sentinel: %" PRId32 " times, the last %s from its quiet level; %s of the "
+                     "measurements in quiet; waited %" PRId32 " times, measured %" PRId32
+                     " graphs again\n",
+                     t->n_sentinels, percent(t->drift, true, a), percent(t->quiet, false, b),
+                     t->n_pauses, t->n_again);
     if (t->n_networks > 0)
         (void)printf("whole networks: sum of rows against measured, %" PRId32
                      " of them: mean error %s, bias %s\n",

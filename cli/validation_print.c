@@ -86,11 +86,12 @@ static onp_status print_json(onp_app *app, const onp_validation_page *p, onp_err
 {
     const onp_profile_result *r = p->profile;
     json_t *session = json_pack(
-        "{s:i, s:i, s:i, s:o, s:o, s:i, s:i, s:o}", "rows", (int)r->n_measured, "noisy_rows",
-        (int)r->n_noisy, "graphs", (int)r->n_graphs, "between_passes_percent",
+        "{s:i, s:i, s:i, s:o, s:o, s:i, s:i, s:i, s:o, s:o}", "rows", (int)r->n_measured,
+        "noisy_rows", (int)r->n_noisy, "graphs", (int)r->n_graphs, "between_passes_percent",
         known(100 * r->trust.between_passes), "between_passes_at_one_clock_percent",
         known(100 * r->trust.between_passes_normalised), "sentinels", (int)r->trust.n_sentinels,
-        "pauses", (int)r->trust.n_pauses, "drift_percent", known(100 * r->trust.drift));
+        "pauses", (int)r->trust.n_pauses, "again", (int)r->trust.n_again, "quiet_percent",
+        known(100 * r->trust.quiet), "drift_percent", known(100 * r->trust.drift));
     return onp_app_print(app,
                          json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "db", p->db, "platform",
                                    p->label, "mode", p->mode, "session", session, "validation",

@@ -98,16 +98,9 @@ static onp_status profile(collector *c, onp_runner *runner, onp_error *err)
                             &paths, err));
     options.paths = &paths;
     options.space = c->options->cfg->space->spec.name;
-    onp_error why = {0};
-    onp_status st = refresh(c, runner, &options, &why);
+    onp_status st = refresh(c, runner, &options, err);
     if (st == ONP_OK)
-        st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, &why);
-    if (st != ONP_OK && result.drifted) { /* rows that are doubtful serve, as noisy ones do */
-        onp_log(c->ctx, ONP_LOG_WARN, "%s", why.msg);
-        st = ONP_OK;
-    }
-    if (st != ONP_OK && err != NULL)
-        *err = why;
+        st = onp_profile(c->store, runner, c->blocks, c->n_blocks, &options, &result, err);
     if (st == ONP_OK)
         onp_log(c->ctx, ONP_LOG_INFO,
                 "latencies: %d blocks were in the table, %d measured now, %d of them noisy",

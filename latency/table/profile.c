@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "latency/table/profile_internal.h"
+#include "latency/table/quiet.h"
 
 #define NOISY_NAMED 5 /* rows; the table knows all */
 
@@ -75,11 +76,12 @@ static onp_status set_row(profile *f, int32_t entry, onp_error *err)
 {
     const onp_profile_entry *e = &f->plan.entries[entry];
     const onp_profile_row *row = &f->rows[entry];
-    ONP_TRY(onp_profile_store_row(&f->s, e, row, &f->readings, err));
+    if (f->s.mode == ONP_PROFILE_CHAIN)
+        ONP_TRY(onp_profile_store_row(&f->s, e, row, &f->readings, err));
     return onp_profile_store_estimate(&f->s, e, row, err);
 }
 
-/* Rows of paths are made of all there is when no more is measured. */
+/* Rows are made of all there is when no more is measured. */
 static onp_status take_rows(profile *f, onp_error *err)
 {
     onp_sql_tx tx;
@@ -87,7 +89,7 @@ static onp_status take_rows(profile *f, onp_error *err)
     ONP_TRY(onp_store_begin(f->s.store, &tx, err));
     for (int32_t i = 0; i < f->plan.n_entries && st == ONP_OK; i++) {
         f->rows[i] = onp_profile_take_row(&f->s, &f->plan, i, -1, &f->readings, NULL);
-        if (f->s.mode == ONP_PROFILE_CHAIN && f->plan.entries[i].wanted && f->rows[i].n > 0)
+        if (f->plan.entries[i].wanted && f->rows[i].n > 0)
             st = set_row(f, i, err);
     }
     return onp_store_end(f->s.store, &tx, st, err);
@@ -113,11 +115,10 @@ static void count_rows(profile *f)
         onp_log(f->s.ctx, ONP_LOG_INFO, "and %" PRId32 " more rows that are noisy",
                 r->n_noisy - NOISY_NAMED);
     r->n_graphs = f->progress.n_graphs;
-    r->n_resumed -= f->progress.n_forgotten;
     r->trust.n_sentinels = f->progress.n_sentinels;
     r->trust.n_pauses = f->progress.n_pauses;
+    r->trust.n_again = f->progress.n_again;
     r->trust.drift = f->progress.drift;
-    r->drifted = f->progress.drifted;
 }
 
 /* What could not be measured matters when blocks are left without a row. */
@@ -152,6 +153,7 @@ static void take_networks(const profile *f)
                 continue;
             out->ns = r->normalised_ns > 0 ? llround(at_rows) : r->ns;
             out->raw_ns = r->ns;
+            out->excess = onp_quiet_excess(f->readings.quiet_level, r->sentinel);
         }
 }
 

@@ -24,11 +24,14 @@
  * to be measured is a function of blocks, paths, seed and options: a profile under the same ones
  * takes over what an unfinished one on the same platform has stored, and measures nothing twice.
  *
- * One graph, the sentinel, is measured at both ends and after every 20 paths. When it is more than
- * 3 % off the median of what it was, the profile waits for the device to recover and repeats what
- * it measured since the sentinel was last right; when it is more than 5 % off at the end, the
- * profile fails. A sentinel that is itself not known within 3 %, for want of time, tells nothing.
- * All is measured in two passes, the second in another order.
+ * One graph, the sentinel, is measured at both ends and after every six paths. Its quiet level
+ * (latency/table/quiet.h) is that of the platform's newest 128 sentinels, earlier runs' included.
+ * While it is more than 2 % above that the device is busy: the profile waits, but for no more than
+ * 0.4 of its budget, then measures all the same. What time is left in the end goes into measuring
+ * again, in quiet, what was not. A row is made of what was measured in quiet (between two sentinels
+ * that were), where that is enough for an interval, else of the quietest; rows that were more than
+ * 5 % above the level even so are noisy. A sentinel that is itself not known within 2 %, for want
+ * of time, tells nothing. All is measured in two passes, the second in another order.
  *
  * Clocks: each sample is also scaled to the clock that the runner's hello names, by its own clock
  * (its run's settings: reference_khz). Where clocks are known, sentinels are compared by the scaled
@@ -67,6 +70,7 @@ extern const char *const onp_profile_mode_names[ONP_PROFILE_MODE_COUNT + 1];
 typedef struct onp_profile_whole {
     int64_t ns;     /* at the clock that rows are at: the session's median one, where it is known */
     int64_t raw_ns; /* as time passed */
+    double excess;  /* of the sentinels around it, over the quiet level */
 } onp_profile_whole;
 
 typedef struct onp_profile_options {
@@ -83,7 +87,7 @@ typedef struct onp_profile_options {
                              budget_ns says. Three samples are taken whatever they last */
     int64_t max_temperature_mc;        /* wait, for up to two minutes at a time, until the device is
                                           this cool (1/1000 degree C), where it says; 0: never */
-    int64_t pause_ns;                  /* first wait for a device that has drifted; 0: 0.25 s */
+    int64_t pause_ns;                  /* first wait for a busy device; 0: 0.25 s */
     int32_t passes;                    /* 0: 2; isolated: 1 */
     uint64_t seed;                     /* of the order */
     int64_t batch;                     /* 0: the runner's, 1 when it does not say */
@@ -98,9 +102,11 @@ typedef struct onp_profile_trust {
     int32_t passes;
     double between_passes;            /* median over blocks of |second - first| / first */
     double between_passes_normalised; /* the same at one clock */
-    int32_t n_sentinels, n_pauses;    /* pauses: how often it waited and repeated */
-    double drift;                     /* last sentinel / median of them - 1 */
-    int32_t n_networks;               /* chain: paths, sum of their rows against measured */
+    int32_t n_sentinels;
+    int32_t n_pauses, n_again; /* how often it waited for the device; graphs measured again */
+    double drift;              /* last sentinel / quiet level - 1 */
+    double quiet;              /* share of the measurements that were made in quiet */
+    int32_t n_networks;        /* chain: paths, sum of their rows against measured */
     double networks_mape, networks_bias;
 } onp_profile_trust;
 
@@ -110,7 +116,6 @@ typedef struct onp_profile_result {
     int32_t n_measured, n_noisy; /* blocks: now; noisy: of these, any quality but ok */
     int32_t n_failed;            /* now; no estimate */
     int32_t n_known;             /* had an estimate */
-    bool drifted;                /* the sentinel failed it, and nothing else */
     int32_t n_graphs, n_resumed; /* measured now, and taken over: paths, or blocks, in each pass */
     onp_profile_trust trust;
 } onp_profile_result;
@@ -133,7 +138,7 @@ onp_status onp_profile_platform(onp_store *s, const onp_runner *r, int64_t batch
  * left without an estimate. The run's row ends as done, interrupted or (any other error) failed.
  *
  * Errors: ONP_E_INTERRUPTED when *stop was set and there is more to do; ONP_E_DEVICE, at once when
- * the runner has died, and when the sentinel ends too far off; ONP_E_USAGE as above, and for a mode
+ * the runner has died; ONP_E_USAGE as above, and for a mode
  * that runner or options do not allow, or a block that no path has; ONP_E_RANGE for times and
  * passes out of range; ONP_E_NOMEM; those of the store. What was measured stays, and is what
  * estimates are then made of; result is filled in all cases.

@@ -175,6 +175,7 @@ static onp_status measure(recheck *c, onp_error *err)
     c->progress.budget_ns =
         given_ns > 0 ? given_ns / c->plan.n_units * n_used : onp_profile_budget(&c->s, &c->plan);
     onp_status st = onp_profile_loop(&c->s, &c->plan, &c->new, &c->progress, err);
+    c->old.quiet_level = c->new.quiet_level; /* one sentinel, on one platform */
     onp_profile_take_clock(&c->plan, &c->old);
     onp_profile_take_clock(&c->plan, &c->new);
     onp_status taken = take_rows(c, st == ONP_OK ? err : NULL);
@@ -182,6 +183,7 @@ static onp_status measure(recheck *c, onp_error *err)
     onp_profile_take_trust(&c->s, &c->plan, &c->new, c->rows, c->scratch, &c->out->trust);
     c->out->trust.n_sentinels = c->progress.n_sentinels;
     c->out->trust.n_pauses = c->progress.n_pauses;
+    c->out->trust.n_again = c->progress.n_again;
     c->out->trust.drift = c->progress.drift;
     if (st == ONP_OK)
         st = taken;

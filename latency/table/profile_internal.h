@@ -117,19 +117,30 @@ int32_t onp_profile_find_unit(const onp_profile_plan *p, const char *key);
 /* A unit in a pass. */
 typedef struct onp_profile_reading {
     bool done, guarded; /* guarded: a sentinel came after it */
-    int64_t run;
+    int64_t run, seq;
+    double sentinel;           /* the slower one of those before and after it: onp_quiet_value() */
     int64_t ns, normalised_ns; /* the whole unit; normalised: to the runner's clock, 0: unknown */
     int64_t lo_ns, hi_ns;
     onp_quality quality;
     char reason[80];
 } onp_profile_reading;
 
+/* What a unit in a pass tells of an entry: once for each time that it stands there. */
+typedef struct onp_profile_value {
+    const onp_profile_reading *reading;
+    int64_t ns, normalised_ns;
+    int32_t unit;
+} onp_profile_value;
+
 typedef struct onp_profile_readings {
     onp_profile_reading *of;     /* [passes][n_units] */
     int64_t *ns, *normalised_ns; /* [passes][n_slots]: each block's median */
     int32_t n_units, n_slots;
-    int64_t *values, *normalised_values, *scratch; /* of one entry */
-    double slowdown;                               /* median of ns / normalised_ns over the units */
+    onp_profile_value *values; /* of one entry, as are the next four */
+    int64_t *values_ns, *normalised_values_ns, *scratch;
+    double *sentinels;
+    double slowdown;    /* median of ns / normalised_ns over the units */
+    double quiet_level; /* latency/table/quiet.h; 0: unknown */
 } onp_profile_readings;
 
 onp_status onp_profile_readings_init(const onp_context *ctx, const onp_profile_plan *p,
@@ -141,6 +152,9 @@ static inline onp_profile_reading *onp_profile_reading_of(const onp_profile_read
 {
     return &r->of[(size_t)pass * (size_t)r->n_units + (size_t)unit];
 }
+
+/* Was the device quiet while it was measured? What is not known is taken for it. */
+bool onp_profile_is_quiet(const onp_profile_readings *r, const onp_profile_reading *reading);
 
 /* Samples of a path, with each block's share of them. */
 typedef struct onp_profile_stamps {
@@ -172,16 +186,16 @@ onp_status onp_profile_measure_unit(onp_profile_session *s, onp_profile_plan *p,
 
 /* What a loop counts. */
 typedef struct onp_profile_progress {
-    int32_t n_graphs, n_failed, n_forgotten; /* forgotten: of what was taken over */
-    int32_t n_sentinels, n_pauses;
-    bool drifted;      /* why it failed */
+    int32_t n_graphs, n_failed;
+    int32_t n_sentinels, n_pauses, n_again;
     double drift;      /* of the last sentinel; NaN: there was none */
     onp_error first;   /* of the failures */
     bool set_rows;     /* in: rows of single graphs are set as they come */
     int64_t budget_ns; /* in */
 } onp_profile_progress;
 
-/* Measures the used units of each pass that have no reading, in random order, with sentinels. */
+/* Measures the used units of each pass that have no reading, in random order, with sentinels, and
+ * then, while there is time, again what rows lack in quiet. */
 onp_status onp_profile_loop(onp_profile_session *s, onp_profile_plan *p, onp_profile_readings *r,
                             onp_profile_progress *progress, onp_error *err) ONP_MUST_USE;
 
@@ -198,10 +212,18 @@ typedef struct onp_profile_row {
 
 /* Fills slowdown, which rows of paths take. */
 void onp_profile_take_clock(const onp_profile_plan *p, onp_profile_readings *r);
-/*
- * The row of an entry from readings: of one pass (pass >= 0) or of all (-1); of the units that are
- * done in `also` too (NULL: of all). r->values holds its n values afterwards.
- */
+/* The values of an entry in one pass, or in all (-1), of the units that are done in `also` too
+ * (NULL: of all): those that are quiet or, when these are too few for a row, the quietest. They are
+ * r->values[0..], by unit; returns how many. *excess: of the slowest sentinel, over the level. */
+int32_t onp_profile_choose(const onp_profile_session *s, const onp_profile_plan *p, int32_t entry,
+                           int32_t pass, const onp_profile_readings *r,
+                           const onp_profile_readings *also, double *excess);
+/* For each entry, then for each unit: is there nothing to be gained by measuring again? That is,
+ * it is not wanted, or enough of its readings are quiet. */
+void onp_profile_count_quiet(const onp_profile_session *s, const onp_profile_plan *p,
+                             const onp_profile_readings *r, bool *enough);
+/* The row of an entry from the values that onp_profile_choose() takes; r->values_ns holds its n
+ * values afterwards. */
 onp_profile_row onp_profile_take_row(const onp_profile_session *s, const onp_profile_plan *p,
                                      int32_t entry, int32_t pass, const onp_profile_readings *r,
                                      const onp_profile_readings *also);

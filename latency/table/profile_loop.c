@@ -1,33 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measuring all of a plan, with a sentinel that tells when the device is not what it was. */
+/* Measuring all of a plan, with a sentinel that tells when the device is busy. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "latency/table/profile_internal.h"
+#include "latency/table/quiet.h"
 #include "latency/table/store_evidence.h"
 #include "latency/table/store_visits.h"
 
-#define EVERY       20   /* units between two sentinels */
-#define DRIFT_PAUSE 0.03 /* of the sentinel: wait, and repeat what came since it was right */
-#define DRIFT_FAIL  0.05 /* at the end: the run fails */
-#define MAX_PAUSES  5
-#define MAX_HISTORY 1024
-#define LEAST_NS    ((int64_t)1000000)
-#define MOST_NS     ((int64_t)5000000000)
-#define FIRST_WAIT  ((int64_t)250000000) /* then twice as long each time */
-#define WAITS       4
-#define HEAT_WAIT   ((int64_t)2000000000)
-#define HEAT_WAITS  60
-
-/* What a sentinel told. */
-typedef struct look {
-    double value; /* as in the history */
-    double drift; /* from it; 0 when this is not known */
-    bool sharp;   /* known well enough to tell */
-    int64_t temperature_mc;
-} look;
+#define EVERY 6 /* units between two sentinels */
+#define TIME_SPENT                                                                                 \
+    0.6 /* share of the budget for measuring all once; the rest: to wait, and again */
+#define MAX_HISTORY                                                                                \
+    128 /* the newest sentinels; a device that has changed is known after so many                  \
+         */
+#define MAX_WAITS  64
+#define LEAST_NS   ((int64_t)1000000)
+#define MOST_NS    ((int64_t)5000000000)
+#define FIRST_WAIT ((int64_t)250000000) /* then twice as long each time, up to 8 times */
+#define LONGEST    3
+#define HEAT_WAIT  ((int64_t)2000000000)
+#define HEAT_WAITS 60
 
 typedef struct loop {
     onp_profile_session *s;
@@ -35,14 +31,17 @@ typedef struct loop {
     onp_profile_readings *r;
     onp_profile_progress *out;
     int32_t *work; /* pass * n_units + unit, in order */
-    int32_t n_work, n_left;
-    int32_t sentinel; /* its unit */
-    /* the sentinels that were right, as times at one clock (normalised) or as they were */
-    double history[MAX_HISTORY];
+    int32_t n_work, at;
+    int32_t n_todo, n_left; /* of these, not measured: at first, and now */
+    bool *enough;           /* of entries, then of units: their readings in quiet */
+    int32_t sentinel;       /* its unit */
+    int64_t since;          /* the first run that the history is of; 0: it has not begun */
+    double history[MAX_HISTORY], sorted[MAX_HISTORY];
     int32_t n_history;
-    look last;
-    int64_t first_run; /* of what was taken over; 0: nothing was */
-    double median[MAX_HISTORY];
+    double last; /* the last sentinel's value; 0: not known well enough to tell anything */
+    int64_t temperature_mc;
+    int32_t n_waits;
+    int64_t lost_ns; /* in waits, and in measuring again */
 } loop;
 
 /* ---- order ---- */
@@ -62,8 +61,10 @@ static void order_pass(loop *l, onp_rng rng, int32_t pass)
     }
     for (int32_t i = 0; i < p->n_units; i++) {
         const int32_t unit = order[i];
-        if (p->units[unit].used && !onp_profile_reading_of(l->r, pass, unit)->done)
-            order[n++] = pass * p->n_units + unit;
+        if (!p->units[unit].used)
+            continue;
+        l->n_todo += !onp_profile_reading_of(l->r, pass, unit)->done;
+        order[n++] = pass * p->n_units + unit;
     }
     l->n_work += n;
 }
@@ -71,10 +72,9 @@ static void order_pass(loop *l, onp_rng rng, int32_t pass)
 static void order_all(loop *l)
 {
     const onp_rng rng = onp_rng_make(l->s->options.seed, ONP_RNG_ORDER);
-    l->n_work = 0;
     for (int32_t pass = 0; pass < l->p->passes; pass++)
         order_pass(l, rng, pass);
-    l->n_left = l->n_work;
+    l->n_left = l->n_todo;
 }
 
 /* The unit with the most to do: its time is the steadiest. Of all that the plan has, so that it is
@@ -97,53 +97,66 @@ static int32_t choose_sentinel(const onp_profile_plan *p)
 
 /* ---- time ---- */
 
+static int64_t elapsed_ns(const loop *l)
+{
+    return onp_now_ns() - l->s->start_ns;
+}
+
+static bool has_time(const loop *l)
+{
+    return elapsed_ns(l) < l->out->budget_ns;
+}
+
+static int64_t to_spend_ns(const loop *l)
+{
+    return (int64_t)(TIME_SPENT * (double)l->out->budget_ns);
+}
+
 /* For the next graph: its share of what is left, but not less than half of what each has from the
- * start. */
+ * start; measured again, no more than that. */
 static int64_t share_ns(const loop *l)
 {
     const onp_profile_options *o = &l->s->options;
     if (l->s->mode != ONP_PROFILE_CHAIN && o->max_block_ns > 0)
         return o->max_block_ns / l->p->passes + 1;
-    const int64_t left = l->out->budget_ns - (onp_now_ns() - l->s->start_ns);
-    const int64_t n = l->n_left + l->n_left / EVERY + 2, all = l->n_work + l->n_work / EVERY + 2;
-    const int64_t least = l->out->budget_ns / all / 2;
-    int64_t share = left / n;
+    const int64_t left = to_spend_ns(l) - (elapsed_ns(l) - l->lost_ns);
+    const int64_t n = l->n_left + l->n_left / EVERY + 2, all = l->n_todo + l->n_todo / EVERY + 2;
+    const int64_t least = to_spend_ns(l) / all / 2;
+    int64_t share = l->n_left > 0 ? left / n : least;
     share = share < least ? least : share;
     return share < LEAST_NS ? LEAST_NS : share > MOST_NS ? MOST_NS : share;
 }
 
-static bool has_time(const loop *l)
-{
-    return onp_now_ns() - l->s->start_ns < l->out->budget_ns;
-}
-
 /* ---- the sentinel ---- */
-
-static double median_of_history(loop *l)
-{
-    for (int32_t i = 0; i < l->n_history; i++)
-        l->median[i] = l->history[i];
-    return onp_profile_median(l->median, l->n_history);
-}
 
 static void remember(loop *l, double value)
 {
-    if (l->n_history < MAX_HISTORY)
-        l->history[l->n_history++] = value;
-}
-
-static double scaled(int64_t ns, int64_t clock_khz)
-{
-    return clock_khz > 0 ? (double)ns * (double)clock_khz * 1e-6 : (double)ns;
+    if (l->n_history == MAX_HISTORY)
+        memmove(l->history, l->history + 1, (size_t)--l->n_history * sizeof *l->history);
+    l->history[l->n_history++] = value;
 }
 
 static onp_status recall(void *user, int64_t run, const onp_sentinel *v, onp_error *err)
 {
     loop *l = user;
     (void)err;
-    if (run >= l->first_run)
-        remember(l, scaled(v->median_ns, v->clock_khz));
+    if (l->since > 0 && run >= l->since)
+        remember(l, onp_quiet_value(v->median_ns, v->clock_khz));
     return ONP_OK;
+}
+
+static void take_level(loop *l)
+{
+    if (l->n_history > 0) {
+        memcpy(l->sorted, l->history, (size_t)l->n_history * sizeof *l->sorted);
+        l->r->quiet_level = onp_quiet_level(l->sorted, l->n_history);
+    }
+    l->out->drift = onp_quiet_excess(l->r->quiet_level, l->last);
+}
+
+static bool is_busy(const loop *l)
+{
+    return l->out->drift > ONP_QUIET_TOLERANCE;
 }
 
 static onp_status read_sentinel(const loop *l, onp_profile_sample *sample, onp_error *err)
@@ -166,17 +179,12 @@ static onp_status read_sentinel(const loop *l, onp_profile_sample *sample, onp_e
 
 static bool is_sharp(const onp_measurement *m)
 {
-    return m->n >= ONP_STATS_MIN_INTERVAL &&
-           (double)(m->ci95_hi_ns - m->ci95_lo_ns) <= 2.0 * DRIFT_PAUSE * (double)m->median_ns;
+    return m->n >= ONP_STATS_MIN_INTERVAL && (double)(m->ci95_hi_ns - m->ci95_lo_ns) <=
+                                                 2.0 * ONP_QUIET_TOLERANCE * (double)m->median_ns;
 }
 
-static double drift_of(loop *l, const look *seen)
-{
-    return seen->sharp && l->n_history > 0 ? seen->value / median_of_history(l) - 1.0 : 0.0;
-}
-
-/* Measures and stores it. */
-static onp_status take_sentinel(loop *l, look *seen, onp_error *err)
+/* Measures and stores it. waiting: it is one of many at a busy time, and not for the history. */
+static onp_status take_sentinel(loop *l, bool waiting, onp_error *err)
 {
     onp_profile_sample sample = {0};
     onp_status st = read_sentinel(l, &sample, err);
@@ -186,10 +194,11 @@ static onp_status take_sentinel(loop *l, look *seen, onp_error *err)
                                   .median_ns = sample.m.median_ns,
                                   .clock_khz = sample.m.clock_khz};
         st = onp_store_sentinel_add(l->s->store, l->s->run, &row, err);
-        seen->value = scaled(row.median_ns, row.clock_khz);
-        seen->sharp = is_sharp(&sample.m);
-        seen->temperature_mc = sample.m.temperature_after_mc;
-        seen->drift = drift_of(l, seen);
+        l->last = is_sharp(&sample.m) ? onp_quiet_value(row.median_ns, row.clock_khz) : 0.0;
+        if (l->last > 0.0 && !waiting)
+            remember(l, l->last);
+        take_level(l);
+        l->temperature_mc = sample.m.temperature_after_mc;
         l->out->n_sentinels++;
     }
     onp_profile_sample_reset(l->s, &sample);
@@ -197,18 +206,49 @@ static onp_status take_sentinel(loop *l, look *seen, onp_error *err)
 }
 
 /* Where the device says that it is too warm, waits until it is not. */
-static onp_status let_cool(loop *l, look *seen, onp_error *err)
+static onp_status let_cool(loop *l, onp_error *err)
 {
     const int64_t limit = l->s->options.max_temperature_mc;
-    for (int i = 0; i < HEAT_WAITS && limit > 0 && seen->temperature_mc > limit; i++) {
+    for (int i = 0; i < HEAT_WAITS && limit > 0 && l->temperature_mc > limit; i++) {
         if (onp_profile_stopped(l->s))
             return ONP_OK;
         if (i == 0)
             onp_log(l->s->ctx, ONP_LOG_INFO, "profile: %.1f C, waiting for %.1f C",
-                    (double)seen->temperature_mc / 1e3, (double)limit / 1e3);
+                    (double)l->temperature_mc / 1e3, (double)limit / 1e3);
         onp_profile_sleep(l->s, HEAT_WAIT);
-        ONP_TRY(take_sentinel(l, seen, err));
+        ONP_TRY(take_sentinel(l, true, err));
     }
+    return ONP_OK;
+}
+
+/* Until all has been measured once, there is a share of the budget to wait in. */
+static bool may_wait(const loop *l, int64_t since_ns)
+{
+    const int64_t lost = l->lost_ns + onp_now_ns() - since_ns;
+    return has_time(l) && l->n_waits < MAX_WAITS && !onp_profile_stopped(l->s) &&
+           (l->n_left == 0 || lost < l->out->budget_ns - to_spend_ns(l));
+}
+
+/* Waits, longer each time, while the device is busy and there is time to. */
+static onp_status wait_for_quiet(loop *l, onp_error *err)
+{
+    const int64_t first_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : FIRST_WAIT;
+    const int64_t since = onp_now_ns();
+    ONP_TRY(let_cool(l, err));
+    for (int i = 0; is_busy(l) && may_wait(l, since); i++) {
+        if (i == 0) {
+            l->out->n_pauses++;
+            onp_log(l->s->ctx, ONP_LOG_INFO,
+                    "profile: the sentinel is %.1f %% above its quiet level: waiting for the "
+                    "device",
+                    100.0 * l->out->drift);
+        }
+        l->n_waits++;
+        onp_profile_sleep(l->s, first_ns << (i < LONGEST ? i : LONGEST));
+        ONP_TRY(take_sentinel(l, true, err));
+        ONP_TRY(let_cool(l, err));
+    }
+    l->lost_ns += onp_now_ns() - since;
     return ONP_OK;
 }
 
@@ -221,98 +261,30 @@ static onp_status warm_up(const loop *l, onp_error *err)
     return st;
 }
 
-/* Measures the sentinel; *first: what it told at once. It waits, longer each time, while it is off.
- */
-static onp_status check_sentinel(loop *l, bool wait, look *first, onp_error *err)
+/* The history begins with the oldest fresh row, or with what was taken over. */
+static onp_status take_history(loop *l, onp_error *err)
 {
-    const int64_t pause_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : FIRST_WAIT;
-    ONP_TRY(take_sentinel(l, first, err));
-    ONP_TRY(let_cool(l, first, err));
-    look now = *first;
-    for (int i = 0; i < WAITS && wait && fabs(now.drift) > DRIFT_PAUSE; i++) {
-        if (i == 0)
-            onp_log(l->s->ctx, ONP_LOG_INFO,
-                    "profile: the sentinel is %+.1f %% off: waiting for the device",
-                    100.0 * now.drift);
-        onp_profile_sleep(l->s, pause_ns << i);
-        if (onp_profile_stopped(l->s))
-            return ONP_OK;
-        ONP_TRY(take_sentinel(l, &now, err));
+    const char *key = l->p->units[l->sentinel].key;
+    ONP_TRY(onp_store_fresh_since(l->s->store, l->s->platform, &l->since, err));
+    for (int32_t i = 0; i < l->n_work; i++) {
+        const onp_profile_reading *r = &l->r->of[l->work[i]];
+        if (r->done && (l->since == 0 || r->run < l->since))
+            l->since = r->run;
     }
-    l->last = now;
-    l->out->drift = now.drift;
-    if (now.sharp)
-        remember(l, now.value);
-    return ONP_OK;
+    return onp_store_sentinels(l->s->store, l->s->platform, key, recall, l, err);
 }
 
-/* ---- before and after ---- */
-
-static void forget(loop *l, bool all)
-{
-    int32_t n = 0;
-    for (int32_t i = 0; i < l->p->passes * l->p->n_units; i++)
-        if (l->r->of[i].done && (all || !l->r->of[i].guarded)) {
-            l->r->of[i].done = false;
-            n++;
-        }
-    l->out->n_forgotten += n;
-    if (n > 0)
-        onp_log(l->s->ctx, ONP_LOG_INFO,
-                "profile: the device is not what it was: %" PRId32 " graphs are measured again", n);
-    if (all)
-        l->n_history = 0;
-}
-
-/* The first sentinel. What was taken over is measured again when the device has changed since. */
 static onp_status begin(loop *l, onp_error *err)
 {
-    look first = {0};
-    const char *key = l->p->units[l->sentinel].key;
-    for (int32_t i = 0; i < l->p->passes * l->p->n_units; i++)
-        if (l->r->of[i].done && (l->first_run == 0 || l->r->of[i].run < l->first_run))
-            l->first_run = l->r->of[i].run;
-    if (l->first_run > 0)
-        ONP_TRY(onp_store_sentinels(l->s->store, l->s->platform, key, recall, l, err));
-    const bool resumed = l->n_history > 0;
+    ONP_TRY(take_history(l, err));
     ONP_TRY(warm_up(l, err));
-    ONP_TRY(check_sentinel(l, resumed, &first, err));
-    if (!resumed || onp_profile_stopped(l->s))
-        return ONP_OK;
-    if (fabs(l->last.drift) > DRIFT_FAIL) {
-        forget(l, true);
-        remember(l, l->last.value);
-    } else if (fabs(first.drift) > DRIFT_PAUSE) {
-        forget(l, false);
+    ONP_TRY(take_sentinel(l, false, err));
+    for (int32_t i = 0; i < l->n_work; i++) { /* what was taken over may have lacked one after it */
+        onp_profile_reading *r = &l->r->of[l->work[i]];
+        if (r->done && !r->guarded)
+            r->sentinel = fmax(r->sentinel, l->last);
     }
     return ONP_OK;
-}
-
-/* What was measured since the sentinel was right is measured again. */
-static onp_status repeat(loop *l, int32_t from, int32_t to, int64_t first_seq, double drift,
-                         onp_error *err)
-{
-    char reason[64];
-    (void)snprintf(reason, sizeof reason, "sentinel %+.1f %% off after it", 100.0 * drift);
-    l->out->n_pauses++;
-    for (int32_t i = from; i < to; i++)
-        l->r->of[l->work[i]].done = false;
-    l->n_left += to - from;
-    return onp_store_distrust(l->s->store, l->s->run, first_seq, reason, err);
-}
-
-/* A last sentinel too far off fails the run; another one goes on from when it was right. */
-static onp_status end(loop *l, int32_t from, int64_t first_seq, onp_error *err)
-{
-    if (!(fabs(l->out->drift) > DRIFT_FAIL))
-        return ONP_OK;
-    ONP_TRY(repeat(l, from, l->n_work, first_seq, l->out->drift, err));
-    l->out->drifted = true;
-    return onp_fail(err, ONP_E_DEVICE,
-                    "the sentinel ends %+.1f %% off the median of %" PRId32
-                    ", wanted at most %.0f %%: is the device busy or hot? what was measured before "
-                    "stays",
-                    100.0 * l->out->drift, l->n_history, 100.0 * DRIFT_FAIL);
 }
 
 /* ---- one after the other ---- */
@@ -323,8 +295,8 @@ static void tell(const loop *l)
     if (watch == NULL)
         return;
     const onp_watch_event event = {.phase = ONP_PHASE_PROFILE,
-                                   .step = l->n_work - l->n_left,
-                                   .steps = l->n_work,
+                                   .step = l->n_todo - l->n_left,
+                                   .steps = l->n_todo,
                                    .loss = (double)NAN,
                                    .accuracy = (double)NAN,
                                    .validation_accuracy = (double)NAN,
@@ -349,56 +321,119 @@ static onp_status count_failure(loop *l, const onp_profile_unit *u, const onp_er
                     failure->msg);
 }
 
-static onp_status measure(loop *l, int32_t i, onp_error *err)
+static onp_status measure(loop *l, int32_t work, bool again, onp_error *err)
 {
-    const int32_t pass = l->work[i] / l->p->n_units, unit = l->work[i] % l->p->n_units;
+    const int32_t pass = work / l->p->n_units, unit = work % l->p->n_units;
     onp_error failure;
     if (onp_profile_stopped(l->s))
         return onp_fail(err, ONP_E_INTERRUPTED,
                         "profile: interrupted, %" PRId32 " of %" PRId32 " graphs measured",
-                        l->n_work - l->n_left, l->n_work);
+                        l->n_todo - l->n_left, l->n_todo);
     ONP_TRY(onp_profile_measure_unit(l->s, l->p, pass, unit, share_ns(l), l->out->set_rows, l->r,
                                      &failure, err));
-    l->n_left--;
+    l->n_left -= !again;
     l->out->n_graphs++;
-    onp_progress_step(l->s->options.progress, l->n_work - l->n_left, "pass %" PRId32, pass + 1);
+    l->r->of[work].sentinel = l->last;
+    onp_progress_step(l->s->options.progress, l->n_todo - l->n_left, "pass %" PRId32 "%s", pass + 1,
+                      again ? ", again" : "");
     tell(l);
     return failure.msg[0] != '\0' ? count_failure(l, &l->p->units[unit], &failure, err) : ONP_OK;
 }
 
-static onp_status measure_all(loop *l, onp_error *err)
+/* Then the sentinel. What was measured between two of them belongs to the slower one. */
+static onp_status measure_some(loop *l, const int32_t *some, int32_t n, bool again, onp_error *err)
 {
-    int32_t good = 0, last_good = 0;
-    int64_t good_seq = l->s->seq, last_seq = good_seq;
-    for (int32_t i = 0; i < l->n_work;) {
-        look first = {0};
-        ONP_TRY(measure(l, i++, err));
-        if (i - good < EVERY && i < l->n_work)
-            continue;
-        const bool may_wait = l->out->n_pauses < MAX_PAUSES && has_time(l);
-        ONP_TRY(check_sentinel(l, may_wait, &first, err));
-        if (fabs(first.drift) > DRIFT_PAUSE && may_wait && !onp_profile_stopped(l->s)) {
-            ONP_TRY(repeat(l, good, i, good_seq + 1, first.drift, err));
-            i = good;
-        }
-        last_good = good;
-        last_seq = good_seq;
-        good = i;
-        good_seq = l->s->seq;
+    for (int32_t i = 0; i < n; i++)
+        ONP_TRY(measure(l, some[i], again, err));
+    ONP_TRY(take_sentinel(l, false, err));
+    for (int32_t i = 0; i < n; i++) {
+        onp_profile_reading *r = &l->r->of[some[i]];
+        r->sentinel = fmax(r->sentinel, l->last);
     }
-    return end(l, last_good, last_seq + 1, err);
+    return ONP_OK;
+}
+
+static onp_status measure_once(loop *l, onp_error *err)
+{
+    for (int32_t i = 0; i < l->n_work;) {
+        int32_t some[EVERY], n = 0;
+        for (; i < l->n_work && n < EVERY; i++)
+            if (!l->r->of[l->work[i]].done)
+                some[n++] = l->work[i];
+        if (n == 0)
+            return ONP_OK;
+        ONP_TRY(wait_for_quiet(l, err));
+        ONP_TRY(measure_some(l, some, n, false, err));
+    }
+    return ONP_OK;
+}
+
+/* ---- again ---- */
+
+/* Has the unit a wanted entry, or is it a network, that too few readings in quiet are of? */
+static bool is_needed(const loop *l, int32_t unit)
+{
+    const onp_profile_unit *u = &l->p->units[unit];
+    if (u->whole)
+        return !l->enough[l->p->n_entries + unit];
+    for (int32_t k = u->start; k < u->start + u->n; k++)
+        if (l->p->entry_of[k] >= 0 && !l->enough[l->p->entry_of[k]])
+            return true;
+    return false;
+}
+
+/* The next few that were measured while the device was busy, and that are needed. */
+static int32_t choose_again(loop *l, int32_t some[EVERY])
+{
+    int32_t n = 0;
+    onp_profile_count_quiet(l->s, l->p, l->r, l->enough);
+    for (int32_t i = 0; i < l->n_work && n < EVERY; i++) {
+        const int32_t work = l->work[l->at];
+        const onp_profile_reading *r = &l->r->of[work];
+        l->at = (l->at + 1) % l->n_work;
+        if (r->done && !onp_profile_is_quiet(l->r, r) && is_needed(l, work % l->p->n_units))
+            some[n++] = work;
+    }
+    return n;
+}
+
+static onp_status forget(loop *l, onp_profile_reading *r, onp_error *err)
+{
+    char reason[80];
+    (void)snprintf(reason, sizeof reason, "measured again: the sentinel was %.1f %% too slow",
+                   100.0 * onp_quiet_excess(l->r->quiet_level, r->sentinel));
+    r->done = false;
+    l->out->n_again++;
+    return onp_store_distrust(l->s->store, r->run, r->seq, reason, err);
+}
+
+/* What time is left is for what was measured while the device was busy. */
+static onp_status measure_again(loop *l, onp_error *err)
+{
+    int32_t some[EVERY];
+    for (;;) {
+        const int32_t n = has_time(l) ? choose_again(l, some) : 0;
+        if (n == 0)
+            return ONP_OK;
+        ONP_TRY(wait_for_quiet(l, err));
+        if (is_busy(l) || !has_time(l) || onp_profile_stopped(l->s))
+            return ONP_OK;
+        for (int32_t i = 0; i < n; i++)
+            ONP_TRY(forget(l, &l->r->of[some[i]], err));
+        ONP_TRY(measure_some(l, some, n, true, err));
+    }
 }
 
 static onp_status run(loop *l, onp_error *err)
 {
     l->sentinel = choose_sentinel(l->p);
     order_all(l);
-    if (l->n_work == 0)
+    if (l->n_todo == 0)
         return ONP_OK;
-    onp_progress_begin(l->s->options.progress, "profile", l->n_work);
+    onp_progress_begin(l->s->options.progress, "profile", l->n_todo);
     ONP_TRY(begin(l, err));
-    order_all(l); /* begin may have found more to do */
-    return measure_all(l, err);
+    ONP_TRY(measure_once(l, err));
+    return measure_again(l, err);
 }
 
 onp_status onp_profile_loop(onp_profile_session *s, onp_profile_plan *p, onp_profile_readings *r,
@@ -410,10 +445,13 @@ onp_status onp_profile_loop(onp_profile_session *s, onp_profile_plan *p, onp_pro
         return onp_fail(err, ONP_E_NOMEM, "profile: out of memory");
     *l = (loop){.s = s, .p = p, .r = r, .out = progress};
     l->work = onp_alloc(s->ctx, (size_t)p->passes * (size_t)p->n_units, sizeof *l->work);
-    onp_status st =
-        l->work != NULL ? run(l, err) : onp_fail(err, ONP_E_NOMEM, "profile: out of memory");
+    l->enough = onp_alloc(s->ctx, (size_t)p->n_entries + (size_t)p->n_units, sizeof *l->enough);
+    onp_status st = l->work != NULL && l->enough != NULL
+                        ? run(l, err)
+                        : onp_fail(err, ONP_E_NOMEM, "profile: out of memory");
     onp_progress_end(s->options.progress);
     onp_free(s->ctx, l->work);
+    onp_free(s->ctx, l->enough);
     onp_free(s->ctx, l);
     return st;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What came out of a plan, and out of an earlier run of it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,13 +15,15 @@ onp_status onp_profile_readings_init(const onp_context *ctx, const onp_profile_p
     *out = (onp_profile_readings){.n_units = p->n_units, .n_slots = p->n_slots};
     out->of = onp_alloc(ctx, (size_t)p->passes * (size_t)p->n_units, sizeof *out->of);
     out->ns = onp_alloc(ctx, n, 5 * sizeof *out->ns);
-    if (out->of == NULL || out->ns == NULL) {
+    out->values = onp_alloc(ctx, n, sizeof *out->values);
+    out->sentinels = onp_alloc(ctx, n, sizeof *out->sentinels);
+    if (out->of == NULL || out->ns == NULL || out->values == NULL || out->sentinels == NULL) {
         onp_profile_readings_reset(ctx, out);
         return onp_fail(err, ONP_E_NOMEM, "profile: no memory for its readings");
     }
     out->normalised_ns = out->ns + n;
-    out->values = out->ns + 2 * n;
-    out->normalised_values = out->ns + 3 * n;
+    out->values_ns = out->ns + 2 * n;
+    out->normalised_values_ns = out->ns + 3 * n;
     out->scratch = out->ns + 4 * n;
     return ONP_OK;
 }
@@ -29,6 +32,8 @@ void onp_profile_readings_reset(const onp_context *ctx, onp_profile_readings *r)
 {
     onp_free(ctx, r->of);
     onp_free(ctx, r->ns);
+    onp_free(ctx, r->values);
+    onp_free(ctx, r->sentinels);
     *r = (onp_profile_readings){0};
 }
 
@@ -84,8 +89,10 @@ static onp_status take_visit(void *user, const onp_visit *v, onp_error *err)
     onp_profile_reading *reading = onp_profile_reading_of(t->r, pass, unit);
     *reading = (onp_profile_reading){
         .done = true,
-        .guarded = v->guarded,
+        .guarded = v->sentinel_after > 0.0,
         .run = v->run,
+        .seq = v->seq,
+        .sentinel = fmax(v->sentinel_before, v->sentinel_after),
         .ns = v->median_ns,
         .normalised_ns = to_reference(t->s, v->normalized_median_ns, v->reference_khz),
         .lo_ns = v->ci95_lo_ns,

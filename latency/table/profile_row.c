@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "latency/table/profile_internal.h"
+#include "latency/table/quiet.h"
 
 #define LEAST_VALUES     6    /* below, an interval of 95 % is not known */
 #define CHAIN_WIDTH      0.03 /* half an interval, as a share of the row; above, it is noisy */
@@ -30,14 +31,14 @@ static double half_width(const onp_profile_row *row)
 
 /* ---- of single blocks ---- */
 
-static onp_profile_row row_of_passes(const onp_profile_session *s,
-                                     const onp_profile_reading *const *of, int32_t n)
+static onp_profile_row row_of_passes(const onp_profile_session *s, const onp_profile_value *values,
+                                     int32_t n)
 {
     onp_profile_row row = {.n = n, .n_paths = n, .lo_ns = INT64_MAX};
     double ns = 0.0, normalised = 0.0;
     bool known = true;
     for (int32_t i = 0; i < n; i++) {
-        const onp_profile_reading *r = of[i];
+        const onp_profile_reading *r = values[i].reading;
         ns += (double)r->ns / n;
         normalised += (double)r->normalised_ns / n;
         known = known && r->normalised_ns > 0;
@@ -112,18 +113,27 @@ static double trim(const int64_t *values, int32_t n, int64_t *scratch, double *h
     return trimmed_mean(scratch, n, half95);
 }
 
-/* r->values holds n values, and where `known` the normalised ones are all there. Those are the
- * steadier ones; how much longer it usually took, the median tells. */
-static onp_profile_row row_of_values(const onp_profile_readings *r, int32_t n, int32_t n_paths,
-                                     int32_t n_throttled, bool known)
+/* Of r->values[0..n-1]. The normalised ones, where they are known, are the steadier ones; how much
+ * longer it usually took, the median tells. */
+static onp_profile_row row_of_paths(const onp_profile_readings *r, int32_t n)
 {
-    onp_profile_row row = {.n = n, .n_paths = n_paths};
+    onp_profile_row row = {.n = n};
+    int32_t n_throttled = 0;
+    bool known = true;
     double half95, usual = 1.0;
-    onp_stats_take(r->values, (size_t)n, r->scratch, &row.stats);
+    for (int32_t i = 0; i < n; i++) {
+        const onp_profile_value *v = &r->values[i];
+        row.n_paths += i == 0 || v->unit != v[-1].unit;
+        n_throttled += v->reading->quality == ONP_QUALITY_THROTTLED;
+        known = known && v->normalised_ns > 0;
+        r->values_ns[i] = v->ns;
+        r->normalised_values_ns[i] = v->normalised_ns;
+    }
+    onp_stats_take(r->values_ns, (size_t)n, r->scratch, &row.stats);
     row.raw_ns = row.stats.trimmed_mean_ns;
-    double ns = trim(r->values, n, r->scratch, &half95);
+    double ns = trim(r->values_ns, n, r->scratch, &half95);
     if (known) {
-        ns = trim(r->normalised_values, n, r->scratch, &half95);
+        ns = trim(r->normalised_values_ns, n, r->scratch, &half95);
         row.normalised_ns = llround(ns);
         usual = r->slowdown;
     }
@@ -137,14 +147,6 @@ static onp_profile_row row_of_values(const onp_profile_readings *r, int32_t n, i
 }
 
 /* ---- any ---- */
-
-static bool also_done(const onp_profile_plan *p, const onp_profile_readings *also, int32_t unit)
-{
-    bool done = also == NULL;
-    for (int32_t pass = 0; pass < p->passes && !done; pass++)
-        done = onp_profile_reading_of(also, pass, unit)->done;
-    return done;
-}
 
 void onp_profile_take_clock(const onp_profile_plan *p, onp_profile_readings *r)
 {
@@ -160,36 +162,16 @@ onp_profile_row onp_profile_take_row(const onp_profile_session *s, const onp_pro
                                      int32_t entry, int32_t pass, const onp_profile_readings *r,
                                      const onp_profile_readings *also)
 {
-    const onp_profile_reading *of[ONP_PROFILE_MAX_PASSES];
-    int32_t n = 0, n_paths = 0, n_throttled = 0, n_readings = 0;
-    bool known = true;
-    for (int32_t unit = 0; unit < p->n_units; unit++) {
-        const onp_profile_unit *u = &p->units[unit];
-        bool in = false;
-        for (int32_t q = pass < 0 ? 0 : pass; q < (pass < 0 ? p->passes : pass + 1); q++) {
-            const onp_profile_reading *reading = onp_profile_reading_of(r, q, unit);
-            const size_t base = (size_t)q * (size_t)p->n_slots;
-            if (!reading->done || !also_done(p, also, unit))
-                continue;
-            for (int32_t k = u->start; k < u->start + u->n; k++) {
-                if (p->entry_of[k] != entry)
-                    continue;
-                in = true;
-                n_throttled += reading->quality == ONP_QUALITY_THROTTLED;
-                known = known && r->normalised_ns[base + (size_t)k] > 0;
-                r->normalised_values[n] = r->normalised_ns[base + (size_t)k];
-                r->values[n++] = r->ns[base + (size_t)k];
-                if (s->mode != ONP_PROFILE_CHAIN)
-                    of[n_readings++] = reading;
-            }
-        }
-        n_paths += in;
-    }
+    double excess;
+    const int32_t n = onp_profile_choose(s, p, entry, pass, r, also, &excess);
     if (n == 0)
         return (onp_profile_row){0};
-    if (s->mode != ONP_PROFILE_CHAIN)
-        return row_of_passes(s, of, n_readings);
-    return row_of_values(r, n, n_paths, n_throttled, known);
+    onp_profile_row row =
+        s->mode == ONP_PROFILE_CHAIN ? row_of_paths(r, n) : row_of_passes(s, r->values, n);
+    if (row.quality != ONP_QUALITY_THROTTLED && excess > ONP_QUIET_DOUBTFUL)
+        judge(&row, ONP_QUALITY_NOISY, "a busy device: the sentinel %.1f %% above its quiet level",
+              100.0 * excess);
+    return row;
 }
 
 /* ---- storing ---- */
@@ -231,7 +213,7 @@ onp_status onp_profile_store_row(const onp_profile_session *s, const onp_profile
                                .normalized_median_ns = row->normalised_ns,
                                .quality = row->quality,
                                .reason = row->reason[0] != '\0' ? row->reason : NULL,
-                               .samples_ns = r->values,
+                               .samples_ns = r->values_ns,
                                .n_samples = (size_t)row->n,
                                .mode = onp_profile_mode_names[s->mode],
                                .n_paths = row->n_paths};
@@ -259,6 +241,7 @@ void onp_profile_no_trust(onp_profile_trust *out)
     *out = (onp_profile_trust){.between_passes = (double)NAN,
                                .between_passes_normalised = (double)NAN,
                                .drift = (double)NAN,
+                               .quiet = (double)NAN,
                                .networks_mape = (double)NAN,
                                .networks_bias = (double)NAN};
 }
@@ -312,8 +295,10 @@ static void compare_networks(const onp_profile_plan *p, const onp_profile_readin
         double measured = 0.0;
         for (int32_t pass = 0; pass < p->passes; pass++) {
             const onp_profile_reading *reading = onp_profile_reading_of(r, pass, unit);
-            measured += reading->done ? (double)reading->ns : 0.0;
-            n += reading->done;
+            if (!reading->done || !onp_profile_is_quiet(r, reading))
+                continue;
+            measured += (double)reading->ns;
+            n++;
         }
         if (n == 0 || sum == 0)
             continue;
@@ -326,11 +311,22 @@ static void compare_networks(const onp_profile_plan *p, const onp_profile_readin
     out->networks_bias = out->n_networks > 0 ? bias / out->n_networks : (double)NAN;
 }
 
+static double quiet_share(const onp_profile_plan *p, const onp_profile_readings *r)
+{
+    int32_t n = 0, n_quiet = 0;
+    for (int32_t i = 0; i < p->passes * p->n_units; i++) {
+        n += r->of[i].done;
+        n_quiet += r->of[i].done && onp_profile_is_quiet(r, &r->of[i]);
+    }
+    return n > 0 ? (double)n_quiet / n : (double)NAN;
+}
+
 void onp_profile_take_trust(const onp_profile_session *s, const onp_profile_plan *p,
                             const onp_profile_readings *r, const onp_profile_row *rows,
                             double *scratch, onp_profile_trust *out)
 {
     out->passes = p->passes;
+    out->quiet = quiet_share(p, r);
     out->n_networks = 0;
     out->networks_mape = out->networks_bias = (double)NAN;
     compare_passes(s, p, r, scratch, out);

@@ -27,6 +27,7 @@ static void take_reading(const work *w, const onp_measurement *m)
     onp_profile_reading *r = reading_of(w);
     *r = (onp_profile_reading){.done = true,
                                .run = w->s->run,
+                               .seq = w->s->seq,
                                .ns = m->median_ns,
                                .normalised_ns = m->normalized_median_ns,
                                .lo_ns = m->ci95_lo_ns,

@@ -79,6 +79,25 @@ onp_status onp_store_sentinels(onp_store *s, int64_t platform, const char *key,
                     values, ONP_COUNT(values), read_sentinel, &call, err);
 }
 
+onp_status onp_store_fresh_since(onp_store *s, int64_t platform, int64_t *run, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    bool row = false;
+    const onp_sql_value value = onp_sql_int(platform);
+    onp_status st = onp_sql_prepare(s->db,
+                                    "SELECT min(run_id) FROM estimate WHERE platform_id = ?"
+                                    " AND stale_reason IS NULL",
+                                    &q, err);
+    if (st == ONP_OK)
+        st = onp_sql_bind(q, &value, 1, err);
+    if (st == ONP_OK)
+        st = onp_sql_step(q, &row, err);
+    if (st == ONP_OK)
+        *run = row ? sqlite3_column_int64(q, 0) : 0;
+    sqlite3_finalize(q);
+    return st;
+}
+
 /* ---- networks ---- */
 
 static json_t *encode(const onp_block *blocks, int32_t n)

@@ -39,6 +39,11 @@ typedef onp_status (*onp_sentinel_visit)(void *user, int64_t run, const onp_sent
 onp_status onp_store_sentinels(onp_store *s, int64_t platform, const char *key,
                                onp_sentinel_visit visit, void *user, onp_error *err) ONP_MUST_USE;
 
+/* The run of a platform's oldest row that is not stale: sentinels before it are of a device that
+ * has changed since. 0: no row is fresh. */
+onp_status onp_store_fresh_since(onp_store *s, int64_t platform, int64_t *run,
+                                 onp_error *err) ONP_MUST_USE;
+
 /* ---- networks ---- */
 
 /*

@@ -75,4 +75,8 @@ onp_status onp_store_read_quality(sqlite3_stmt *q, int column, int *out,
 /* Nanoseconds since 1970. */
 int64_t onp_unix_ns(void);
 
+/* Of a row of `sentinel`: onp_quiet_value(). */
+#define ONP_SENTINEL_VALUE                                                                         \
+    "CASE WHEN clock_khz > 0 THEN median_ns * clock_khz * 1e-6 ELSE median_ns END"
+
 #endif

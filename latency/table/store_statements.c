@@ -39,7 +39,7 @@ static const char *const sql[ONP_Q_COUNT] = {
         "INSERT INTO sample (measurement_id, n, format, samples, clocks, temperatures,"
         " n_groups, stamps) VALUES (?, ?, 'delta-varint', ?, ?, ?, ?, ?)",
     [ONP_Q_DISTRUST] = "UPDATE measurement SET quality = 'failed', reason = ?3"
-                       " WHERE run_id = ?1 AND seq >= ?2 AND pass IS NOT NULL",
+                       " WHERE run_id = ?1 AND seq = ?2 AND pass IS NOT NULL",
     [ONP_Q_RUN_PLAN] = "SELECT CASE WHEN json_valid(settings) THEN settings ->> '$.plan' END"
                        " FROM run WHERE id = ?",
     [ONP_Q_ESTIMATE_SET] =

@@ -12,19 +12,26 @@
 #define PLAN      "CASE WHEN json_valid(r.settings) THEN r.settings ->> '$.plan' END"
 #define REFERENCE "CASE WHEN json_valid(r.settings) THEN r.settings ->> '$.reference_khz' END"
 
+/* Of the sentinels on one side of a measurement, the nearest. */
+#define NEIGHBOUR(side, order)                                                                     \
+    "coalesce((SELECT " ONP_SENTINEL_VALUE " FROM sentinel WHERE run_id = m.run_id"                \
+    " AND seq " side " m.seq ORDER BY seq " order " LIMIT 1), 0)"
+
 /* ?1 platform, ?2 plan, ?3 the run that is done or 0 */
 static const char visits[] =
-    "WITH mine AS (SELECT r.id, r.status, " REFERENCE " AS reference_khz,"
-    "  (SELECT max(seq) FROM sentinel WHERE run_id = r.id) AS guard"
+    "WITH mine AS (SELECT r.id, r.status, " REFERENCE " AS reference_khz"
     "  FROM run r WHERE r.platform_id = ?1 AND " PLAN " = ?2 AND (?3 = 0 OR r.id <= ?3)),"
     " since AS (SELECT coalesce(max(id), 0) AS id FROM mine WHERE status = 'done' AND id <> ?3)"
     "SELECT m.run_id, m.seq, m.pass, coalesce(b.key, m.network), m.median_ns, m.ci95_lo_ns,"
     " m.ci95_hi_ns, m.normalized_median_ns, mine.reference_khz, m.quality, m.reason,"
-    " coalesce(m.seq < mine.guard, 0), s.n, s.n_groups, s.samples, s.clocks, s.stamps"
-    " FROM mine JOIN measurement m ON m.run_id = mine.id LEFT JOIN block b ON b.id = m.block_id"
-    " LEFT JOIN sample s ON s.measurement_id = m.id"
-    " WHERE mine.id > (SELECT id FROM since) AND m.pass IS NOT NULL AND m.seq IS NOT NULL"
-    " AND m.quality <> 'failed' AND m.median_ns IS NOT NULL ORDER BY m.id";
+    " " NEIGHBOUR("<", "DESC") ", " NEIGHBOUR(
+        ">", "ASC") ", s.n, s.n_groups, s.samples, s.clocks, s.stamps"
+                    " FROM mine JOIN measurement m ON m.run_id = mine.id LEFT JOIN block b ON b.id "
+                    "= m.block_id"
+                    " LEFT JOIN sample s ON s.measurement_id = m.id"
+                    " WHERE mine.id > (SELECT id FROM since) AND m.pass IS NOT NULL AND m.seq IS "
+                    "NOT NULL"
+                    " AND m.quality <> 'failed' AND m.median_ns IS NOT NULL ORDER BY m.id";
 
 static const char *text(sqlite3_stmt *q, int column)
 {
@@ -46,7 +53,7 @@ static onp_status decode(sqlite3_stmt *q, int column, int64_t *out, size_t n,
 /* How many samples and groups a row claims to have; no more than any runner may send. */
 static onp_status read_counts(sqlite3_stmt *q, onp_visit *v, onp_error *err)
 {
-    const int64_t n = sqlite3_column_int64(q, 12), n_groups = sqlite3_column_int64(q, 13);
+    const int64_t n = sqlite3_column_int64(q, 13), n_groups = sqlite3_column_int64(q, 14);
     if (n < 0 || n > ONP_TIMING_MAX_SAMPLES || n_groups < 0 || n_groups > ONP_TIMING_MAX_STAMPS ||
         n * n_groups > ONP_TIMING_MAX_STAMPS)
         return onp_fail(err, ONP_E_FORMAT,
@@ -71,18 +78,19 @@ static onp_status read_visit(onp_store *s, sqlite3_stmt *q, onp_visit_fn visit, 
                    .normalized_median_ns = sqlite3_column_int64(q, 7),
                    .reference_khz = sqlite3_column_int64(q, 8),
                    .reason = text(q, 10),
-                   .guarded = sqlite3_column_int(q, 11) != 0};
+                   .sentinel_before = sqlite3_column_double(q, 11),
+                   .sentinel_after = sqlite3_column_double(q, 12)};
     ONP_TRY(onp_store_read_quality(q, 9, &quality, err));
     ONP_TRY(read_counts(q, &v, err));
     v.quality = (onp_quality)quality;
     int64_t *values = onp_alloc(s->ctx, (2 + v.n_groups) * v.n_samples, sizeof *values);
     if (values == NULL)
         return onp_fail(err, ONP_E_NOMEM, "no memory for %zu samples", v.n_samples);
-    onp_status st = decode(q, 14, values, v.n_samples, &v.samples_ns, err);
+    onp_status st = decode(q, 15, values, v.n_samples, &v.samples_ns, err);
     if (st == ONP_OK)
-        st = decode(q, 15, values + v.n_samples, v.n_samples, &v.clocks_khz, err);
+        st = decode(q, 16, values + v.n_samples, v.n_samples, &v.clocks_khz, err);
     if (st == ONP_OK)
-        st = decode(q, 16, values + 2 * v.n_samples, v.n_groups * v.n_samples, &v.stamps_ns, err);
+        st = decode(q, 17, values + 2 * v.n_samples, v.n_groups * v.n_samples, &v.stamps_ns, err);
     if (st == ONP_OK)
         st = visit(user, &v, err);
     onp_free(s->ctx, values);
@@ -112,10 +120,10 @@ done:
     return st;
 }
 
-onp_status onp_store_distrust(onp_store *s, int64_t run, int64_t first, const char *reason,
+onp_status onp_store_distrust(onp_store *s, int64_t run, int64_t seq, const char *reason,
                               onp_error *err)
 {
-    const onp_sql_value values[] = {onp_sql_int(run), onp_sql_int(first), onp_sql_text(reason)};
+    const onp_sql_value values[] = {onp_sql_int(run), onp_sql_int(seq), onp_sql_text(reason)};
     return ONP_STORE_RUN(s, ONP_Q_DISTRUST, values, err);
 }
 

@@ -26,7 +26,9 @@ typedef struct onp_visit {
     const int64_t *samples_ns, *clocks_khz; /* n_samples */
     const int64_t *stamps_ns;               /* [n_groups][n_samples] */
     size_t n_samples, n_groups;
-    bool guarded; /* a sentinel was measured after it, in the same run */
+    /* the same run's sentinels that were measured last before it and first after it, as in
+     * onp_quiet_value(); 0: there is none */
+    double sentinel_before, sentinel_after;
 } onp_visit;
 
 /* Runs on a platform whose settings name this plan. */
@@ -43,9 +45,9 @@ typedef onp_status (*onp_visit_fn)(void *user, const onp_visit *v, onp_error *er
 onp_status onp_store_visits(onp_store *s, const onp_visit_query *q, onp_visit_fn visit, void *user,
                             onp_error *err) ONP_MUST_USE;
 
-/* Calls what a run has measured from seq `first` on failed, for a reason: the device was not what
- * it had been. Its rows stay, for the record. */
-onp_status onp_store_distrust(onp_store *s, int64_t run, int64_t first, const char *reason,
+/* Calls one measurement of a run failed, for a reason: it is made again. Its row stays, for the
+ * record. */
+onp_status onp_store_distrust(onp_store *s, int64_t run, int64_t seq, const char *reason,
                               onp_error *err) ONP_MUST_USE;
 
 /* The plan of a run's settings, ONP_SHA256_HEX bytes; "" when it has none. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "latency/table/quiet.h"
 #include "latency/table/store_internal.h"
 
 /* ---- the last validation ---- */
@@ -77,13 +78,13 @@ static onp_status last_validation(onp_store *s, int64_t platform, onp_trust *out
     return agree(s, platform, &e, out, err);
 }
 
-/* ---- sentinels: a median for each run ---- */
+/* ---- sentinels: a quiet level for each run ---- */
 
 /* More of either is not looked at: the newest count. */
 enum { MAX_RUNS = 64, MAX_OF_A_RUN = 64 };
 
 typedef struct history {
-    double run_median[MAX_RUNS];
+    double run_level[MAX_RUNS];
     bool has_clock[MAX_RUNS];
     size_t n_runs;
     double value[MAX_OF_A_RUN]; /* of the run that is being read */
@@ -111,11 +112,11 @@ static void end_run(history *h)
     if (h->n == 0)
         return;
     if (h->n_runs == MAX_RUNS) {
-        memmove(h->run_median, h->run_median + 1, (MAX_RUNS - 1) * sizeof *h->run_median);
+        memmove(h->run_level, h->run_level + 1, (MAX_RUNS - 1) * sizeof *h->run_level);
         memmove(h->has_clock, h->has_clock + 1, (MAX_RUNS - 1) * sizeof *h->has_clock);
         h->n_runs--;
     }
-    h->run_median[h->n_runs] = median(h->value, h->n);
+    h->run_level[h->n_runs] = onp_quiet_level(h->value, (int32_t)h->n);
     h->has_clock[h->n_runs++] = h->clock;
     h->n = 0;
 }
@@ -129,7 +130,6 @@ static onp_status note_key(void *user, int64_t run, const onp_sentinel *v, onp_e
     return ONP_OK;
 }
 
-/* Cycles where the clock is known: time at one clock. */
 static onp_status note_sentinel(void *user, int64_t run, const onp_sentinel *v, onp_error *err)
 {
     history *h = user;
@@ -144,7 +144,7 @@ static onp_status note_sentinel(void *user, int64_t run, const onp_sentinel *v, 
     }
     if (clock != h->clock || h->n == MAX_OF_A_RUN)
         return ONP_OK;
-    h->value[h->n++] = (double)v->median_ns * (clock ? (double)v->clock_khz : 1);
+    h->value[h->n++] = onp_quiet_value(v->median_ns, v->clock_khz);
     return ONP_OK;
 }
 
@@ -163,11 +163,11 @@ static onp_status take_sentinels(onp_store *s, int64_t platform, int64_t since,
     if (h.n_runs < 2)
         return ONP_OK;
     const size_t last = h.n_runs - 1;
-    facts->sentinel_now = h.run_median[last];
+    facts->sentinel_now = h.run_level[last];
     for (size_t i = 0; i < last; i++)
         if (h.has_clock[i] == h.has_clock[last])
-            h.run_median[n++] = h.run_median[i];
-    facts->sentinel_then = n > 0 ? median(h.run_median, n) : 0;
+            h.run_level[n++] = h.run_level[i];
+    facts->sentinel_then = n > 0 ? median(h.run_level, n) : 0;
     return ONP_OK;
 }
 
@@ -220,26 +220,6 @@ done:
     return st;
 }
 
-/* 0: no row is fresh. */
-static onp_status first_fresh_run(onp_store *s, int64_t platform, int64_t *run, onp_error *err)
-{
-    sqlite3_stmt *q = NULL;
-    bool row = false;
-    const onp_sql_value value = onp_sql_int(platform);
-    onp_status st = onp_sql_prepare(s->db,
-                                    "SELECT min(run_id) FROM estimate WHERE platform_id = ?"
-                                    " AND stale_reason IS NULL",
-                                    &q, err);
-    if (st == ONP_OK)
-        st = onp_sql_bind(q, &value, 1, err);
-    if (st == ONP_OK)
-        st = onp_sql_step(q, &row, err);
-    if (st == ONP_OK)
-        *run = row ? sqlite3_column_int64(q, 0) : 0;
-    sqlite3_finalize(q);
-    return st;
-}
-
 onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, onp_trust *out,
                           onp_error *err)
 {
@@ -255,7 +235,7 @@ onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, on
     ONP_TRY(onp_store_calibration_get(s, platform, &trust.calibration, err));
     ONP_TRY(last_validation(s, platform, &trust, err));
     ONP_TRY(last_look(s, platform, os, &checked_unix_ns, err));
-    ONP_TRY(first_fresh_run(s, platform, &since, err));
+    ONP_TRY(onp_store_fresh_since(s, platform, &since, err));
     ONP_TRY(take_sentinels(s, platform, since, &facts, err));
     (void)snprintf(now, sizeof now, "%s", os_now != NULL ? os_now : ""); /* cut as os is */
     facts.imported = o.imported;

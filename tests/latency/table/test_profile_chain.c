@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles of blocks in networks, by stamps and by differences, against a scripted runner whose
- * times obey a known law: what is resumed, what drifts, what is checked again. */
+ * times obey a known law: what is resumed, what was busy, what is checked again. */
 #include "latency/table/profile_check.h"
 #include "tests/latency/table/fake_runner.h"
 #include "tests/latency/table/table_support.h"
@@ -11,8 +11,10 @@
 #define LAST_RUN(column)    "SELECT " column " FROM run ORDER BY id DESC LIMIT 1"
 
 /* Two positions with three candidates each: nine networks, in which each candidate stands in three.
- * Two questions go to the sentinel before the first path, one after the last. */
+ * Two questions go to the sentinel before the first path, one after every sixth. */
 enum { N_BLOCKS = 8, N_PATHS = 9, PASSES = 2, GRAPHS = N_PATHS * PASSES, SCRIPT = 128 };
+#define SENTINEL(i) (1 + 7 * (i))
+#define PATH(i)     (2 + (i) + (i) / 6)
 
 typedef struct fixture {
     onp_test_table *t;
@@ -113,6 +115,12 @@ static const char *script_with(char script[SCRIPT], int n, int at, char letter)
     return script;
 }
 
+/* The letters of a script from `first` to `last`. */
+static void replace(char *script, int first, int last, char letter)
+{
+    memset(script + first, letter, (size_t)(last - first) + 1);
+}
+
 /* Every row is `times` what the law says, its interval within `slack`. */
 static void assert_rows(const fixture *f, double times, double slack)
 {
@@ -164,12 +172,13 @@ static void rows_are_the_laws(void **state)
                  COUNT("measurement", "block_id IS NOT NULL AND n = 2 * n_paths AND"
                                       " normalized_median_ns * 2 = median_ns"),
                  "8");
-    assert_query(path, "SELECT group_concat(seq) FROM sentinel", "1,20");
+    assert_query(path, "SELECT group_concat(seq) FROM sentinel", "1,8,15,22");
     const onp_profile_trust *trust = &f->result.trust;
-    assert_int_equal(trust->n_sentinels, 2);
+    assert_int_equal(trust->n_sentinels, 4);
+    assert_int_equal(trust->n_again, 0);
     assert_int_equal(trust->n_networks, N_PATHS);
     assert_true(trust->between_passes == 0.0 && trust->between_passes_normalised == 0.0);
-    assert_true(trust->drift == 0.0 && trust->networks_mape == 0.0);
+    assert_true(trust->quiet == 1.0 && trust->drift == 0.0 && trust->networks_mape == 0.0);
     assert_int_equal(profile(f, "d", true), ONP_OK); /* not asked */
     assert_int_equal(f->result.n_known, N_BLOCKS);
 }
@@ -200,7 +209,8 @@ static void a_dead_runner_leaves_what_it_measured(void **state)
 {
     fixture *f = *state;
     char script[SCRIPT];
-    assert_int_equal(profile(f, script_with(script, 10, 9, 'd'), true), ONP_E_DEVICE);
+    assert_int_equal(profile(f, script_with(script, PATH(7) + 1, PATH(7), 'd'), true),
+                     ONP_E_DEVICE);
     onp_assert_contains(f->err.msg, "path \"");
     assert_int_equal(f->result.n_graphs, 8);
     assert_query(f->t->path, LAST_RUN("status"), "failed");
@@ -220,7 +230,8 @@ static void killed_goes_on(void **state)
 {
     fixture *f = *state;
     char script[SCRIPT];
-    assert_int_equal(profile(f, script_with(script, 13, 12, 'i'), true), ONP_E_INTERRUPTED);
+    script_with(script, PATH(10) + 1, PATH(10), 'i');
+    assert_int_equal(profile(f, script, true), ONP_E_INTERRUPTED);
     onp_assert_contains(f->err.msg, "11 of 18 graphs");
     assert_int_equal(onp_test_sql(f->t->path, "DELETE FROM estimate;"
                                               "DELETE FROM measurement WHERE pass IS NULL;"
@@ -285,61 +296,95 @@ static void settings_that_are_no_json(void **state)
     assert_int_equal(f->result.n_resumed, 0);
 }
 
-/* ---- drift ---- */
+/* ---- a busy device ---- */
 
-static void drift_is_measured_again(void **state)
+/* What the first six paths took while the device was busy does not count. */
+static void busy_times_are_measured_again(void **state)
 {
     fixture *f = *state;
     char script[SCRIPT];
-    assert_int_equal(profile(f, script_with(script, 2 + GRAPHS + 2, 2 + GRAPHS, 'S'), true),
-                     ONP_OK);
-    assert_int_equal(f->result.trust.n_pauses, 1);
-    assert_int_equal(f->result.trust.n_sentinels, 4); /* first, off, right again, last */
-    assert_int_equal(f->result.n_graphs, 2 * GRAPHS);
+    script_with(script, SENTINEL(3) + 8, 0, 'o');
+    replace(script, PATH(0), SENTINEL(1), 'S');
+    assert_int_equal(profile(f, script, true), ONP_OK);
+    const onp_profile_trust *trust = &f->result.trust;
+    assert_int_equal(trust->n_pauses, 1);
+    assert_int_equal(trust->n_again, 6);
+    assert_int_equal(trust->n_sentinels, 6); /* quiet, busy, after a wait; two more; the last */
+    assert_true(trust->quiet == 1.0 && trust->drift == 0.0);
+    assert_int_equal(f->result.n_graphs, GRAPHS + 6);
+    assert_int_equal(f->result.n_noisy, 0);
     assert_rows(f, 1.0, 0.0);
     assert_measured_once(f);
     assert_query(f->t->path,
-                 COUNT("measurement", "quality = 'failed' AND reason = 'sentinel +100.0 % off "
-                                      "after it'"),
-                 "18");
+                 COUNT("measurement", "quality = 'failed' AND reason ="
+                                      " 'measured again: the sentinel was 100.0 % too slow'"),
+                 "6");
 }
 
-/* A device that stays slower is taken as it is, all of it measured so. */
+/* With no time to measure again, rows are of the quiet part where that is enough for them. */
+static void busy_times_are_left_out(void **state)
+{
+    fixture *f = *state;
+    char script[SCRIPT];
+    onp_estimate e;
+    script_with(script, SENTINEL(3) + 1, 0, 'o');
+    replace(script, PATH(6), SENTINEL(2), 'S');
+    f->options.budget_ns = 1;
+    assert_int_equal(profile(f, script, true), ONP_OK);
+    assert_int_equal(f->result.trust.n_pauses, 0);
+    assert_int_equal(f->result.trust.n_again, 0);
+    assert_true(fabs(f->result.trust.quiet - 1.0 / 3.0) < 1e-9);
+    assert_int_equal(f->result.n_noisy, N_BLOCKS - 2);
+    assert_query(f->t->path,
+                 COUNT("measurement", "reason = 'a busy device: the sentinel 100.0 % above its"
+                                      " quiet level'"),
+                 "6");
+    for (int i = 0; i < N_BLOCKS; i += N_BLOCKS - 1) { /* those that stand in all paths */
+        char key[ONP_BLOCK_KEY];
+        onp_block_key(&f->blocks[i], key);
+        assert_int_equal(onp_store_estimate_get(f->t->store, f->result.platform, key, &e, NULL),
+                         ONP_OK);
+        assert_int_equal(e.quality, ONP_QUALITY_OK);
+        assert_int_equal(e.median_ns, fake_ns(&f->blocks[i]));
+        assert_string_equal(e.method, "chain, 6 paths");
+    }
+}
+
+/* Waits end; rows of a device that stays slower are noisy. Without rows, history begins anew. */
 static void a_new_level(void **state)
 {
     fixture *f = *state;
     char script[SCRIPT];
-    assert_int_equal(profile(f, script_with(script, 2 + GRAPHS + 1, 2 + GRAPHS, 'S'), true),
-                     ONP_OK);
+    script_with(script, SENTINEL(1) + 1, SENTINEL(1), 'S');
+    assert_int_equal(profile(f, script, true), ONP_OK);
     assert_true(f->result.trust.n_pauses >= 1);
-    assert_true(f->result.trust.drift == 0.0);
-    assert_rows(f, 2.0, 0.0);
-}
-
-/* Without time to repeat, the run fails; the next one goes on. */
-static void drift_at_the_end_fails(void **state)
-{
-    fixture *f = *state;
-    char script[SCRIPT];
-    f->options.budget_ns = 1;
-    assert_int_equal(profile(f, script_with(script, 2 + GRAPHS + 1, 2 + GRAPHS, 'S'), true),
-                     ONP_E_DEVICE);
-    onp_assert_contains(f->err.msg, "the sentinel ends +");
-    assert_query(f->t->path, LAST_RUN("status"), "failed");
-    assert_int_equal(profile(f, "o", true), ONP_OK);
-    assert_int_equal(f->result.n_resumed, 0); /* no sentinel vouched for any of them */
-    assert_rows(f, 1.0, 0.0);
-}
-
-static void another_device_starts_over(void **state)
-{
-    fixture *f = *state;
-    char script[SCRIPT];
-    assert_int_equal(profile(f, script_with(script, 13, 12, 'i'), true), ONP_E_INTERRUPTED);
+    assert_true(f->result.trust.drift == 1.0 && f->result.trust.quiet == 0.0);
+    assert_int_equal(f->result.n_noisy, N_BLOCKS);
+    assert_int_equal(onp_test_sql(f->t->path, "DELETE FROM estimate"), SQLITE_OK);
     assert_int_equal(profile(f, "S", true), ONP_OK);
-    assert_int_equal(f->result.n_resumed, 0);
-    assert_int_equal(f->result.n_graphs, GRAPHS);
+    assert_true(f->result.trust.drift == 0.0 && f->result.trust.quiet == 1.0);
+    assert_int_equal(f->result.n_noisy, 0);
     assert_rows(f, 2.0, 0.0);
+}
+
+/* What an earlier run stored in quiet stays quiet; what no sentinel came after does not. */
+static void goes_on_while_busy(void **state)
+{
+    fixture *f = *state;
+    char script[SCRIPT];
+    script_with(script, PATH(10) + 1, PATH(10), 'i');
+    assert_int_equal(profile(f, script, true), ONP_E_INTERRUPTED);
+    assert_int_equal(profile(f, "S", true), ONP_OK);
+    assert_int_equal(f->result.n_resumed, 11);
+    assert_int_equal(f->result.n_graphs, GRAPHS - 11);
+    assert_true(fabs(f->result.trust.quiet - 6.0 / GRAPHS) < 1e-9);
+    assert_int_equal(f->result.n_noisy, N_BLOCKS - 2);
+    assert_int_equal(onp_test_sql(f->t->path, "DELETE FROM estimate; UPDATE run SET status ="
+                                              " 'interrupted'"),
+                     SQLITE_OK);
+    f->options.budget_ns = (int64_t)60 * 1000000000;
+    assert_int_equal(profile(f, "o", true), ONP_OK); /* all is known; nothing was asked again */
+    assert_int_equal(f->result.n_graphs, 0);
 }
 
 /* At another clock, times are other times; rows and sentinels are scaled. */
@@ -347,8 +392,8 @@ static void clocks_are_evened_out(void **state)
 {
     fixture *f = *state;
     char script[SCRIPT];
-    script_with(script, 2 + GRAPHS + 1, 4, 't');
-    script[9] = script[17] = script[2 + GRAPHS] = 't';
+    script_with(script, SENTINEL(3) + 1, 4, 't');
+    script[SENTINEL(1)] = script[PATH(6)] = script[PATH(14)] = script[SENTINEL(3)] = 't';
     assert_int_equal(profile(f, script, true), ONP_OK);
     assert_int_equal(f->result.trust.n_pauses, 0);
     assert_true(f->result.trust.between_passes_normalised == 0.0);
@@ -372,7 +417,11 @@ static void a_refused_path(void **state)
 static void all_paths_refused(void **state)
 {
     fixture *f = *state;
-    assert_int_equal(profile(f, "ooe", true), ONP_E_DEVICE);
+    char script[SCRIPT];
+    script_with(script, SENTINEL(3) + 1, 0, 'o');
+    for (int i = 0; i < GRAPHS; i++)
+        script[PATH(i)] = 'e';
+    assert_int_equal(profile(f, script, true), ONP_E_DEVICE);
     onp_assert_contains(f->err.msg, "scripted refusal");
     assert_int_equal(f->result.n_measured, 0);
     assert_int_equal(f->result.n_failed, N_BLOCKS);
@@ -538,6 +587,21 @@ static void a_known_drift_is_found(void **state)
     assert_int_equal(profile(f, "d", true), ONP_OK); /* nothing is missing for it */
 }
 
+/* A device that stays slower is taken for what it is when its sentinels are most of the history. */
+static void a_slower_device_becomes_usual(void **state)
+{
+    fixture *f = *state;
+    onp_profile_drift drift;
+    assert_int_equal(profile(f, "o", true), ONP_OK);
+    assert_int_equal(recheck(f, "S", 1.0, false, &drift), ONP_OK);
+    assert_true(drift.trust.drift == 1.0 && drift.trust.quiet == 0.0);
+    assert_int_equal(drift.n_noisy, N_BLOCKS);
+    assert_int_equal(recheck(f, "S", 1.0, false, &drift), ONP_OK); /* after all those waits */
+    assert_true(drift.trust.drift == 0.0 && drift.trust.quiet == 1.0);
+    assert_int_equal(drift.n_noisy, 0);
+    assert_changes(&drift.normalised, N_BLOCKS, 1.0);
+}
+
 static void a_part_is_checked(void **state)
 {
     fixture *f = *state;
@@ -624,10 +688,10 @@ int main(int argc, char **argv)
         TEST(resumes_without_samples),
         TEST(damaged_samples_are_an_error),
         TEST(settings_that_are_no_json),
-        TEST(drift_is_measured_again),
+        TEST(busy_times_are_measured_again),
+        TEST(busy_times_are_left_out),
         TEST(a_new_level),
-        TEST(drift_at_the_end_fails),
-        TEST(another_device_starts_over),
+        TEST(goes_on_while_busy),
         TEST(clocks_are_evened_out),
         TEST(a_refused_path),
         TEST(all_paths_refused),
@@ -638,6 +702,7 @@ int main(int argc, char **argv)
         TEST(a_difference_that_noise_hides),
         TEST(a_difference_goes_on),
         TEST(a_known_drift_is_found),
+        TEST(a_slower_device_becomes_usual),
         TEST(a_part_is_checked),
         TEST(checked_without_samples),
         TEST(isolated_rows_are_checked),
