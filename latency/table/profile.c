@@ -160,6 +160,7 @@ static void take_networks(const profile *f)
 static onp_status measure(profile *f, onp_error *err)
 {
     onp_status st = onp_profile_loop(&f->s, &f->plan, &f->readings, &f->progress, err);
+    onp_profile_find_quiet(&f->s, &f->plan, &f->readings);
     onp_profile_take_clock(&f->plan, &f->readings);
     take_networks(f);
     onp_status taken = take_rows(f, st == ONP_OK ? err : NULL);

@@ -176,6 +176,8 @@ static onp_status measure(recheck *c, onp_error *err)
         given_ns > 0 ? given_ns / c->plan.n_units * n_used : onp_profile_budget(&c->s, &c->plan);
     onp_status st = onp_profile_loop(&c->s, &c->plan, &c->new, &c->progress, err);
     c->old.quiet_level = c->new.quiet_level; /* one sentinel, on one platform */
+    onp_profile_find_quiet(&c->s, &c->plan, &c->old);
+    onp_profile_find_quiet(&c->s, &c->plan, &c->new);
     onp_profile_take_clock(&c->plan, &c->old);
     onp_profile_take_clock(&c->plan, &c->new);
     onp_status taken = take_rows(c, st == ONP_OK ? err : NULL);

@@ -117,6 +117,7 @@ int32_t onp_profile_find_unit(const onp_profile_plan *p, const char *key);
 /* A unit in a pass. */
 typedef struct onp_profile_reading {
     bool done, guarded; /* guarded: a sentinel came after it */
+    bool quiet;         /* the device was, or as quiet as it ever was: onp_profile_find_quiet() */
     int64_t run, seq;
     double sentinel;           /* the slower one of those before and after it: onp_quiet_value() */
     int64_t ns, normalised_ns; /* the whole unit; normalised: to the runner's clock, 0: unknown */
@@ -138,9 +139,11 @@ typedef struct onp_profile_readings {
     int32_t n_units, n_slots;
     onp_profile_value *values; /* of one entry, as are the next four */
     int64_t *values_ns, *normalised_values_ns, *scratch;
-    double *sentinels;
+    double *scratch_real;
+    int64_t *usual_ns;  /* of each entry */
     double slowdown;    /* median of ns / normalised_ns over the units */
     double quiet_level; /* latency/table/quiet.h; 0: unknown */
+    bool never_quiet;   /* all sentinels were above it */
 } onp_profile_readings;
 
 onp_status onp_profile_readings_init(const onp_context *ctx, const onp_profile_plan *p,
@@ -152,9 +155,6 @@ static inline onp_profile_reading *onp_profile_reading_of(const onp_profile_read
 {
     return &r->of[(size_t)pass * (size_t)r->n_units + (size_t)unit];
 }
-
-/* Was the device quiet while it was measured? What is not known is taken for it. */
-bool onp_profile_is_quiet(const onp_profile_readings *r, const onp_profile_reading *reading);
 
 /* Samples of a path, with each block's share of them. */
 typedef struct onp_profile_stamps {
@@ -212,9 +212,19 @@ typedef struct onp_profile_row {
 
 /* Fills slowdown, which rows of paths take. */
 void onp_profile_take_clock(const onp_profile_plan *p, onp_profile_readings *r);
+/*
+ * Finds out which readings are quiet: those between two sentinels that were, or, in a session that
+ * was never quiet, that were as quiet as a tenth of them. In chains that gives what each block
+ * usually takes, and then every path's strain, its time over that of its blocks, tells, better than
+ * a sentinel seconds before: it is quiet when the strain is at most 1.5 % above its own level,
+ * which a tenth of all strains, or a quarter of those between quiet sentinels, lie below.
+ */
+void onp_profile_find_quiet(const onp_profile_session *s, const onp_profile_plan *p,
+                            onp_profile_readings *r);
 /* The values of an entry in one pass, or in all (-1), of the units that are done in `also` too
  * (NULL: of all): those that are quiet or, when these are too few for a row, the quietest. They are
- * r->values[0..], by unit; returns how many. *excess: of the slowest sentinel, over the level. */
+ * r->values[0..], by unit; returns how many. *excess: as many as a row needs had sentinels that
+ * were no more above their level. */
 int32_t onp_profile_choose(const onp_profile_session *s, const onp_profile_plan *p, int32_t entry,
                            int32_t pass, const onp_profile_readings *r,
                            const onp_profile_readings *also, double *excess);

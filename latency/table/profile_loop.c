@@ -386,12 +386,13 @@ static bool is_needed(const loop *l, int32_t unit)
 static int32_t choose_again(loop *l, int32_t some[EVERY])
 {
     int32_t n = 0;
+    onp_profile_find_quiet(l->s, l->p, l->r);
     onp_profile_count_quiet(l->s, l->p, l->r, l->enough);
     for (int32_t i = 0; i < l->n_work && n < EVERY; i++) {
         const int32_t work = l->work[l->at];
         const onp_profile_reading *r = &l->r->of[work];
         l->at = (l->at + 1) % l->n_work;
-        if (r->done && !onp_profile_is_quiet(l->r, r) && is_needed(l, work % l->p->n_units))
+        if (r->done && (!r->quiet || l->r->never_quiet) && is_needed(l, work % l->p->n_units))
             some[n++] = work;
     }
     return n;
@@ -399,12 +400,10 @@ static int32_t choose_again(loop *l, int32_t some[EVERY])
 
 static onp_status forget(loop *l, onp_profile_reading *r, onp_error *err)
 {
-    char reason[80];
-    (void)snprintf(reason, sizeof reason, "measured again: the sentinel was %.1f %% too slow",
-                   100.0 * onp_quiet_excess(l->r->quiet_level, r->sentinel));
     r->done = false;
     l->out->n_again++;
-    return onp_store_distrust(l->s->store, r->run, r->seq, reason, err);
+    return onp_store_distrust(l->s->store, r->run, r->seq, "measured again: the device was busy",
+                              err);
 }
 
 /* What time is left is for what was measured while the device was busy. */

@@ -16,8 +16,10 @@ onp_status onp_profile_readings_init(const onp_context *ctx, const onp_profile_p
     out->of = onp_alloc(ctx, (size_t)p->passes * (size_t)p->n_units, sizeof *out->of);
     out->ns = onp_alloc(ctx, n, 5 * sizeof *out->ns);
     out->values = onp_alloc(ctx, n, sizeof *out->values);
-    out->sentinels = onp_alloc(ctx, n, sizeof *out->sentinels);
-    if (out->of == NULL || out->ns == NULL || out->values == NULL || out->sentinels == NULL) {
+    out->scratch_real = onp_alloc(ctx, n, sizeof *out->scratch_real);
+    out->usual_ns = onp_alloc(ctx, (size_t)p->n_entries, sizeof *out->usual_ns);
+    if (out->of == NULL || out->ns == NULL || out->values == NULL || out->scratch_real == NULL ||
+        out->usual_ns == NULL) {
         onp_profile_readings_reset(ctx, out);
         return onp_fail(err, ONP_E_NOMEM, "profile: no memory for its readings");
     }
@@ -33,7 +35,8 @@ void onp_profile_readings_reset(const onp_context *ctx, onp_profile_readings *r)
     onp_free(ctx, r->of);
     onp_free(ctx, r->ns);
     onp_free(ctx, r->values);
-    onp_free(ctx, r->sentinels);
+    onp_free(ctx, r->scratch_real);
+    onp_free(ctx, r->usual_ns);
     *r = (onp_profile_readings){0};
 }
 
@@ -89,6 +92,7 @@ static onp_status take_visit(void *user, const onp_visit *v, onp_error *err)
     onp_profile_reading *reading = onp_profile_reading_of(t->r, pass, unit);
     *reading = (onp_profile_reading){
         .done = true,
+        .quiet = true,
         .guarded = v->sentinel_after > 0.0,
         .run = v->run,
         .seq = v->seq,

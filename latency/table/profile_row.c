@@ -295,7 +295,7 @@ static void compare_networks(const onp_profile_plan *p, const onp_profile_readin
         double measured = 0.0;
         for (int32_t pass = 0; pass < p->passes; pass++) {
             const onp_profile_reading *reading = onp_profile_reading_of(r, pass, unit);
-            if (!reading->done || !onp_profile_is_quiet(r, reading))
+            if (!reading->done || !reading->quiet)
                 continue;
             measured += (double)reading->ns;
             n++;
@@ -316,7 +316,7 @@ static double quiet_share(const onp_profile_plan *p, const onp_profile_readings 
     int32_t n = 0, n_quiet = 0;
     for (int32_t i = 0; i < p->passes * p->n_units; i++) {
         n += r->of[i].done;
-        n_quiet += r->of[i].done && onp_profile_is_quiet(r, &r->of[i]);
+        n_quiet += r->of[i].done && r->of[i].quiet && !r->never_quiet;
     }
     return n > 0 ? (double)n_quiet / n : (double)NAN;
 }

@@ -26,6 +26,7 @@ static void take_reading(const work *w, const onp_measurement *m)
 {
     onp_profile_reading *r = reading_of(w);
     *r = (onp_profile_reading){.done = true,
+                               .quiet = true,
                                .run = w->s->run,
                                .seq = w->s->seq,
                                .ns = m->median_ns,
