@@ -26,12 +26,13 @@
  *
  * One graph, the sentinel, is measured at both ends and after every six paths. Its quiet level
  * (latency/table/quiet.h) is that of the platform's newest 128 sentinels, earlier runs' included.
- * While it is more than 2 % above that the device is busy: the profile waits, but for no more than
- * half of its budget, then measures all the same. What time is left in the end goes into measuring
- * again what was not measured in quiet. That is: between two sentinels that were quiet; a path,
- * when there are enough to compare it with, by its own time, against what its blocks take in the
- * others. A row is made of what was measured in quiet where that is enough for an interval, else of
- * the quietest; rows that were more than 5 % above the sentinel's level even so are noisy. A
+ * While it is more than 2 % above that the device is busy, and what is measured between two
+ * sentinels of which either was busy is not quiet. A path, when there are enough to compare it
+ * with, tells that of itself, by its time against what its blocks take in the others. Measuring all
+ * once takes at most 0.4 of the budget; the rest is there for measuring again what was not quiet,
+ * up to four times, until half of the values of each row are, and, in the modes without paths, for
+ * waiting. A row is made of what was measured in quiet where that is enough for an interval, else
+ * of the quietest; rows that were more than 5 % above the sentinel's level even so are noisy. A
  * sentinel that is itself not known within 2 %, for want of time, tells nothing. All is measured in
  * two passes, the second in another order.
  *

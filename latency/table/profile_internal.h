@@ -223,8 +223,8 @@ void onp_profile_find_quiet(const onp_profile_session *s, const onp_profile_plan
                             onp_profile_readings *r);
 /* The values of an entry in one pass, or in all (-1), of the units that are done in `also` too
  * (NULL: of all): those that are quiet or, when these are too few for a row, the quietest. They are
- * r->values[0..], by unit; returns how many. *excess: as many as a row needs had sentinels that
- * were no more above their level. */
+ * r->values[0..], by unit; returns how many. *excess: as many as a row needs are quiet (0), or
+ * had sentinels that were no more above their level. */
 int32_t onp_profile_choose(const onp_profile_session *s, const onp_profile_plan *p, int32_t entry,
                            int32_t pass, const onp_profile_readings *r,
                            const onp_profile_readings *also, double *excess);

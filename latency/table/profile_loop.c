@@ -11,19 +11,17 @@
 #include "latency/table/store_evidence.h"
 #include "latency/table/store_visits.h"
 
-#define EVERY 6 /* units between two sentinels */
-#define TIME_SPENT                                                                                 \
-    0.6 /* share of the budget for measuring all once; the rest: to wait, and again */
-#define MAX_HISTORY                                                                                \
-    128 /* the newest sentinels; a device that has changed is known after so many                  \
-         */
-#define MAX_WAITS  64
-#define LEAST_NS   ((int64_t)1000000)
-#define MOST_NS    ((int64_t)5000000000)
-#define FIRST_WAIT ((int64_t)250000000) /* then twice as long each time, up to 8 times */
-#define LONGEST    3
-#define HEAT_WAIT  ((int64_t)2000000000)
-#define HEAT_WAITS 60
+#define EVERY       6   /* units between two sentinels */
+#define TIME_SPENT  0.4 /* of the budget, for all once; the rest: for waiting, and again */
+#define MAX_HISTORY 128 /* sentinels: so many later, a device that has changed is known */
+#define MAX_WAITS   64
+#define MAX_AGAIN   4 /* times that all is measured again */
+#define LEAST_NS    ((int64_t)1000000)
+#define MOST_NS     ((int64_t)5000000000)
+#define FIRST_WAIT  ((int64_t)250000000) /* then twice as long each time, up to 8 times */
+#define LONGEST     3
+#define HEAT_WAIT   ((int64_t)2000000000)
+#define HEAT_WAITS  60
 
 typedef struct loop {
     onp_profile_session *s;
@@ -221,6 +219,11 @@ static onp_status let_cool(loop *l, onp_error *err)
     return ONP_OK;
 }
 
+static bool waits(const loop *l)
+{
+    return l->s->mode != ONP_PROFILE_CHAIN;
+}
+
 /* Until all has been measured once, there is a share of the budget to wait in. */
 static bool may_wait(const loop *l, int64_t since_ns)
 {
@@ -229,13 +232,14 @@ static bool may_wait(const loop *l, int64_t since_ns)
            (l->n_left == 0 || lost < l->out->budget_ns - to_spend_ns(l));
 }
 
-/* Waits, longer each time, while the device is busy and there is time to. */
+/* Waits, longer each time, while the device is busy and there is time to. Paths tell of themselves
+ * which of them were disturbed: the time is better spent on them than on waiting. */
 static onp_status wait_for_quiet(loop *l, onp_error *err)
 {
     const int64_t first_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : FIRST_WAIT;
     const int64_t since = onp_now_ns();
     ONP_TRY(let_cool(l, err));
-    for (int i = 0; is_busy(l) && may_wait(l, since); i++) {
+    for (int i = 0; waits(l) && is_busy(l) && may_wait(l, since); i++) {
         if (i == 0) {
             l->out->n_pauses++;
             onp_log(l->s->ctx, ONP_LOG_INFO,
@@ -411,11 +415,12 @@ static onp_status measure_again(loop *l, onp_error *err)
 {
     int32_t some[EVERY];
     for (;;) {
-        const int32_t n = has_time(l) ? choose_again(l, some) : 0;
+        const bool more = has_time(l) && l->out->n_again < MAX_AGAIN * l->n_work;
+        const int32_t n = more ? choose_again(l, some) : 0;
         if (n == 0)
             return ONP_OK;
         ONP_TRY(wait_for_quiet(l, err));
-        if (is_busy(l) || !has_time(l) || onp_profile_stopped(l->s))
+        if ((waits(l) && is_busy(l)) || !has_time(l) || onp_profile_stopped(l->s))
             return ONP_OK;
         for (int32_t i = 0; i < n; i++)
             ONP_TRY(forget(l, &l->r->of[some[i]], err));

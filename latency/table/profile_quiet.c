@@ -81,7 +81,8 @@ int32_t onp_profile_choose(const onp_profile_session *s, const onp_profile_plan 
         if (r->values[i].reading->quiet || r->values[i].reading->sentinel <= most)
             r->values[n_chosen++] = r->values[i];
     for (int32_t i = 0; i < n_chosen; i++)
-        r->scratch_real[i] = r->values[i].reading->sentinel;
+        r->scratch_real[i] =
+            r->values[i].reading->quiet && !r->never_quiet ? 0.0 : r->values[i].reading->sentinel;
     *excess = onp_quiet_excess(r->quiet_level, nth_of(r, n_chosen, least));
     return n_chosen;
 }
