@@ -121,17 +121,25 @@ onp_status onp_profile_print_drift(const onp_profile_report *report, const onp_p
     if (report->app->args->json)
         return onp_app_print(
             report->app,
-            json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "db", report->db,
-                      "platform", label, "mode", onp_profile_mode_names[d->mode], "rows",
-                      (int)d->n_rows, "measured", (int)d->n_measured, "noisy", (int)d->n_noisy,
-                      "failed", (int)d->n_failed, "normalised", changes_to_json(&d->normalised),
-                      "raw", changes_to_json(&d->raw), "trust", trust_to_json(&d->trust)),
+            json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "db",
+                      report->db, "platform", label, "mode", onp_profile_mode_names[d->mode],
+                      "rows", (int)d->n_rows, "measured", (int)d->n_measured, "noisy",
+                      (int)d->n_noisy, "failed", (int)d->n_failed, "normalised",
+                      changes_to_json(&d->normalised), "raw", changes_to_json(&d->raw), "same_load",
+                      changes_to_json(&d->same_load), "load", known(d->load), "trust",
+                      trust_to_json(&d->trust)),
             err);
     (void)printf("%" PRId32 " of %" PRId32 " rows measured again (%" PRId32
                  " of them noisy), %" PRId32 " failed\n",
                  d->n_measured, d->n_rows, d->n_noisy, d->n_failed);
     print_changes("change at one clock", &d->normalised);
     print_changes("change as time passed", &d->raw);
+    if (d->same_load.n > 0) {
+        char a[16];
+        (void)printf("load: the networks took %s more than before, at one clock\n",
+                     percent(d->load, true, a));
+        print_changes("change at one clock and load", &d->same_load);
+    }
     print_trust(&d->trust);
     (void)printf("on %s\nagainst %s\n", label, report->db);
     return ONP_OK;

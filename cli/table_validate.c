@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/interrupt.h"
 #include "cli/networks.h"
@@ -14,7 +13,6 @@
 #include "cli/validation_print.h"
 #include "latency/table/estimate_sum.h"
 #include "latency/table/profile.h"
-#include "latency/table/quiet.h"
 #include "latency/table/store_evidence.h"
 
 /* Passes: what a graph lasts varies more from one time that it is made and measured to the next
@@ -139,41 +137,17 @@ static onp_status measure(session *s, onp_profile_result *result, onp_error *err
     return onp_profile(s->store, s->runner, s->blocks, s->n_blocks, &o, result, err);
 }
 
-static int compare_excess(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The passes that count: those in quiet, and half of them in any case, the quietest. */
-static double most_excess(const session *s, int32_t network)
-{
-    double excess[PASSES];
-    size_t n = 0;
-    for (int pass = 0; pass < PASSES; pass++) {
-        const onp_profile_whole *w = &s->whole[pass * s->networks.n + network];
-        if (w->ns > 0)
-            excess[n++] = w->excess;
-    }
-    qsort(excess, n, sizeof *excess, compare_excess);
-    return n > 0 ? fmax(excess[n / 2], ONP_QUIET_TOLERANCE) : 0.0;
-}
-
-/* Every second pass that counts is the repetition. False: it could not be measured, and it has been
- * told why. */
+/* Every second pass is the repetition. False: it could not be measured, and it has been told why.
+ */
 static bool take_passes(const session *s, int32_t network, onp_validated *out)
 {
-    const double most = most_excess(s, network);
     double ns[2] = {0, 0}, raw_ns = 0;
-    int n[2] = {0, 0}, turn = 0;
+    int n[2] = {0, 0};
     for (int pass = 0; pass < PASSES; pass++) {
         const onp_profile_whole *w = &s->whole[pass * s->networks.n + network];
-        if (w->ns == 0 || w->excess > most)
-            continue;
-        ns[turn] += (double)w->ns;
+        ns[pass % 2] += (double)w->ns;
         raw_ns += (double)w->raw_ns;
-        n[turn]++;
-        turn = !turn;
+        n[pass % 2] += w->ns > 0;
     }
     if (n[0] == 0 || n[1] == 0)
         return false;

@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "latency/table/profile_internal.h"
-#include "latency/table/quiet.h"
 
 #define NOISY_NAMED 5 /* rows; the table knows all */
 
@@ -153,15 +152,15 @@ static void take_networks(const profile *f)
                 continue;
             out->ns = r->normalised_ns > 0 ? llround(at_rows) : r->ns;
             out->raw_ns = r->ns;
-            out->excess = onp_quiet_excess(f->readings.quiet_level, r->sentinel);
         }
 }
 
 static onp_status measure(profile *f, onp_error *err)
 {
     onp_status st = onp_profile_loop(&f->s, &f->plan, &f->readings, &f->progress, err);
-    onp_profile_find_quiet(&f->s, &f->plan, &f->readings);
+    onp_profile_find_quiet(&f->plan, &f->readings);
     onp_profile_take_clock(&f->plan, &f->readings);
+    onp_profile_take_load(&f->s, &f->plan, &f->readings);
     take_networks(f);
     onp_status taken = take_rows(f, st == ONP_OK ? err : NULL);
     count_rows(f);

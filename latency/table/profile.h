@@ -13,9 +13,10 @@
  * - chain: whole networks, `paths`, in random order, the runner stamping the boundaries of their
  *   blocks: what a block finds in the caches is what it finds in a network. A path's value of a
  *   block is the median of its samples there, which a disturbed sample does not move. A row is the
- *   trimmed mean (a fifth off either end) of the block's values over all paths: the sum of rows has
- *   to be right, and means add up where medians do not, since what a block costs depends on its
- *   neighbours. Its interval is that of the trimmed mean over paths.
+ *   mean of the block's values over all paths, by a line that takes their load out and in which far
+ *   ones weigh less (of fewer than eight values the mean without the fifth at either end): the sum
+ *   of rows has to be right, and means add up where medians do not, since what a block costs
+ *   depends on its neighbours. Its interval is that of the mean over paths.
  * - difference, for runners that cannot stamp: the block behind another one, the cheapest of
  *   `paths` that feeds it, minus that one alone, both measured in turn.
  * - isolated: the block alone, again and again.
@@ -27,14 +28,18 @@
  * One graph, the sentinel, is measured at both ends and after every six paths. Its quiet level
  * (latency/table/quiet.h) is that of the platform's newest 128 sentinels, earlier runs' included.
  * While it is more than 2 % above that the device is busy, and what is measured between two
- * sentinels of which either was busy is not quiet. A path, when there are enough to compare it
- * with, tells that of itself, by its time against what its blocks take in the others. Measuring all
- * once takes at most 0.4 of the budget; the rest is there for measuring again what was not quiet,
- * up to four times, until half of the values of each row are, and, in the modes without paths, for
- * waiting. A row is made of what was measured in quiet where that is enough for an interval, else
- * of the quietest; rows that were more than 5 % above the sentinel's level even so are noisy. A
- * sentinel that is itself not known within 2 %, for want of time, tells nothing. All is measured in
- * two passes, the second in another order.
+ * sentinels of which either was busy is not quiet. A sentinel that is itself not known within 2 %,
+ * for want of time, tells nothing.
+ *
+ * - Without paths, measuring all takes at most 0.4 of the budget; the rest is there to wait in
+ * while the device is busy, and to measure again what was not quiet. A row is made of what was,
+ * where there is such, else of the quietest.
+ * - Paths tell their load, what they take over what their blocks usually take (the medians of the
+ *   session), and there are so many of them that a block's value at the usual load can be told from
+ *   all (latency/table/profile_internal.h): nothing is gained by waiting.
+ *
+ * Rows that were measured more than 5 % above the sentinel's level are noisy. Each pass has another
+ * order.
  *
  * Clocks: each sample is also scaled to the clock that the runner's hello names, by its own clock
  * (its run's settings: reference_khz). Where clocks are known, sentinels are compared by the scaled
@@ -73,7 +78,6 @@ extern const char *const onp_profile_mode_names[ONP_PROFILE_MODE_COUNT + 1];
 typedef struct onp_profile_whole {
     int64_t ns;     /* at the clock that rows are at: the session's median one, where it is known */
     int64_t raw_ns; /* as time passed */
-    double excess;  /* of the sentinels around it, over the quiet level */
 } onp_profile_whole;
 
 typedef struct onp_profile_options {
@@ -91,7 +95,7 @@ typedef struct onp_profile_options {
     int64_t max_temperature_mc;        /* wait, for up to two minutes at a time, until the device is
                                           this cool (1/1000 degree C), where it says; 0: never */
     int64_t pause_ns;                  /* first wait for a busy device; 0: 0.25 s */
-    int32_t passes;                    /* 0: 2; isolated: 1 */
+    int32_t passes;                    /* 0: chain 4, difference 2, isolated 1 */
     uint64_t seed;                     /* of the order */
     int64_t batch;                     /* 0: the runner's, 1 when it does not say */
     const char *target, *command;      /* for the run's row; NULL: unknown */

@@ -116,7 +116,9 @@ static double change_of(int64_t from, int64_t to)
 static void compare(recheck *c)
 {
     double *raw = c->scratch, *normalised = raw + c->plan.n_entries;
+    double *same_load = normalised + c->plan.n_entries;
     onp_profile_drift *out = c->out;
+    out->load = onp_profile_load(&c->plan, &c->new, &c->old) / c->old.load - 1.0;
     for (int32_t i = 0; i < c->plan.n_entries; i++) {
         const onp_profile_entry *e = &c->plan.entries[i];
         if (!e->wanted || c->rows[i].n == 0)
@@ -130,7 +132,17 @@ static void compare(recheck *c)
         note_change(&out->raw, raw, change_of(from.raw_ns, to.raw_ns), e->key);
         note_change(&out->normalised, normalised, change_of(from.normalised_ns, to.normalised_ns),
                     e->key);
+        if (from.n == 0 || isnan(out->load))
+            continue;
+        c->new.as = &c->old;
+        to = onp_profile_take_row(&c->s, &c->plan, i, -1, &c->new, &c->old);
+        c->new.as = NULL;
+        if (!from.without_load || !to.without_load)
+            continue;
+        note_change(&out->same_load, same_load, change_of(from.normalised_ns, to.normalised_ns),
+                    e->key);
     }
+    out->same_load.median = onp_profile_median(same_load, out->same_load.n);
     out->raw.median = onp_profile_median(raw, out->raw.n);
     out->normalised.median = onp_profile_median(normalised, out->normalised.n);
 }
@@ -176,8 +188,10 @@ static onp_status measure(recheck *c, onp_error *err)
         given_ns > 0 ? given_ns / c->plan.n_units * n_used : onp_profile_budget(&c->s, &c->plan);
     onp_status st = onp_profile_loop(&c->s, &c->plan, &c->new, &c->progress, err);
     c->old.quiet_level = c->new.quiet_level; /* one sentinel, on one platform */
-    onp_profile_find_quiet(&c->s, &c->plan, &c->old);
-    onp_profile_find_quiet(&c->s, &c->plan, &c->new);
+    onp_profile_find_quiet(&c->plan, &c->old);
+    onp_profile_find_quiet(&c->plan, &c->new);
+    onp_profile_take_load(&c->s, &c->plan, &c->old);
+    onp_profile_take_load(&c->s, &c->plan, &c->new);
     onp_profile_take_clock(&c->plan, &c->old);
     onp_profile_take_clock(&c->plan, &c->new);
     onp_status taken = take_rows(c, st == ONP_OK ? err : NULL);
@@ -203,7 +217,7 @@ static onp_status allocate(recheck *c, onp_error *err)
     ONP_TRY(onp_profile_readings_init(c->s.ctx, &c->plan, &c->new, err));
     c->rows = onp_alloc(c->s.ctx, n, sizeof *c->rows);
     c->known_ns = onp_alloc(c->s.ctx, n, sizeof *c->known_ns);
-    c->scratch = onp_alloc(c->s.ctx, 2 * n, sizeof *c->scratch);
+    c->scratch = onp_alloc(c->s.ctx, 3 * n, sizeof *c->scratch);
     if (c->rows == NULL || c->known_ns == NULL || c->scratch == NULL)
         return onp_fail(err, ONP_E_NOMEM, "profile: no memory for %zu rows", n);
     return ONP_OK;
@@ -235,7 +249,8 @@ onp_status onp_profile_recheck(onp_store *store, onp_runner *r, const onp_block 
     const onp_profile_changes none = {.median = (double)NAN, .worst = (double)NAN};
     recheck c = {.check = check, .out = out};
     assert(n >= 0);
-    *out = (onp_profile_drift){.raw = none, .normalised = none};
+    *out = (onp_profile_drift){
+        .raw = none, .normalised = none, .same_load = none, .load = (double)NAN};
     onp_profile_no_trust(&out->trust);
     if (!(check->share >= 0.0 && check->share <= 1.0))
         return onp_fail(err, ONP_E_RANGE, "check: a share of %g, wanted 0..1", check->share);

@@ -117,7 +117,7 @@ int32_t onp_profile_find_unit(const onp_profile_plan *p, const char *key);
 /* A unit in a pass. */
 typedef struct onp_profile_reading {
     bool done, guarded; /* guarded: a sentinel came after it */
-    bool quiet;         /* the device was, or as quiet as it ever was: onp_profile_find_quiet() */
+    bool quiet;         /* the device was, as far as is known */
     int64_t run, seq;
     double sentinel;           /* the slower one of those before and after it: onp_quiet_value() */
     int64_t ns, normalised_ns; /* the whole unit; normalised: to the runner's clock, 0: unknown */
@@ -130,20 +130,27 @@ typedef struct onp_profile_reading {
 typedef struct onp_profile_value {
     const onp_profile_reading *reading;
     int64_t ns, normalised_ns;
-    int32_t unit;
+    int32_t pass, unit;
 } onp_profile_value;
+
+/* A value over its usual one, y, at a load of the rest of its path over the usual one, x. */
+typedef struct onp_profile_point {
+    double x, y, weight;
+} onp_profile_point;
 
 typedef struct onp_profile_readings {
     onp_profile_reading *of;     /* [passes][n_units] */
     int64_t *ns, *normalised_ns; /* [passes][n_slots]: each block's median */
     int32_t n_units, n_slots;
-    onp_profile_value *values; /* of one entry, as are the next four */
+    onp_profile_value *values; /* of one entry, as are the next five */
+    onp_profile_point *points;
     int64_t *values_ns, *normalised_values_ns, *scratch;
     double *scratch_real;
-    int64_t *usual_ns;  /* of each entry */
-    double slowdown;    /* median of ns / normalised_ns over the units */
-    double quiet_level; /* latency/table/quiet.h; 0: unknown */
-    bool never_quiet;   /* all sentinels were above it */
+    int64_t *usual_ns;                     /* of each entry */
+    double slowdown;                       /* median of ns / normalised_ns over the units */
+    double quiet_level;                    /* latency/table/quiet.h; 0: unknown */
+    double load;                           /* onp_profile_take_load() */
+    const struct onp_profile_readings *as; /* rows at its load; NULL: at its own */
 } onp_profile_readings;
 
 onp_status onp_profile_readings_init(const onp_context *ctx, const onp_profile_plan *p,
@@ -206,30 +213,42 @@ typedef struct onp_profile_row {
     int64_t ns, lo_ns, hi_ns;      /* the estimate */
     int64_t raw_ns, normalised_ns; /* as time passed, and at the runner's clock (0: unknown) */
     onp_quality quality;
+    bool without_load; /* onp_profile_without_load() */
     char reason[80];
     onp_stats stats; /* of the values */
 } onp_profile_row;
 
 /* Fills slowdown, which rows of paths take. */
 void onp_profile_take_clock(const onp_profile_plan *p, onp_profile_readings *r);
+/* Notes which readings are between two quiet sentinels. */
+void onp_profile_find_quiet(const onp_profile_plan *p, const onp_profile_readings *r);
 /*
- * Finds out which readings are quiet: those between two sentinels that were, or, in a session that
- * was never quiet, that were as quiet as a tenth of them. In chains that gives what each block
- * usually takes, and then every path's strain, its time over that of its blocks, tells, better than
- * a sentinel seconds before: it is quiet when the strain is at most 1.5 % above its own level,
- * which a tenth of all strains, or a quarter of those between quiet sentinels, lie below.
+ * What else a device does slows all of a path down, more or less: the load, a path's time over what
+ * its blocks usually take (their medians), at one clock where that is known. take_load fills
+ * usual_ns and load, the median over the paths; NaN in the other modes.
  */
-void onp_profile_find_quiet(const onp_profile_session *s, const onp_profile_plan *p,
-                            onp_profile_readings *r);
+void onp_profile_take_load(const onp_profile_session *s, const onp_profile_plan *p,
+                           onp_profile_readings *r);
+/* The load of r, by what blocks usually take in `as`; NaN: unknown. */
+double onp_profile_load(const onp_profile_plan *p, const onp_profile_readings *r,
+                        const onp_profile_readings *as);
+/*
+ * An entry at the usual load (of r->as, when that is not NULL), from its values r->values[0..n-1]:
+ * where the line through them over the load of the rest of their paths has it. Each block has a
+ * slope of its own: what reads most memory suffers most. *error: standard error. False: too few
+ * values, or unknown load.
+ */
+bool onp_profile_without_load(const onp_profile_plan *p, int32_t entry, int32_t n,
+                              const onp_profile_readings *r, double *ns, double *error);
 /* The values of an entry in one pass, or in all (-1), of the units that are done in `also` too
- * (NULL: of all): those that are quiet or, when these are too few for a row, the quietest. They are
- * r->values[0..], by unit; returns how many. *excess: as many as a row needs are quiet (0), or
- * had sentinels that were no more above their level. */
+ * (NULL: of all); in the modes without paths those that are quiet or, when these are too few for a
+ * row, the quietest. They are r->values[0..], by unit; returns how many. *excess: as many as a row
+ * needs had sentinels that were no more above their level. */
 int32_t onp_profile_choose(const onp_profile_session *s, const onp_profile_plan *p, int32_t entry,
                            int32_t pass, const onp_profile_readings *r,
                            const onp_profile_readings *also, double *excess);
-/* For each entry, then for each unit: is there nothing to be gained by measuring again? That is,
- * it is not wanted, or enough of its readings are quiet. */
+/* For each entry: is there nothing to be gained by measuring again? That is, it is not wanted, or
+ * enough of its readings are quiet. */
 void onp_profile_count_quiet(const onp_profile_session *s, const onp_profile_plan *p,
                              const onp_profile_readings *r, bool *enough);
 /* The row of an entry from the values that onp_profile_choose() takes; r->values_ns holds its n

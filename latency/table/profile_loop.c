@@ -31,7 +31,7 @@ typedef struct loop {
     int32_t *work; /* pass * n_units + unit, in order */
     int32_t n_work, at;
     int32_t n_todo, n_left; /* of these, not measured: at first, and now */
-    bool *enough;           /* of entries, then of units: their readings in quiet */
+    bool *enough;           /* of entries: their readings in quiet */
     int32_t sentinel;       /* its unit */
     int64_t since;          /* the first run that the history is of; 0: it has not begun */
     double history[MAX_HISTORY], sorted[MAX_HISTORY];
@@ -105,9 +105,15 @@ static bool has_time(const loop *l)
     return elapsed_ns(l) < l->out->budget_ns;
 }
 
+/* The load of paths is known and taken out: their time is better spent on measuring. */
+static bool waits(const loop *l)
+{
+    return l->s->mode != ONP_PROFILE_CHAIN;
+}
+
 static int64_t to_spend_ns(const loop *l)
 {
-    return (int64_t)(TIME_SPENT * (double)l->out->budget_ns);
+    return waits(l) ? (int64_t)(TIME_SPENT * (double)l->out->budget_ns) : l->out->budget_ns;
 }
 
 /* For the next graph: its share of what is left, but not less than half of what each has from the
@@ -219,11 +225,6 @@ static onp_status let_cool(loop *l, onp_error *err)
     return ONP_OK;
 }
 
-static bool waits(const loop *l)
-{
-    return l->s->mode != ONP_PROFILE_CHAIN;
-}
-
 /* Until all has been measured once, there is a share of the budget to wait in. */
 static bool may_wait(const loop *l, int64_t since_ns)
 {
@@ -232,14 +233,13 @@ static bool may_wait(const loop *l, int64_t since_ns)
            (l->n_left == 0 || lost < l->out->budget_ns - to_spend_ns(l));
 }
 
-/* Waits, longer each time, while the device is busy and there is time to. Paths tell of themselves
- * which of them were disturbed: the time is better spent on them than on waiting. */
+/* Waits, longer each time, while the device is busy and there is time to. */
 static onp_status wait_for_quiet(loop *l, onp_error *err)
 {
     const int64_t first_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : FIRST_WAIT;
     const int64_t since = onp_now_ns();
     ONP_TRY(let_cool(l, err));
-    for (int i = 0; waits(l) && is_busy(l) && may_wait(l, since); i++) {
+    for (int i = 0; is_busy(l) && may_wait(l, since); i++) {
         if (i == 0) {
             l->out->n_pauses++;
             onp_log(l->s->ctx, ONP_LOG_INFO,
@@ -366,7 +366,7 @@ static onp_status measure_once(loop *l, onp_error *err)
                 some[n++] = l->work[i];
         if (n == 0)
             return ONP_OK;
-        ONP_TRY(wait_for_quiet(l, err));
+        ONP_TRY(waits(l) ? wait_for_quiet(l, err) : let_cool(l, err));
         ONP_TRY(measure_some(l, some, n, false, err));
     }
     return ONP_OK;
@@ -374,12 +374,10 @@ static onp_status measure_once(loop *l, onp_error *err)
 
 /* ---- again ---- */
 
-/* Has the unit a wanted entry, or is it a network, that too few readings in quiet are of? */
+/* Has the unit an entry that too few readings in quiet are of? */
 static bool is_needed(const loop *l, int32_t unit)
 {
     const onp_profile_unit *u = &l->p->units[unit];
-    if (u->whole)
-        return !l->enough[l->p->n_entries + unit];
     for (int32_t k = u->start; k < u->start + u->n; k++)
         if (l->p->entry_of[k] >= 0 && !l->enough[l->p->entry_of[k]])
             return true;
@@ -390,13 +388,13 @@ static bool is_needed(const loop *l, int32_t unit)
 static int32_t choose_again(loop *l, int32_t some[EVERY])
 {
     int32_t n = 0;
-    onp_profile_find_quiet(l->s, l->p, l->r);
+    onp_profile_find_quiet(l->p, l->r);
     onp_profile_count_quiet(l->s, l->p, l->r, l->enough);
     for (int32_t i = 0; i < l->n_work && n < EVERY; i++) {
         const int32_t work = l->work[l->at];
         const onp_profile_reading *r = &l->r->of[work];
         l->at = (l->at + 1) % l->n_work;
-        if (r->done && (!r->quiet || l->r->never_quiet) && is_needed(l, work % l->p->n_units))
+        if (r->done && !r->quiet && is_needed(l, work % l->p->n_units))
             some[n++] = work;
     }
     return n;
@@ -420,7 +418,7 @@ static onp_status measure_again(loop *l, onp_error *err)
         if (n == 0)
             return ONP_OK;
         ONP_TRY(wait_for_quiet(l, err));
-        if ((waits(l) && is_busy(l)) || !has_time(l) || onp_profile_stopped(l->s))
+        if (is_busy(l) || !has_time(l) || onp_profile_stopped(l->s))
             return ONP_OK;
         for (int32_t i = 0; i < n; i++)
             ONP_TRY(forget(l, &l->r->of[some[i]], err));
@@ -437,7 +435,7 @@ static onp_status run(loop *l, onp_error *err)
     onp_progress_begin(l->s->options.progress, "profile", l->n_todo);
     ONP_TRY(begin(l, err));
     ONP_TRY(measure_once(l, err));
-    return measure_again(l, err);
+    return waits(l) ? measure_again(l, err) : ONP_OK;
 }
 
 onp_status onp_profile_loop(onp_profile_session *s, onp_profile_plan *p, onp_profile_readings *r,
@@ -449,7 +447,7 @@ onp_status onp_profile_loop(onp_profile_session *s, onp_profile_plan *p, onp_pro
         return onp_fail(err, ONP_E_NOMEM, "profile: out of memory");
     *l = (loop){.s = s, .p = p, .r = r, .out = progress};
     l->work = onp_alloc(s->ctx, (size_t)p->passes * (size_t)p->n_units, sizeof *l->work);
-    l->enough = onp_alloc(s->ctx, (size_t)p->n_entries + (size_t)p->n_units, sizeof *l->enough);
+    l->enough = onp_alloc(s->ctx, (size_t)p->n_entries, sizeof *l->enough);
     onp_status st = l->work != NULL && l->enough != NULL
                         ? run(l, err)
                         : onp_fail(err, ONP_E_NOMEM, "profile: out of memory");

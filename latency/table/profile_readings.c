@@ -17,9 +17,10 @@ onp_status onp_profile_readings_init(const onp_context *ctx, const onp_profile_p
     out->ns = onp_alloc(ctx, n, 5 * sizeof *out->ns);
     out->values = onp_alloc(ctx, n, sizeof *out->values);
     out->scratch_real = onp_alloc(ctx, n, sizeof *out->scratch_real);
+    out->points = onp_alloc(ctx, n, sizeof *out->points);
     out->usual_ns = onp_alloc(ctx, (size_t)p->n_entries, sizeof *out->usual_ns);
     if (out->of == NULL || out->ns == NULL || out->values == NULL || out->scratch_real == NULL ||
-        out->usual_ns == NULL) {
+        out->points == NULL || out->usual_ns == NULL) {
         onp_profile_readings_reset(ctx, out);
         return onp_fail(err, ONP_E_NOMEM, "profile: no memory for its readings");
     }
@@ -36,6 +37,7 @@ void onp_profile_readings_reset(const onp_context *ctx, onp_profile_readings *r)
     onp_free(ctx, r->ns);
     onp_free(ctx, r->values);
     onp_free(ctx, r->scratch_real);
+    onp_free(ctx, r->points);
     onp_free(ctx, r->usual_ns);
     *r = (onp_profile_readings){0};
 }

@@ -115,7 +115,8 @@ static double trim(const int64_t *values, int32_t n, int64_t *scratch, double *h
 
 /* Of r->values[0..n-1]. The normalised ones, where they are known, are the steadier ones; how much
  * longer it usually took, the median tells. */
-static onp_profile_row row_of_paths(const onp_profile_readings *r, int32_t n)
+static onp_profile_row row_of_paths(const onp_profile_plan *p, int32_t entry,
+                                    const onp_profile_readings *r, int32_t n)
 {
     onp_profile_row row = {.n = n};
     int32_t n_throttled = 0;
@@ -131,9 +132,13 @@ static onp_profile_row row_of_paths(const onp_profile_readings *r, int32_t n)
     }
     onp_stats_take(r->values_ns, (size_t)n, r->scratch, &row.stats);
     row.raw_ns = row.stats.trimmed_mean_ns;
-    double ns = trim(r->values_ns, n, r->scratch, &half95);
+    double ns, error;
+    row.without_load = onp_profile_without_load(p, entry, n, r, &ns, &error);
+    if (row.without_load)
+        half95 = t_quantile(n - 2) * error;
+    else
+        ns = trim(known ? r->normalised_values_ns : r->values_ns, n, r->scratch, &half95);
     if (known) {
-        ns = trim(r->normalised_values_ns, n, r->scratch, &half95);
         row.normalised_ns = llround(ns);
         usual = r->slowdown;
     }
@@ -166,8 +171,8 @@ onp_profile_row onp_profile_take_row(const onp_profile_session *s, const onp_pro
     const int32_t n = onp_profile_choose(s, p, entry, pass, r, also, &excess);
     if (n == 0)
         return (onp_profile_row){0};
-    onp_profile_row row =
-        s->mode == ONP_PROFILE_CHAIN ? row_of_paths(r, n) : row_of_passes(s, r->values, n);
+    onp_profile_row row = s->mode == ONP_PROFILE_CHAIN ? row_of_paths(p, entry, r, n)
+                                                       : row_of_passes(s, r->values, n);
     if (row.quality != ONP_QUALITY_THROTTLED && excess > ONP_QUIET_DOUBTFUL)
         judge(&row, ONP_QUALITY_NOISY, "a busy device: the sentinel %.1f %% above its quiet level",
               100.0 * excess);
@@ -295,7 +300,7 @@ static void compare_networks(const onp_profile_plan *p, const onp_profile_readin
         double measured = 0.0;
         for (int32_t pass = 0; pass < p->passes; pass++) {
             const onp_profile_reading *reading = onp_profile_reading_of(r, pass, unit);
-            if (!reading->done || !reading->quiet)
+            if (!reading->done)
                 continue;
             measured += (double)reading->ns;
             n++;
@@ -316,7 +321,7 @@ static double quiet_share(const onp_profile_plan *p, const onp_profile_readings 
     int32_t n = 0, n_quiet = 0;
     for (int32_t i = 0; i < p->passes * p->n_units; i++) {
         n += r->of[i].done;
-        n_quiet += r->of[i].done && r->of[i].quiet && !r->never_quiet;
+        n_quiet += r->of[i].done && r->of[i].quiet;
     }
     return n > 0 ? (double)n_quiet / n : (double)NAN;
 }

@@ -99,7 +99,9 @@ onp_status onp_profile_open(onp_store *store, onp_runner *r, const onp_profile_o
         out->options = *options;
     out->mode = onp_profile_choose_mode(r, out->options.mode, with_paths);
     if (out->options.passes == 0)
-        out->options.passes = out->mode == ONP_PROFILE_ISOLATED ? 1 : 2;
+        out->options.passes = out->mode == ONP_PROFILE_CHAIN      ? 4
+                              : out->mode == ONP_PROFILE_ISOLATED ? 1
+                                                                  : 2;
     out->start_ns = onp_now_ns();
     ONP_TRY(check_options(out, err));
     return choose_batch(r, out->options.batch, &out->batch, err);

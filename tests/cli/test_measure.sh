@@ -46,7 +46,7 @@ kill -KILL "$pid"
 wait "$pid" 2>/dev/null
 measures "${profile[@]}" --db killed.db --json
 holds 'd["blocks"] == 16 and d["measured"] == 16 and d["resumed"] >= 3 and d["failed"] == 0 and d["mode"] == "chain"'
-holds 'd["trust"]["passes"] == 2 and d["trust"]["sentinels"] >= 2 and d["trust"]["networks"] > 0'
+holds 'd["trust"]["passes"] == 4 and d["trust"]["sentinels"] >= 2 and d["trust"]["networks"] > 0'
 python3 - <<'PY' || wrong 'a network was measured twice'
 import sqlite3
 db = sqlite3.connect("killed.db")

@@ -6,6 +6,7 @@
  *     o  answers: nine samples around the sum of ONP_FAKE_NS(in_h * in_w * in_c) over the blocks of
  *        the graph, at half the clock of hello; with stamps, each block's own
  *     s  the same, a tenth slower; S: twice as slow; X: ten times
+ *     h  the same as o, a fifth slower, and the last block three times as slow
  *     t  the same as o, at a quarter of the clock of hello, and so twice as slow
  *     n  as o, called noisy
  *     e  answers with an error
@@ -77,7 +78,8 @@ static inline void fake_samples(const onp_graph *g, char what, int32_t n_groups,
         t->clock_khz[i] = ONP_FAKE_KHZ / (what == 't' ? 4 : 2);
     for (int32_t k = 0; k < n_groups; k++) {
         const int64_t ns = fake_block_ns(g, k);
-        const int64_t shown = what == 's'                  ? ns + ns / 10
+        const int64_t shown = what == 's'   ? ns + ns / 10
+                              : what == 'h' ? (k == n_groups - 1 ? 3 * ns : ns + ns / 5)
                               : what == 'S' || what == 't' ? 2 * ns
                               : what == 'X'                ? 10 * ns
                                                            : ns;
