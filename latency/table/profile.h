@@ -32,8 +32,8 @@
  * for want of time, tells nothing.
  *
  * - Without paths, measuring all takes at most 0.4 of the budget; the rest is there to wait in
- * while the device is busy, and to measure again what was not quiet. A row is made of what was,
- * where there is such, else of the quietest.
+ *   while the device is busy, and to measure again what was not quiet. A row is made of what was,
+ *   where there is such, else of the quietest.
  * - Paths tell their load, what they take over what their blocks usually take (the medians of the
  *   session), and there are so many of them that a block's value at the usual load can be told from
  *   all (latency/table/profile_internal.h): nothing is gained by waiting.

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a device's other work does to rows of paths, and rows without it. */
 #include <math.h>
-#include <string.h>
 
 #include "latency/table/profile_internal.h"
 

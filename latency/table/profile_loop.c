@@ -105,7 +105,6 @@ static bool has_time(const loop *l)
     return elapsed_ns(l) < l->out->budget_ns;
 }
 
-/* The load of paths is known and taken out: their time is better spent on measuring. */
 static bool waits(const loop *l)
 {
     return l->s->mode != ONP_PROFILE_CHAIN;
@@ -233,13 +232,14 @@ static bool may_wait(const loop *l, int64_t since_ns)
            (l->n_left == 0 || lost < l->out->budget_ns - to_spend_ns(l));
 }
 
-/* Waits, longer each time, while the device is busy and there is time to. */
-static onp_status wait_for_quiet(loop *l, onp_error *err)
+/* Until the device is cool enough; then, longer each time, while it is busy and there is time to:
+ * in the modes without paths. The load of paths is known and taken out. */
+static onp_status wait_for_device(loop *l, onp_error *err)
 {
     const int64_t first_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : FIRST_WAIT;
     const int64_t since = onp_now_ns();
     ONP_TRY(let_cool(l, err));
-    for (int i = 0; is_busy(l) && may_wait(l, since); i++) {
+    for (int i = 0; waits(l) && is_busy(l) && may_wait(l, since); i++) {
         if (i == 0) {
             l->out->n_pauses++;
             onp_log(l->s->ctx, ONP_LOG_INFO,
@@ -366,7 +366,7 @@ static onp_status measure_once(loop *l, onp_error *err)
                 some[n++] = l->work[i];
         if (n == 0)
             return ONP_OK;
-        ONP_TRY(waits(l) ? wait_for_quiet(l, err) : let_cool(l, err));
+        ONP_TRY(wait_for_device(l, err));
         ONP_TRY(measure_some(l, some, n, false, err));
     }
     return ONP_OK;
@@ -417,7 +417,7 @@ static onp_status measure_again(loop *l, onp_error *err)
         const int32_t n = more ? choose_again(l, some) : 0;
         if (n == 0)
             return ONP_OK;
-        ONP_TRY(wait_for_quiet(l, err));
+        ONP_TRY(wait_for_device(l, err));
         if (is_busy(l) || !has_time(l) || onp_profile_stopped(l->s))
             return ONP_OK;
         for (int32_t i = 0; i < n; i++)
