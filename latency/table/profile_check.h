@@ -35,7 +35,7 @@ typedef struct onp_profile_drift {
     int32_t n_rows; /* that the platform has of these blocks */
     int32_t n_measured, n_noisy, n_failed;
     onp_profile_changes raw, normalised; /* as time passed, and at one clock */
-    onp_profile_changes same_load;       /* of paths: at one clock, and at the load of before */
+    onp_profile_changes same_load;       /* at the load of before; rows of eight values or more */
     double load;                         /* of now over that of before - 1; NaN: unknown */
     onp_profile_trust trust;             /* of what was measured now */
 } onp_profile_drift;

@@ -236,7 +236,7 @@ double onp_profile_load(const onp_profile_plan *p, const onp_profile_readings *r
  * An entry at the usual load (of r->as, when that is not NULL), from its values r->values[0..n-1]:
  * where the line through them over the load of the rest of their paths has it. Each block has a
  * slope of its own: what reads most memory suffers most. *error: standard error. False: too few
- * values, or unknown load.
+ * values, an unknown load, or some values at one clock and some not.
  */
 bool onp_profile_without_load(const onp_profile_plan *p, int32_t entry, int32_t n,
                               const onp_profile_readings *r, double *ns, double *error);
@@ -269,6 +269,7 @@ void onp_profile_take_trust(const onp_profile_session *s, const onp_profile_plan
                             double *scratch, onp_profile_trust *out);
 /* Nothing is known. */
 void onp_profile_no_trust(onp_profile_trust *out);
+void onp_profile_sort(double *x, int32_t n);
 /* Sorts x; NaN when n is 0. */
 double onp_profile_median(double *x, int32_t n);
 

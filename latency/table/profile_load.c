@@ -15,13 +15,13 @@ static int64_t at_one_clock(int64_t ns, int64_t normalised_ns)
     return normalised_ns > 0 ? normalised_ns : ns;
 }
 
-/* ---- strain ---- */
+/* ---- load ---- */
 
 /* A path's time over what its blocks usually take; 0: unknown. without: a block of it, left out of
  * both; NULL: none. */
-static double strain_of(const onp_profile_plan *p, const onp_profile_readings *r,
-                        const onp_profile_readings *as, int32_t pass, int32_t unit,
-                        const onp_profile_value *without, int32_t entry)
+static double load_of(const onp_profile_plan *p, const onp_profile_readings *r,
+                      const onp_profile_readings *as, int32_t pass, int32_t unit,
+                      const onp_profile_value *without, int32_t entry)
 {
     const onp_profile_unit *u = &p->units[unit];
     const size_t base = (size_t)pass * (size_t)p->n_slots;
@@ -46,9 +46,9 @@ double onp_profile_load(const onp_profile_plan *p, const onp_profile_readings *r
 {
     int32_t n = 0;
     for (int32_t i = 0; i < p->passes * p->n_units; i++) {
-        const double strain = strain_of(p, r, as, i / p->n_units, i % p->n_units, NULL, 0);
-        if (strain > 0.0)
-            r->scratch_real[n++] = strain;
+        const double load = load_of(p, r, as, i / p->n_units, i % p->n_units, NULL, 0);
+        if (load > 0.0)
+            r->scratch_real[n++] = load;
     }
     return n > 0 ? onp_profile_median(r->scratch_real, n) : (double)NAN;
 }
@@ -130,12 +130,13 @@ bool onp_profile_without_load(const onp_profile_plan *p, int32_t entry, int32_t 
         return false;
     for (int32_t i = 0; i < n; i++) {
         const onp_profile_value *v = &r->values[i];
-        const double strain = strain_of(p, r, as, v->pass, v->unit, v, entry);
-        if (strain == 0.0)
+        if ((v->normalised_ns > 0) != (r->values[0].normalised_ns > 0))
+            return false; /* of two kinds */
+        const double load = load_of(p, r, as, v->pass, v->unit, v, entry);
+        if (load == 0.0)
             return false;
-        r->points[i] =
-            (onp_profile_point){.x = strain / as->load - 1.0,
-                                .y = (double)at_one_clock(v->ns, v->normalised_ns) / usual};
+        r->points[i] = (onp_profile_point){
+            .x = load / as->load - 1.0, .y = (double)at_one_clock(v->ns, v->normalised_ns) / usual};
     }
     const line l = fit(r->points, n, r->scratch_real, error);
     *ns = l.a * usual;

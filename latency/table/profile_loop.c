@@ -39,7 +39,7 @@ typedef struct loop {
     double last; /* the last sentinel's value; 0: not known well enough to tell anything */
     int64_t temperature_mc;
     int32_t n_waits;
-    int64_t lost_ns; /* in waits, and in measuring again */
+    int64_t lost_ns; /* in waits */
 } loop;
 
 /* ---- order ---- */

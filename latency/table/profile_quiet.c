@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which readings rows are made of, and which are worth measuring again: see latency/table/quiet.h.
  */
-#include <stdlib.h>
-
 #include "latency/table/profile_internal.h"
 #include "latency/table/quiet.h"
 
@@ -48,23 +46,10 @@ static int32_t gather(const onp_profile_plan *p, int32_t entry, int32_t pass,
     return n;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static int32_t least_of(const onp_profile_session *s, int32_t n)
 {
     const int32_t least = s->mode == ONP_PROFILE_CHAIN ? LEAST_VALUES : 1;
     return n < least ? n : least;
-}
-
-/* Sorts r->scratch_real, of n values; the one that `least` of them are not above. */
-static double nth_of(const onp_profile_readings *r, int32_t n, int32_t least)
-{
-    qsort(r->scratch_real, (size_t)n, sizeof *r->scratch_real, compare);
-    return r->scratch_real[least - 1];
 }
 
 int32_t onp_profile_choose(const onp_profile_session *s, const onp_profile_plan *p, int32_t entry,
@@ -78,7 +63,8 @@ int32_t onp_profile_choose(const onp_profile_session *s, const onp_profile_plan 
         return 0;
     for (int32_t i = 0; i < n; i++)
         r->scratch_real[i] = r->values[i].reading->sentinel;
-    const double most = nth_of(r, n, least_of(s, n));
+    onp_profile_sort(r->scratch_real, n);
+    const double most = r->scratch_real[least_of(s, n) - 1];
     *excess = onp_quiet_excess(r->quiet_level, most);
     if (s->mode == ONP_PROFILE_CHAIN)
         return n; /* their load is taken out */

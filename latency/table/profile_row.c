@@ -233,11 +233,16 @@ static int compare_real(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void onp_profile_sort(double *x, int32_t n)
+{
+    qsort(x, (size_t)n, sizeof *x, compare_real);
+}
+
 double onp_profile_median(double *x, int32_t n)
 {
     if (n == 0)
         return (double)NAN;
-    qsort(x, (size_t)n, sizeof *x, compare_real);
+    onp_profile_sort(x, n);
     return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
 }
 
@@ -300,10 +305,8 @@ static void compare_networks(const onp_profile_plan *p, const onp_profile_readin
         double measured = 0.0;
         for (int32_t pass = 0; pass < p->passes; pass++) {
             const onp_profile_reading *reading = onp_profile_reading_of(r, pass, unit);
-            if (!reading->done)
-                continue;
-            measured += (double)reading->ns;
-            n++;
+            measured += reading->done ? (double)reading->ns : 0.0;
+            n += reading->done;
         }
         if (n == 0 || sum == 0)
             continue;
