@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onepath table export: the rows of one platform as text, which `table import` reads back. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "cli/table.h"
@@ -15,15 +14,30 @@ typedef struct export_args {
 static const onp_option options[] = {
     ONP_OPTION_DB,
     ONP_OPTION_DEVICE(export_args, device),
-    {"to", ONP_OPTION_TEXT, "jsonl|yaml", "JSON lines, or YAML (default: jsonl)",
+    {"to", ONP_OPTION_TEXT, "jsonl|yaml|proxylessnas|once-for-all|csv|tfnas",
+     "JSON lines or YAML with all that is known of a row; or what others publish: YAML of "
+     "ProxylessNAS or Once-for-All, CSV of blocks and ms, widths of TF-NAS (default: jsonl)",
      offsetof(export_args, to), 0, 0},
     {"out", ONP_OPTION_TEXT, "FILE", "where it goes (default: standard output)",
      offsetof(export_args, out), 0, 0},
     ONP_OPTION_END,
 };
 
-static onp_status deliver(onp_app *app, const export_args *a, const onp_strbuf *text, size_t n_rows,
-                          onp_error *err)
+/* What is not in the text, to standard error. */
+static void tell_left_out(onp_app *app, const onp_export_result *r, onp_strbuf *left_out)
+{
+    if (r->n_stale > 0)
+        onp_strbuf_addf(left_out, "left out: %zu rows are stale\n", r->n_stale);
+    if (r->n_unsaid > 0)
+        onp_strbuf_addf(left_out,
+                        "note: %zu rows are predicted or of poor quality; the form cannot say so\n",
+                        r->n_unsaid);
+    if (!app->args->quiet)
+        onp_app_report(app, left_out);
+}
+
+static onp_status deliver(onp_app *app, const export_args *a, const onp_strbuf *text,
+                          const onp_export_result *r, onp_error *err)
 {
     if (a->out == NULL) {
         (void)fwrite(text->text, 1, text->length, stdout);
@@ -31,20 +45,23 @@ static onp_status deliver(onp_app *app, const export_args *a, const onp_strbuf *
     }
     ONP_TRY(onp_file_write_atomic(a->out, text->text, text->length, err));
     if (a->all.json)
-        return onp_app_print(
-            app, json_pack("{s:s, s:I}", "file", a->out, "rows", (json_int_t)n_rows), err);
-    (void)printf("%s: %zu rows\n", a->out, n_rows);
+        return onp_app_print(app,
+                             json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", a->out, "rows",
+                                       (json_int_t)r->n_rows, "left_out", (json_int_t)r->n_left_out,
+                                       "stale", (json_int_t)r->n_stale, "unsaid",
+                                       (json_int_t)r->n_unsaid),
+                             err);
+    onp_app_line("%s: %zu rows", a->out, r->n_rows);
     return ONP_OK;
 }
 
 static onp_status run(onp_app *app, const void *args, onp_error *err)
 {
     const export_args *a = args;
-    const bool yaml = a->to != NULL && strcmp(a->to, "yaml") == 0;
     onp_store *store = NULL;
-    onp_strbuf text;
+    onp_strbuf text, left_out;
+    onp_export_result r;
     int64_t platform = 0;
-    size_t n_rows = 0;
     onp_status st = ONP_OK;
     if (a->device == NULL)
         return onp_fail(err, ONP_E_USAGE, "table export: --device is missing");
@@ -52,21 +69,24 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
         return onp_fail(err, ONP_E_USAGE,
                         "table export: --json with --out only: the table is on standard output");
     onp_strbuf_init(&text, &app->ctx);
+    onp_strbuf_init(&left_out, &app->ctx);
     ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_EXISTING, &store, err));
     ONP_TRY_GOTO(onp_store_platform_find(store, a->device, &platform, err));
-    ONP_TRY_GOTO(onp_table_export(store, platform, yaml ? ONP_EXPORT_YAML : ONP_EXPORT_JSONL, &text,
-                                  &n_rows, err));
-    st = deliver(app, a, &text, n_rows, err);
+    ONP_TRY_GOTO(onp_table_export(store, platform, a->to != NULL ? a->to : "jsonl", &text,
+                                  &left_out, &r, err));
+    tell_left_out(app, &r, &left_out);
+    st = deliver(app, a, &text, &r, err);
 done:
     onp_store_close(store);
     onp_strbuf_reset(&text);
+    onp_strbuf_reset(&left_out);
     return st;
 }
 
 const onp_verb onp_verb_table_export = {
     .name = "export",
     .operands = "",
-    .summary = "the rows of one platform as JSON lines or YAML, which import reads back",
+    .summary = "the rows of one platform as text, which import reads back",
     .options = options,
     .args_size = sizeof(export_args),
     .run = run,

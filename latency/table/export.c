@@ -1,135 +1,106 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "latency/table/export.h"
+#include "latency/table/export_internal.h"
 
-#include "base/json.h"
+#include <stdio.h>
+#include <string.h>
 
-typedef struct exporter {
-    onp_export_form form;
-    int64_t platform;
-    onp_strbuf *out;
-    json_t *head;
-    size_t n_rows;
-} exporter;
+static const onp_exporter *const exporters[] = {
+    &onp_export_jsonl, &onp_export_yaml, &onp_export_proxylessnas,
+    &onp_export_ofa,   &onp_export_csv,  &onp_export_tfnas,
+};
 
-/* One member a line; a JSON scalar is a YAML scalar. */
-static onp_status write_yaml(const char *name, json_t *members, onp_strbuf *out, onp_error *err)
+const char *onp_export_form(size_t i)
 {
-    const char *key;
-    json_t *value;
-    onp_strbuf_addf(out, "%s:\n", name);
-    json_object_foreach(members, key, value)
-    {
-        onp_strbuf_addf(out, "  %s: ", key);
-        ONP_TRY(onp_json_dump(value, 0, out, err));
-        onp_strbuf_adds(out, "\n");
+    return i < ONP_COUNT(exporters) ? exporters[i]->form : NULL;
+}
+
+static onp_status find_exporter(const char *form, const onp_exporter **out, onp_error *err)
+{
+    char known[256] = "";
+    for (size_t i = 0; i < ONP_COUNT(exporters); i++) {
+        if (strcmp(exporters[i]->form, form) == 0) {
+            *out = exporters[i];
+            return ONP_OK;
+        }
+        const size_t used = strlen(known);
+        (void)snprintf(known + used, sizeof known - used, " %s", exporters[i]->form);
     }
-    return ONP_OK;
+    return onp_fail(err, ONP_E_USAGE, "form \"%s\" is not known; forms:%s", form, known);
 }
 
-static onp_status write_line(json_t *object, onp_strbuf *out, onp_error *err)
+static onp_status take_row(void *user, const char *key, const onp_estimate *e, onp_error *err)
 {
-    ONP_TRY(onp_json_dump(object, 0, out, err));
-    onp_strbuf_adds(out, "\n");
-    return ONP_OK;
-}
-
-static onp_status read_platform(void *user, const onp_platform_row *row, onp_error *err)
-{
-    exporter *e = user;
-    const onp_platform *p = &row->platform;
-    if (row->id != e->platform)
+    onp_export *x = user;
+    void *rows = x->rows;
+    if (e->stale_reason[0] != '\0') {
+        x->result.n_stale++;
         return ONP_OK;
-    e->head =
-        json_pack("{s:i, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "version",
-                  ONP_TABLE_EXPORT_VERSION, "unit", "ns", "device", p->device, "backend",
-                  p->backend, "backend_version", p->backend_version, "kernel_set", p->kernel_set,
-                  "kernel_hash", p->kernel_hash, "blas_core", p->blas_core, "cluster", p->cluster,
-                  "precision", p->precision, "cache_mode", p->cache_mode);
-    if (e->head == NULL ||
-        (p->threads > 0 &&
-         json_object_set_new(e->head, "threads", json_integer(p->threads)) != 0) ||
-        (p->batch > 0 && json_object_set_new(e->head, "batch", json_integer(p->batch)) != 0))
-        return onp_fail(err, ONP_E_NOMEM, "export: out of memory");
+    }
+    ONP_TRY(onp_grow(onp_store_context(x->store), &rows, &x->capacity, x->n_rows + 1,
+                     sizeof *x->rows, err));
+    x->rows = rows;
+    onp_export_row *row = &x->rows[x->n_rows];
+    *row = (onp_export_row){.e = *e};
+    (void)snprintf(row->key, sizeof row->key, "%s", key);
+    ONP_TRY(onp_block_parse(key, &row->block, err));
+    x->n_rows++;
     return ONP_OK;
 }
 
-/* The newest stands: an import replaces the rows before it. */
-static onp_status read_source(void *user, const onp_import_source *source, onp_error *err)
+void onp_export_leave_out(onp_export *x, onp_export_row *row, const char *why)
 {
-    exporter *e = user;
-    json_t *from =
-        json_pack("{s:s, s:s, s:s, s:s, s:I}", "imported_from", source->file, "imported_sha256",
-                  source->sha256, "imported_format", source->format, "imported_unit", source->unit,
-                  "imported_rows", (json_int_t)source->n_rows);
-    const bool failed = from == NULL || json_object_update(e->head, from) != 0;
-    json_decref(from);
-    return failed ? onp_fail(err, ONP_E_NOMEM, "export: out of memory") : ONP_OK;
+    row->left_out = true;
+    if (x->left_out != NULL)
+        onp_strbuf_addf(x->left_out, "left out: %s: %s\n", row->key, why);
 }
 
-static onp_status write_head(exporter *e, onp_error *err)
+static bool is_plain(const onp_estimate *e)
 {
-    if (e->form == ONP_EXPORT_YAML)
-        return write_yaml("onepath_table", e->head, e->out, err);
-    json_t *object = json_pack("{s:O}", "onepath_table", e->head);
-    if (object == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "export: out of memory");
-    onp_status st = write_line(object, e->out, err);
-    json_decref(object);
-    return st;
+    return e->quality == ONP_QUALITY_OK &&
+           (e->source == ONP_SOURCE_MEASURED || e->source == ONP_SOURCE_IMPORTED);
 }
 
-static json_t *row_members(const char *key, const onp_estimate *row)
+static onp_status check_rows(const onp_export *x, const char *form, onp_error *err)
 {
-    json_t *object = json_object();
-    bool ok = object != NULL;
-    if (key != NULL)
-        ok = ok && json_object_set_new(object, "block", json_string(key)) == 0;
-    ok = ok && json_object_set_new(object, "median_ns", json_integer(row->median_ns)) == 0;
-    if (row->hi_ns > 0)
-        ok = ok && json_object_set_new(object, "lo_ns", json_integer(row->lo_ns)) == 0 &&
-             json_object_set_new(object, "hi_ns", json_integer(row->hi_ns)) == 0;
-    ok = ok && json_object_set_new(object, "n", json_integer(row->n)) == 0 &&
-         json_object_set_new(object, "cv", json_real(row->cv)) == 0 &&
-         json_object_set_new(object, "source",
-                             json_string(onp_estimate_source_name(row->source))) == 0 &&
-         json_object_set_new(object, "quality", json_string(onp_quality_name(row->quality))) == 0;
-    if (ok)
-        return object;
-    json_decref(object);
-    return NULL;
+    char label[128];
+    const onp_export_result *r = &x->result;
+    if (r->n_rows > 0)
+        return ONP_OK;
+    onp_store_platform_label(x->store, x->platform, label, sizeof label);
+    if (r->n_left_out > 0)
+        return onp_fail(err, ONP_E_MISSING, "%s: %s: none of %zu rows has a key in form %s, as %s",
+                        onp_store_path(x->store), label, r->n_left_out, form, x->rows[0].key);
+    if (r->n_stale > 0)
+        return onp_fail(err, ONP_E_MISSING, "%s: %s: all of its %zu rows are stale",
+                        onp_store_path(x->store), label, r->n_stale);
+    return onp_fail(err, ONP_E_MISSING, "%s: %s has no rows", onp_store_path(x->store), label);
 }
 
-static onp_status write_row(void *user, const char *key, const onp_estimate *row, onp_error *err)
+static onp_status write(onp_export *x, const onp_exporter *exporter, onp_error *err)
 {
-    exporter *e = user;
-    const bool yaml = e->form == ONP_EXPORT_YAML;
-    json_t *members = row_members(yaml ? NULL : key, row);
-    if (members == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "export: out of memory");
-    onp_status st = yaml ? write_yaml(key, members, e->out, err) : write_line(members, e->out, err);
-    json_decref(members);
-    e->n_rows++;
-    return st;
-}
-
-onp_status onp_table_export(onp_store *s, int64_t platform, onp_export_form form, onp_strbuf *out,
-                            size_t *n_rows, onp_error *err)
-{
-    exporter e = {.form = form, .platform = platform, .out = out};
-    onp_status st = ONP_OK;
-    ONP_TRY_GOTO(onp_store_platforms(s, read_platform, &e, err));
-    ONP_TRY_GOTO(onp_store_import_sources(s, platform, read_source, &e, err));
-    ONP_TRY_GOTO(write_head(&e, err));
-    ONP_TRY_GOTO(onp_store_estimates(s, platform, write_row, &e, err));
-    ONP_TRY_GOTO(onp_strbuf_status(out, err));
-    if (e.n_rows == 0) {
-        char label[128];
-        onp_store_platform_label(s, platform, label, sizeof label);
-        st = onp_fail(err, ONP_E_MISSING, "%s: %s has no rows", onp_store_path(s), label);
-    } else if (n_rows != NULL) {
-        *n_rows = e.n_rows;
+    ONP_TRY(onp_store_estimates(x->store, x->platform, take_row, x, err));
+    ONP_TRY(exporter->write(x, err));
+    for (size_t i = 0; i < x->n_rows; i++) {
+        const onp_export_row *row = &x->rows[i];
+        x->result.n_left_out += row->left_out;
+        x->result.n_rows += !row->left_out;
+        x->result.n_unsaid += !row->left_out && exporter->plain && !is_plain(&row->e);
     }
-done:
-    json_decref(e.head);
+    ONP_TRY(check_rows(x, exporter->form, err));
+    if (x->left_out != NULL)
+        ONP_TRY(onp_strbuf_status(x->left_out, err));
+    return onp_strbuf_status(x->out, err);
+}
+
+onp_status onp_table_export(onp_store *s, int64_t platform, const char *form, onp_strbuf *out,
+                            onp_strbuf *left_out, onp_export_result *r, onp_error *err)
+{
+    const onp_exporter *exporter = NULL;
+    onp_export x = {.store = s, .platform = platform, .out = out, .left_out = left_out};
+    ONP_TRY(find_exporter(form, &exporter, err));
+    onp_status st = write(&x, exporter, err);
+    onp_free(onp_store_context(s), x.rows);
+    if (st == ONP_OK)
+        *r = x.result;
     return st;
 }

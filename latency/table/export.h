@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rows of one platform as text, to keep, to compare, or to import elsewhere (import_onepath.c
- * reads both forms back; rows are "imported" then, whatever they were).
+ * The rows of one platform as text: to keep, to compare, to import elsewhere, or for programs that
+ * read a published form.
  *
- *     onp_strbuf text;
- *     onp_strbuf_init(&text, ctx);
- *     ONP_TRY_GOTO(onp_table_export(store, platform, ONP_EXPORT_JSONL, &text, err));
+ *     onp_strbuf text, left_out;
+ *     onp_export_result r;
+ *     ...
+ *     ONP_TRY_GOTO(onp_table_export(store, platform, "once-for-all", &text, &left_out, &r, err));
  *
- * JSON lines, the platform first:
+ *     jsonl         JSON lines, the platform first; all that onepath knows of a row:
+ *                   {"onepath_table": {"version": 1, "unit": "ns", "device": "pixel1", ...}}
+ *                   {"block": "mix in=7x7x320 out=7x7x1280", "median_ns": 1290390, "n": 1, ...}
+ *     yaml          a map of maps with the same members: "onepath_table", then each block's key
+ *     proxylessnas  YAML: count, mean in ms, var                       (import_proxylessnas.c)
+ *     once-for-all  YAML: count, mean in ms, std; hidden widths, SE, h-swish    (import_ofa.c)
+ *     csv           block_name,latency(ms); blocks as in proxylessnas            (import_csv.c)
+ *     tfnas         key,mid_channels,ms                                        (import_tfnas.c)
  *
- *     {"onepath_table": {"version": 1, "unit": "ns", "device": "pixel1", "backend": "import:csv"}}
- *     {"block": "mix in=7x7x320 out=7x7x1280", "median_ns": 1290390, "n": 1, "cv": 0.0,
- *      "source": "imported", "quality": "ok"}
- *
- * YAML, a map of maps with the same members: "onepath_table", then each block's key.
+ * A new form is one file with a writer (export_internal.h) and one line in export.c. Importers read
+ * all forms back; what was written is then "imported", whatever it was. Only fresh rows go out. A
+ * published form has no word for most of a row: the row's median is written as its mean; how sure
+ * it is, and whether it was measured or predicted, is lost. A block that the form has no key for is
+ * left out: one is in the form if its key, read by the importer, is the same block again.
  */
 #ifndef ONP_LATENCY_TABLE_EXPORT_H
 #define ONP_LATENCY_TABLE_EXPORT_H
@@ -26,12 +34,24 @@ extern "C" {
 
 #define ONP_TABLE_EXPORT_VERSION 1
 
-typedef enum onp_export_form { ONP_EXPORT_JSONL, ONP_EXPORT_YAML } onp_export_form;
+typedef struct onp_export_result {
+    size_t n_rows;     /* written */
+    size_t n_left_out; /* the form has no key for */
+    size_t n_stale;    /* left out because they are stale */
+    size_t n_unsaid;   /* of n_rows: predicted, or of poor quality, and the form cannot say so */
+} onp_export_result;
 
-/* Appends all rows, by key; *n_rows (may be NULL): how many. lo_ns and hi_ns are left out where
- * they are unknown. Errors: ONP_E_MISSING (no rows), ONP_E_NOMEM, those of the store. */
-onp_status onp_table_export(onp_store *s, int64_t platform, onp_export_form form, onp_strbuf *out,
-                            size_t *n_rows, onp_error *err) ONP_MUST_USE;
+/*
+ * Appends all fresh rows to out, by key; left_out (may be NULL): a line for each row that the form
+ * has no key for. Errors: ONP_E_USAGE (unknown form: the message lists them), ONP_E_MISSING (no row
+ * to write: the message says why), ONP_E_NOMEM, those of the store. *r is then unchanged.
+ */
+onp_status onp_table_export(onp_store *s, int64_t platform, const char *form, onp_strbuf *out,
+                            onp_strbuf *left_out, onp_export_result *r,
+                            onp_error *err) ONP_MUST_USE;
+
+/* Name of the i-th form, NULL after the last. */
+const char *onp_export_form(size_t i);
 
 #ifdef __cplusplus
 }

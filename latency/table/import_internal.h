@@ -77,6 +77,8 @@ onp_status onp_import_read_hidden_key(const char *key, onp_block *out,
 /* Of an older form: "56x56x24-28x28x40-expand:3-kernel:5-stride:2"; a block that keeps its shape
  * has a shortcut. */
 onp_status onp_import_read_short_key(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
+/* Of TF-NAS, "MBInvertedResBlock_112_16_0_24_k3_s2_relu"; the hidden width is still to be set. */
+onp_status onp_import_read_width_key(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
 /* Completes an mbconv that is given by its hidden width. */
 onp_status onp_import_complete_width(onp_block *b, int32_t hidden, onp_error *err) ONP_MUST_USE;
 /* 95 % interval of the mean of `count` measurements of this cv, or of the rounded mean alone. */

@@ -78,7 +78,7 @@ static void begin_row(reader *r, const char *key, int line, int column)
 {
     onp_block block;
     onp_error why = {0};
-    r->row = (onp_import_row){.line = line, .column = column};
+    r->row = (onp_import_row){.line = line, .column = column, .count = 1};
     memset(r->seen, 0, sizeof r->seen);
     r->open = true;
     r->bad = false;
@@ -161,8 +161,6 @@ static const char *check_row(const reader *r)
     const onp_import_row *row = &r->row;
     if (!r->seen[MEDIAN])
         return "median_ns is missing";
-    if (!r->seen[N])
-        return "n is missing";
     if (!r->seen[QUALITY])
         return "quality is missing";
     if (r->seen[LO] != r->seen[HI])

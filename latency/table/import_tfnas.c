@@ -39,7 +39,7 @@ typedef struct group {
     size_t n, capacity;
 } group;
 
-static onp_status read_key(const char *key, onp_block *b, onp_error *err)
+onp_status onp_import_read_width_key(const char *key, onp_block *b, onp_error *err)
 {
     int h = 0, in = 0, se = 0, out = 0, k = 0, s = 0, used = 0;
     const int n = sscanf(key, "MBInvertedResBlock_%5d_%5d_%5d_%5d_k%2d_s%1d_%n", &h, &in, &se, &out,
@@ -121,7 +121,7 @@ static onp_status begin_group(group *g, const char *key, int line, onp_error *er
         return ONP_OK;
     ONP_TRY(end_group(g, err));
     (void)snprintf(g->key, sizeof g->key, "%s", key);
-    g->good = read_key(key, &g->block, &why) == ONP_OK;
+    g->good = onp_import_read_width_key(key, &g->block, &why) == ONP_OK;
     if (!g->good)
         onp_import_problem(g->sink, line, 1, "%.120s: %s", key, why.msg);
     return ONP_OK;

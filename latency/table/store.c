@@ -108,7 +108,7 @@ onp_status onp_store_import_sources(onp_store *s, int64_t platform, onp_import_s
                                     void *user, onp_error *err)
 {
     static const char sql[] =
-        "SELECT i.file, i.sha256, i.format, i.unit, i.rows FROM import_source i"
+        "SELECT i.file, i.sha256, i.format, i.unit, i.rows, r.settings FROM import_source i"
         " JOIN run r ON r.id = i.run_id WHERE r.platform_id = ? ORDER BY r.id";
     sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
     bool row = false;
@@ -122,7 +122,8 @@ onp_status onp_store_import_sources(onp_store *s, int64_t platform, onp_import_s
                                           .sha256 = (const char *)sqlite3_column_text(q, 1),
                                           .format = (const char *)sqlite3_column_text(q, 2),
                                           .unit = (const char *)sqlite3_column_text(q, 3),
-                                          .n_rows = sqlite3_column_int64(q, 4)};
+                                          .n_rows = sqlite3_column_int64(q, 4),
+                                          .settings = (const char *)sqlite3_column_text(q, 5)};
         ONP_TRY_GOTO(visit(user, &source, err));
         ONP_TRY_GOTO(onp_sql_step(q, &row, err));
     }

@@ -105,6 +105,7 @@ onp_status onp_store_run_end(onp_store *s, int64_t run, onp_run_status status,
 typedef struct onp_import_source {
     const char *file, *sha256, *format, *unit;
     int64_t n_rows;
+    const char *settings; /* set by visits: those of its run; NULL: none */
 } onp_import_source;
 onp_status onp_store_import_source_add(onp_store *s, int64_t run, const onp_import_source *source,
                                        onp_error *err) ONP_MUST_USE;

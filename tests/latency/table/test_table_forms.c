@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables as CSV, JSON lines and YAML: what is read, what is refused, and that what goes out comes
- * back in. */
+/* Tables as CSV, JSON lines and YAML: what is read, what is refused. */
 #include "tests/latency/table/table_support.h"
 
 #include <math.h>
@@ -145,8 +144,7 @@ static const bad_text bad[] = {
     {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": [1], \"n\": 1}\n",
      "(a list or map)"},
     {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": \"1\\u0000\", \"n\": 1}\n", ":2:"},
-    {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 1, \"quality\": \"ok\"}\n",
-     "n is missing"},
+    {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 1, \"n\": 0}\n", "n is \"0\""},
     {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"n\": 1, \"quality\": \"ok\"}\n",
      "median_ns is missing"},
     {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 5, \"n\": 1}\n",
@@ -235,98 +233,6 @@ static void a_file_cut_short(void **state)
     }
 }
 
-/* ---- out and in again ---- */
-
-static const onp_estimate rows[] = {
-    {.median_ns = 1, .n = 1, .quality = ONP_QUALITY_OK},
-    {.median_ns = 123456789,
-     .lo_ns = 123000000,
-     .hi_ns = 124000000,
-     .n = 191,
-     .cv = 0.1,
-     .quality = ONP_QUALITY_NOISY},
-    {.median_ns = 1000,
-     .lo_ns = 0,
-     .hi_ns = 1000,
-     .n = 7,
-     .cv = 1.0 / 3,
-     .quality = ONP_QUALITY_BIMODAL},
-};
-static const char *const keys[] = {ONP_TEST_KEY_A, ONP_TEST_KEY_B, ONP_TEST_KEY_C};
-
-static int64_t fill(onp_test_table *t)
-{
-    int64_t platform = 0;
-    const int64_t run = onp_test_run(t->store, "it's \"x\": #1\\", &platform);
-    for (size_t i = 0; i < ONP_COUNT(rows); i++) {
-        const onp_measurement m = {.n = rows[i].n,
-                                   .median_ns = rows[i].median_ns,
-                                   .cv = rows[i].cv,
-                                   .quality = rows[i].quality};
-        assert_int_equal(onp_store_measure_block(t->store, run, keys[i], &m, NULL, &t->err),
-                         ONP_OK);
-        assert_int_equal(onp_store_estimate_set(t->store, run, keys[i], &rows[i], &t->err), ONP_OK);
-    }
-    return platform;
-}
-
-static void export_text(onp_test_table *t, int64_t platform, onp_export_form form, onp_strbuf *out)
-{
-    size_t n = 0;
-    onp_strbuf_init(out, &t->ctx);
-    assert_int_equal(onp_table_export(t->store, platform, form, out, &n, &t->err), ONP_OK);
-    assert_int_equal(n, ONP_COUNT(rows));
-}
-
-static void what_goes_out_comes_back(void **state)
-{
-    onp_test_table *t = *state;
-    const int64_t platform = fill(t);
-    static const char *const formats[] = {[ONP_EXPORT_JSONL] = "jsonl", [ONP_EXPORT_YAML] = "yaml"};
-    for (int form = ONP_EXPORT_JSONL; form <= ONP_EXPORT_YAML; form++) {
-        onp_strbuf out, again;
-        onp_import_result r = {0};
-        export_text(t, platform, (onp_export_form)form, &out);
-        onp_assert_contains(out.text, "it's \\\"x\\\": #1\\\\");
-        assert_int_equal(
-            import_as(t, formats[form], out.text, out.length, ONP_DUPLICATES_REFUSE, &r), ONP_OK);
-        assert_int_not_equal(r.platform, platform);
-        for (size_t i = 0; i < ONP_COUNT(rows); i++) {
-            onp_estimate e;
-            assert_int_equal(onp_store_estimate_get(t->store, r.platform, keys[i], &e, &t->err),
-                             ONP_OK);
-            assert_int_equal(e.median_ns, rows[i].median_ns);
-            assert_int_equal(e.lo_ns, rows[i].lo_ns);
-            assert_int_equal(e.hi_ns, rows[i].hi_ns);
-            assert_int_equal(e.n, rows[i].n);
-            assert_true(e.cv == rows[i].cv);
-            assert_int_equal(e.quality, rows[i].quality);
-            assert_int_equal(e.source, ONP_SOURCE_IMPORTED);
-        }
-        export_text(t, r.platform, (onp_export_form)form, &again);
-        onp_assert_contains(again.text, "imported_sha256");
-        onp_strbuf_reset(&again);
-        onp_strbuf_reset(&out);
-    }
-    assert_query(
-        t->path,
-        "SELECT json_extract(settings, '$.origin.device') FROM run ORDER BY id DESC LIMIT 1",
-        "it's \"x\": #1\\");
-}
-
-static void a_platform_without_rows(void **state)
-{
-    onp_test_table *t = *state;
-    int64_t platform = 0;
-    onp_strbuf out;
-    (void)onp_test_run(t->store, "empty", &platform);
-    onp_strbuf_init(&out, &t->ctx);
-    assert_int_equal(onp_table_export(t->store, platform, ONP_EXPORT_YAML, &out, NULL, &t->err),
-                     ONP_E_MISSING);
-    onp_assert_contains(t->err.msg, "empty (onepath) has no rows");
-    onp_strbuf_reset(&out);
-}
-
 /* ---- memory ---- */
 
 typedef struct form_case {
@@ -341,13 +247,14 @@ static onp_status round_trip(const onp_context *ctx, void *arg)
     onp_store *s = NULL;
     onp_strbuf out;
     onp_import_result r = {0};
+    onp_export_result e;
     onp_status st = ONP_OK;
     onp_strbuf_init(&out, ctx);
     ONP_TRY_GOTO(
         onp_import_read(ctx, c->format, c->path, ONP_DUPLICATES_MEAN, NULL, &import, NULL));
     ONP_TRY_GOTO(onp_store_open(ctx, c->db, ONP_SQL_CREATE, &s, NULL));
     ONP_TRY_GOTO(onp_import_store(import, s, "x", NULL, &r, NULL));
-    ONP_TRY_GOTO(onp_table_export(s, r.platform, ONP_EXPORT_YAML, &out, NULL, NULL));
+    ONP_TRY_GOTO(onp_table_export(s, r.platform, "yaml", &out, NULL, &e, NULL));
 done:
     onp_strbuf_reset(&out);
     onp_store_close(s);
@@ -379,10 +286,9 @@ static void each_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(a_csv_is_read),           WITH_STORE(repeated_blocks),
-        WITH_STORE(bad_files_are_refused),   WITH_STORE(bytes_that_are_no_text),
-        WITH_STORE(a_file_cut_short),        WITH_STORE(what_goes_out_comes_back),
-        WITH_STORE(a_platform_without_rows), WITH_STORE(each_allocation_may_fail),
+        WITH_STORE(a_csv_is_read),         WITH_STORE(repeated_blocks),
+        WITH_STORE(bad_files_are_refused), WITH_STORE(bytes_that_are_no_text),
+        WITH_STORE(a_file_cut_short),      WITH_STORE(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
