@@ -189,7 +189,9 @@ static onp_status visit_network(const network_call *call, const char *encoding,
     if (encoding != NULL) {
         ONP_TRY(
             onp_json_parse(encoding, strlen(encoding), onp_store_path(call->store), &keys, err));
-        if (!is_text(keys))
+        if (is_text(keys))
+            v->text = json_string_value(json_array_get(keys, 0)) + sizeof text_mark - 1;
+        else
             ONP_TRY_GOTO(decode(call->store, v->hash, keys, &blocks, &v->n_blocks, err));
         v->blocks = blocks;
     }

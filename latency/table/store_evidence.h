@@ -64,6 +64,7 @@ typedef struct onp_measured_network {
     const char *space;       /* NULL: unknown */
     const onp_block *blocks; /* NULL, 0: unknown */
     int32_t n_blocks;
+    const char *text; /* of one whose blocks are not ours; NULL: they are, or are unknown */
     int64_t run, measured_unix_ns;
     int64_t median_ns, normalized_median_ns, clock_khz; /* 0: unknown, but for the first */
     double cv;
