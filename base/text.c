@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Bytes of the plain character that text begins with; 0 when there is none. */
 static size_t plain_bytes(const char *text)
@@ -53,4 +54,13 @@ void onp_text_make_plain(const char *text, char *out, size_t size)
         text += taken;
     }
     *out = '\0';
+}
+
+void onp_text_utc(int64_t unix_ns, char out[ONP_TEXT_UTC])
+{
+    struct tm utc;
+    const time_t seconds = (time_t)(unix_ns / 1000000000);
+    if (unix_ns <= 0 || gmtime_r(&seconds, &utc) == NULL ||
+        strftime(out, ONP_TEXT_UTC, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        out[0] = '\0';
 }

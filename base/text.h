@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,6 +24,10 @@ bool onp_text_is_plain(const char *text);
 /* Copies text; \n, \t, \r and \xNN stand for the bytes that are not plain. Cut at size - 1 bytes,
  * never inside a character or an escape. size: at least 1; text and out do not overlap. */
 void onp_text_make_plain(const char *text, char *out, size_t size);
+
+#define ONP_TEXT_UTC 24 /* bytes */
+/* Nanoseconds since 1970 as "2026-11-21T15:04:05Z"; "" for 0, or what has no such date. */
+void onp_text_utc(int64_t unix_ns, char out[ONP_TEXT_UTC]);
 
 #ifdef __cplusplus
 }

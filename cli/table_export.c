@@ -14,9 +14,10 @@ typedef struct export_args {
 static const onp_option options[] = {
     ONP_OPTION_DB,
     ONP_OPTION_DEVICE(export_args, device),
-    {"to", ONP_OPTION_TEXT, "jsonl|yaml|proxylessnas|once-for-all|csv|tfnas",
+    {"to", ONP_OPTION_TEXT, "jsonl|yaml|proxylessnas|once-for-all|csv|tfnas|networks",
      "JSON lines or YAML with all that is known of a row; or what others publish: YAML of "
-     "ProxylessNAS or Once-for-All, CSV of blocks and ms, widths of TF-NAS (default: jsonl)",
+     "ProxylessNAS or Once-for-All, CSV of blocks and ms, widths of TF-NAS, CSV of whole networks "
+     "(default: jsonl)",
      offsetof(export_args, to), 0, 0},
     {"out", ONP_OPTION_TEXT, "FILE", "where it goes (default: standard output)",
      offsetof(export_args, out), 0, 0},
@@ -46,12 +47,12 @@ static onp_status deliver(onp_app *app, const export_args *a, const onp_strbuf *
     ONP_TRY(onp_file_write_atomic(a->out, text->text, text->length, err));
     if (a->all.json)
         return onp_app_print(app,
-                             json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", a->out, "rows",
-                                       (json_int_t)r->n_rows, "left_out", (json_int_t)r->n_left_out,
-                                       "stale", (json_int_t)r->n_stale, "unsaid",
-                                       (json_int_t)r->n_unsaid),
+                             json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "file", a->out, "rows",
+                                       (json_int_t)r->n_rows, "networks", (json_int_t)r->n_networks,
+                                       "left_out", (json_int_t)r->n_left_out, "stale",
+                                       (json_int_t)r->n_stale, "unsaid", (json_int_t)r->n_unsaid),
                              err);
-    onp_app_line("%s: %zu rows", a->out, r->n_rows);
+    onp_app_line("%s: %zu rows, %zu whole networks", a->out, r->n_rows, r->n_networks);
     return ONP_OK;
 }
 

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/text.h"
 #include "cli/table.h"
 #include "latency/table/trust.h"
 
@@ -21,13 +21,10 @@ static double to_ms(int64_t ns)
 }
 
 /* "2026-11-21"; "" for 0. */
-static void day(int64_t unix_ns, char out[16])
+static void day(int64_t unix_ns, char out[ONP_TEXT_UTC])
 {
-    struct tm t;
-    const time_t seconds = (time_t)(unix_ns / 1000000000);
-    out[0] = '\0';
-    if (unix_ns > 0 && gmtime_r(&seconds, &t) != NULL)
-        (void)strftime(out, 16, "%Y-%m-%d", &t);
+    onp_text_utc(unix_ns, out);
+    out[strcspn(out, "T")] = '\0';
 }
 
 /* ---- as JSON ---- */
@@ -56,7 +53,7 @@ static json_t *calibration_to_json(const onp_calibration *c)
 static json_t *validation_to_json(const onp_trust *t)
 {
     const onp_agreement *a = &t->validation;
-    char date[16];
+    char date[ONP_TEXT_UTC];
     if (a->n == 0)
         return json_null();
     day(t->validated_unix_ns, date);
@@ -71,7 +68,7 @@ static json_t *validation_to_json(const onp_trust *t)
 static json_t *platform_to_json(const known *k)
 {
     const onp_platform *p = &k->row.platform;
-    char oldest[16], newest[16];
+    char oldest[ONP_TEXT_UTC], newest[ONP_TEXT_UTC];
     day(k->row.oldest_unix_ns, oldest);
     day(k->row.newest_unix_ns, newest);
     json_t *root =
@@ -131,7 +128,7 @@ static onp_status print_name(const onp_app *app, const onp_platform_row *row, on
 
 static void print_rows_of(const onp_platform_row *row)
 {
-    char oldest[16], newest[16];
+    char oldest[ONP_TEXT_UTC], newest[ONP_TEXT_UTC];
     if (row->n_estimates == 0)
         return;
     day(row->oldest_unix_ns, oldest);
@@ -147,7 +144,7 @@ static void print_trust(const onp_trust *t)
 {
     const onp_calibration *c = &t->calibration;
     const onp_agreement *a = &t->validation;
-    char date[16];
+    char date[ONP_TEXT_UTC];
     if (t->verdict.reason[0] != '\0')
         onp_app_line("    %s", t->verdict.reason);
     if (c->n > 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "ops/gemm.h"
 #include "ops/kernels.h"
 
@@ -58,11 +59,9 @@ static onp_status set_config(json_t *m, const onp_run_options *o, onp_error *err
 
 static onp_status set_time(json_t *m, const char *key, onp_error *err)
 {
-    char text[32];
-    struct tm utc;
-    const time_t now = time(NULL);
-    if (gmtime_r(&now, &utc) == NULL ||
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+    char text[ONP_TEXT_UTC];
+    onp_text_utc((int64_t)time(NULL) * 1000000000, text);
+    if (text[0] == '\0')
         return onp_fail(err, ONP_E_FAIL, "the clock has no date");
     return set(m, key, text, err);
 }

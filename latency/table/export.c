@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/table/export_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 static const onp_exporter *const exporters[] = {
-    &onp_export_jsonl, &onp_export_yaml, &onp_export_proxylessnas,
-    &onp_export_ofa,   &onp_export_csv,  &onp_export_tfnas,
+    &onp_export_jsonl, &onp_export_yaml,  &onp_export_proxylessnas, &onp_export_ofa,
+    &onp_export_csv,   &onp_export_tfnas, &onp_export_networks,
 };
 
 const char *onp_export_form(size_t i)
@@ -54,52 +55,81 @@ void onp_export_leave_out(onp_export *x, onp_export_row *row, const char *why)
         onp_strbuf_addf(x->left_out, "left out: %s: %s\n", row->key, why);
 }
 
+void onp_export_leave_out_network(onp_export *x, const onp_whole_network *net, const char *why)
+{
+    x->result.n_left_out++;
+    x->result.n_networks--;
+    if (x->left_out != NULL)
+        onp_strbuf_addf(x->left_out, "left out: network %.12s: %s\n", net->hash, why);
+}
+
+void onp_export_add_ms(onp_strbuf *out, int64_t ns)
+{
+    onp_strbuf_addf(out, "%" PRId64 ".%06" PRId64, ns / 1000000, ns % 1000000);
+}
+
 static bool is_plain(const onp_estimate *e)
 {
     return e->quality == ONP_QUALITY_OK &&
            (e->source == ONP_SOURCE_MEASURED || e->source == ONP_SOURCE_IMPORTED);
 }
 
-static onp_status check_rows(const onp_export *x, const char *form, onp_error *err)
+static onp_status check_result(const onp_export *x, const onp_exporter *exporter, onp_error *err)
 {
     char label[128];
     const onp_export_result *r = &x->result;
-    if (r->n_rows > 0)
+    if (r->n_rows + r->n_networks > 0)
         return ONP_OK;
     onp_store_platform_label(x->store, x->platform, label, sizeof label);
+    const char *what = exporter->no_rows ? "networks" : "rows";
     if (r->n_left_out > 0)
-        return onp_fail(err, ONP_E_MISSING, "%s: %s: none of %zu rows has a key in form %s, as %s",
-                        onp_store_path(x->store), label, r->n_left_out, form, x->rows[0].key);
+        return onp_fail(err, ONP_E_MISSING, "%s: %s: none of %zu %s has a key in form %s%s%s",
+                        onp_store_path(x->store), label, r->n_left_out, what, exporter->form,
+                        x->n_rows > 0 ? ", as " : "", x->n_rows > 0 ? x->rows[0].key : "");
     if (r->n_stale > 0)
         return onp_fail(err, ONP_E_MISSING, "%s: %s: all of its %zu rows are stale",
                         onp_store_path(x->store), label, r->n_stale);
-    return onp_fail(err, ONP_E_MISSING, "%s: %s has no rows", onp_store_path(x->store), label);
+    return onp_fail(err, ONP_E_MISSING, "%s: %s has no %s", onp_store_path(x->store), label, what);
 }
 
-static onp_status write(onp_export *x, const onp_exporter *exporter, onp_error *err)
+static void count_rows(onp_export *x, bool plain)
 {
-    ONP_TRY(onp_store_estimates(x->store, x->platform, take_row, x, err));
-    ONP_TRY(exporter->write(x, err));
     for (size_t i = 0; i < x->n_rows; i++) {
         const onp_export_row *row = &x->rows[i];
         x->result.n_left_out += row->left_out;
         x->result.n_rows += !row->left_out;
-        x->result.n_unsaid += !row->left_out && exporter->plain && !is_plain(&row->e);
+        x->result.n_unsaid += !row->left_out && plain && !is_plain(&row->e);
     }
-    ONP_TRY(check_rows(x, exporter->form, err));
+}
+
+static onp_status write(onp_export *x, const onp_exporter *exporter, onp_error *err)
+{
+    if (!exporter->no_rows)
+        ONP_TRY(onp_store_estimates(x->store, x->platform, take_row, x, err));
+    if (!exporter->no_networks)
+        ONP_TRY(onp_whole_networks_read(x->store, x->platform, &x->networks, err));
+    x->result.n_networks = x->networks.n;
+    ONP_TRY(exporter->write(x, err));
+    count_rows(x, exporter->plain);
     if (x->left_out != NULL)
         ONP_TRY(onp_strbuf_status(x->left_out, err));
-    return onp_strbuf_status(x->out, err);
+    ONP_TRY(onp_strbuf_status(x->out, err));
+    return check_result(x, exporter, err);
 }
 
 onp_status onp_table_export(onp_store *s, int64_t platform, const char *form, onp_strbuf *out,
                             onp_strbuf *left_out, onp_export_result *r, onp_error *err)
 {
     const onp_exporter *exporter = NULL;
-    onp_export x = {.store = s, .platform = platform, .out = out, .left_out = left_out};
+    onp_export x = {.store = s,
+                    .platform = platform,
+                    .networks = {.ctx = onp_store_context(s)},
+                    .out = out,
+                    .left_out = left_out};
     ONP_TRY(find_exporter(form, &exporter, err));
     onp_status st = write(&x, exporter, err);
     onp_free(onp_store_context(s), x.rows);
+    onp_whole_networks_free(&x.networks);
     if (st == ONP_OK)
         *r = x.result;
     return st;

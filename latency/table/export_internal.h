@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "graph/block.h"
 #include "latency/table/export.h"
+#include "latency/table/whole.h"
 
 typedef struct onp_export_row {
     char key[ONP_BLOCK_KEY];
@@ -28,20 +29,25 @@ typedef struct onp_export {
     int64_t platform;
     onp_export_row *rows; /* fresh ones, by key */
     size_t n_rows, capacity;
+    onp_whole_networks networks;
     onp_strbuf *out, *left_out; /* left_out may be NULL */
     onp_export_result result;
 } onp_export;
 
-/* Notes a row that the form has no key for. */
+/* Notes a row, or a network, that the form has no key for. */
 void onp_export_leave_out(onp_export *x, onp_export_row *row, const char *why);
+void onp_export_leave_out_network(onp_export *x, const onp_whole_network *net, const char *why);
+/* Milliseconds, exactly. */
+void onp_export_add_ms(onp_strbuf *out, int64_t ns);
 
 typedef struct onp_exporter {
     const char *form;
-    bool plain; /* cannot say what source and quality a row has */
+    bool no_rows, no_networks; /* the form has none */
+    bool plain;                /* cannot say what source and quality a row has */
     onp_status (*write)(onp_export *x, onp_error *err);
 } onp_exporter;
 
 extern const onp_exporter onp_export_jsonl, onp_export_yaml, onp_export_proxylessnas,
-    onp_export_ofa, onp_export_csv, onp_export_tfnas;
+    onp_export_ofa, onp_export_csv, onp_export_tfnas, onp_export_networks;
 
 #endif

@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onepath's own forms: JSON lines, and YAML with the same members. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/json.h"
+#include "base/text.h"
 #include "latency/table/export_internal.h"
 
 typedef struct head {
-    int64_t platform;
+    int64_t platform, reference_khz;
     json_t *members;
 } head;
+
+/* A member, left out where it is unknown. */
+static bool set_count(json_t *members, const char *name, int64_t value)
+{
+    return value <= 0 || json_object_set_new(members, name, json_integer(value)) == 0;
+}
+
+static bool set_text(json_t *members, const char *name, const char *value)
+{
+    return value == NULL || value[0] == '\0' ||
+           json_object_set_new(members, name, json_string(value)) == 0;
+}
 
 static onp_status read_platform(void *user, const onp_platform_row *row, onp_error *err)
 {
@@ -14,16 +31,20 @@ static onp_status read_platform(void *user, const onp_platform_row *row, onp_err
     const onp_platform *p = &row->platform;
     if (row->id != h->platform)
         return ONP_OK;
-    h->members =
-        json_pack("{s:i, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "version",
-                  ONP_TABLE_EXPORT_VERSION, "unit", "ns", "device", p->device, "backend",
-                  p->backend, "backend_version", p->backend_version, "kernel_set", p->kernel_set,
-                  "kernel_hash", p->kernel_hash, "blas_core", p->blas_core, "cluster", p->cluster,
-                  "precision", p->precision, "cache_mode", p->cache_mode);
-    if (h->members == NULL ||
-        (p->threads > 0 &&
-         json_object_set_new(h->members, "threads", json_integer(p->threads)) != 0) ||
-        (p->batch > 0 && json_object_set_new(h->members, "batch", json_integer(p->batch)) != 0))
+    char from[ONP_TEXT_UTC], until[ONP_TEXT_UTC];
+    onp_text_utc(row->oldest_unix_ns, from);
+    onp_text_utc(row->newest_unix_ns, until);
+    h->members = json_pack(
+        "{s:i, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}",
+        "version", ONP_TABLE_EXPORT_VERSION, "unit", "ns", "device", p->device, "backend",
+        p->backend, "backend_version", p->backend_version, "kernel_set", p->kernel_set,
+        "kernel_hash", p->kernel_hash, "blas_core", p->blas_core, "cluster", p->cluster,
+        "precision", p->precision, "cache_mode", p->cache_mode, "os", row->os, "tool_version",
+        row->tool_version, "measured_from", from[0] != '\0' ? from : NULL, "measured_until",
+        until[0] != '\0' ? until : NULL);
+    if (h->members == NULL || !set_count(h->members, "threads", p->threads) ||
+        !set_count(h->members, "batch", p->batch) ||
+        !set_count(h->members, "reference_khz", h->reference_khz))
         return onp_fail(err, ONP_E_NOMEM, "export: out of memory");
     return ONP_OK;
 }
@@ -41,9 +62,9 @@ static onp_status read_source(void *user, const onp_import_source *source, onp_e
     return failed ? onp_fail(err, ONP_E_NOMEM, "export: out of memory") : ONP_OK;
 }
 
-static onp_status read_head(onp_export *x, json_t **out, onp_error *err)
+static onp_status read_head(onp_export *x, int64_t reference_khz, json_t **out, onp_error *err)
 {
-    head h = {.platform = x->platform};
+    head h = {.platform = x->platform, .reference_khz = reference_khz};
     onp_status st = onp_store_platforms(x->store, read_platform, &h, err);
     if (st == ONP_OK)
         st = onp_store_import_sources(x->store, x->platform, read_source, &h, err);
@@ -54,8 +75,31 @@ static onp_status read_head(onp_export *x, json_t **out, onp_error *err)
     return st;
 }
 
+/* The clock of the newest rows, to which all are normalised; 0: unknown. */
+static int64_t find_reference(const onp_export *x)
+{
+    int64_t run = 0, khz = 0;
+    for (size_t i = 0; i < x->n_rows; i++) {
+        const onp_estimate *e = &x->rows[i].e;
+        if (e->reference_khz > 0 && e->run >= run) {
+            run = e->run;
+            khz = e->reference_khz;
+        }
+    }
+    return khz;
+}
+
+/* At the clock that all share; 0: unknown. */
+static int64_t normalize(const onp_estimate *e, int64_t reference_khz)
+{
+    if (e->normalized_median_ns <= 0 || e->reference_khz <= 0)
+        return 0;
+    return llround((double)e->normalized_median_ns *
+                   ((double)e->reference_khz / (double)reference_khz));
+}
+
 /* NULL: out of memory. */
-static json_t *row_members(const onp_estimate *row)
+static json_t *row_members(const onp_estimate *row, int64_t reference_khz)
 {
     json_t *object = json_pack("{s:I}", "median_ns", (json_int_t)row->median_ns);
     bool ok = object != NULL;
@@ -63,21 +107,57 @@ static json_t *row_members(const onp_estimate *row)
         ok = ok && json_object_set_new(object, "lo_ns", json_integer(row->lo_ns)) == 0 &&
              json_object_set_new(object, "hi_ns", json_integer(row->hi_ns)) == 0;
     if (row->n > 0)
-        ok = ok && json_object_set_new(object, "n", json_integer(row->n)) == 0 &&
+        ok = ok && set_count(object, "n", row->n) &&
              json_object_set_new(object, "cv", json_real(row->cv)) == 0;
-    ok = ok &&
-         json_object_set_new(object, "source",
-                             json_string(onp_estimate_source_name(row->source))) == 0 &&
-         json_object_set_new(object, "quality", json_string(onp_quality_name(row->quality))) == 0;
+    ok = ok && set_count(object, "normalized_median_ns", normalize(row, reference_khz)) &&
+         set_text(object, "source", onp_estimate_source_name(row->source)) &&
+         set_text(object, "method", row->method) &&
+         set_text(object, "quality", onp_quality_name(row->quality));
     if (ok)
         return object;
     json_decref(object);
     return NULL;
 }
 
-/* How a form says something by its name: the table's head, a row. members: borrowed. */
+static json_t *block_keys(const onp_whole_network *net)
+{
+    json_t *keys = json_array();
+    for (int32_t i = 0; keys != NULL && i < net->n_blocks; i++) {
+        char key[ONP_BLOCK_KEY];
+        onp_block_key(&net->blocks[i], key);
+        if (json_array_append_new(keys, json_string(key)) != 0) {
+            json_decref(keys);
+            return NULL;
+        }
+    }
+    return keys;
+}
+
+/* Its blocks, an array or the text of one, or what it is known by. NULL: out of memory. */
+static json_t *network_members(const onp_whole_network *net)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+    if (net->n_blocks > 0)
+        ok = ok && json_object_set_new(object, "blocks", block_keys(net)) == 0;
+    ok = ok && set_text(object, "text", net->text) && set_text(object, "space", net->space) &&
+         set_count(object, "median_ns", llround(net->ns)) &&
+         set_count(object, "n", (int64_t)net->n) &&
+         json_object_set_new(object, "cv", json_real(net->cv)) == 0 &&
+         set_text(object, "quality", onp_quality_name(net->quality));
+    if (ok)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* How a form says something by its name. members: borrowed. */
 typedef onp_status (*write_entry)(const char *name, json_t *members, onp_strbuf *out,
                                   onp_error *err);
+
+typedef struct own_form {
+    write_entry head, row, network;
+} own_form;
 
 static onp_status write_taken(write_entry write, const char *name, json_t *members, onp_strbuf *out,
                               onp_error *err)
@@ -89,37 +169,67 @@ static onp_status write_taken(write_entry write, const char *name, json_t *membe
     return st;
 }
 
-static onp_status write_table(onp_export *x, write_entry write_head, write_entry write_row,
-                              onp_error *err)
+/* Networks of which nothing is known but a hash do not go out. */
+static onp_status write_networks(onp_export *x, const own_form *form, onp_error *err)
 {
-    json_t *members = NULL;
-    ONP_TRY(read_head(x, &members, err));
-    ONP_TRY(write_taken(write_head, "onepath_table", members, x->out, err));
-    for (size_t i = 0; i < x->n_rows; i++)
-        ONP_TRY(write_taken(write_row, x->rows[i].key, row_members(&x->rows[i].e), x->out, err));
+    for (size_t i = 0; i < x->networks.n; i++) {
+        const onp_whole_network *net = &x->networks.list[i];
+        char name[32];
+        (void)snprintf(name, sizeof name, "%zu", i + 1);
+        if (net->n_blocks == 0 && net->text == NULL) {
+            onp_export_leave_out_network(x, net, "what it is made of is not known");
+            continue;
+        }
+        ONP_TRY(write_taken(form->network, name, network_members(net), x->out, err));
+    }
     return ONP_OK;
+}
+
+static onp_status write_table(onp_export *x, const own_form *form, onp_error *err)
+{
+    const int64_t reference_khz = find_reference(x);
+    json_t *members = NULL;
+    ONP_TRY(read_head(x, reference_khz, &members, err));
+    ONP_TRY(write_taken(form->head, "onepath_table", members, x->out, err));
+    for (size_t i = 0; i < x->n_rows; i++)
+        ONP_TRY(write_taken(form->row, x->rows[i].key, row_members(&x->rows[i].e, reference_khz),
+                            x->out, err));
+    return write_networks(x, form, err);
 }
 
 /* ---- YAML ---- */
 
-/* One member a line; a JSON scalar is a YAML scalar. */
+/* One member a line; a JSON scalar is a YAML scalar, a list of blocks becomes a text. */
 static onp_status write_map(const char *name, json_t *members, onp_strbuf *out, onp_error *err)
 {
     const char *key;
     json_t *value;
+    size_t i;
     onp_strbuf_addf(out, "%s:\n", name);
     json_object_foreach(members, key, value)
     {
         onp_strbuf_addf(out, "  %s: ", key);
-        ONP_TRY(onp_json_dump(value, 0, out, err));
+        if (!json_is_array(value))
+            ONP_TRY(onp_json_dump(value, 0, out, err));
+        for (i = 0; i < json_array_size(value); i++)
+            onp_strbuf_addf(out, "%s%s", i > 0 ? "; " : "",
+                            json_string_value(json_array_get(value, i)));
         onp_strbuf_adds(out, "\n");
     }
     return ONP_OK;
 }
 
+static onp_status write_network_map(const char *name, json_t *members, onp_strbuf *out,
+                                    onp_error *err)
+{
+    char title[48];
+    (void)snprintf(title, sizeof title, "network %s", name);
+    return write_map(title, members, out, err);
+}
+
 static onp_status write_yaml(onp_export *x, onp_error *err)
 {
-    return write_table(x, write_map, write_map, err);
+    return write_table(x, &(own_form){write_map, write_map, write_network_map}, err);
 }
 
 /* ---- JSON lines ---- */
@@ -141,20 +251,31 @@ static onp_status write_head_line(const char *name, json_t *members, onp_strbuf 
     return write_line(json_pack("{s:O}", name, members), out, err);
 }
 
-/* The block's key comes first. */
+/* first is taken: the members that come before the others; NULL: out of memory. */
+static onp_status write_two(json_t *first, json_t *members, onp_strbuf *out, onp_error *err)
+{
+    if (first != NULL && json_object_update(first, members) != 0) {
+        json_decref(first);
+        first = NULL;
+    }
+    return write_line(first, out, err);
+}
+
 static onp_status write_row_line(const char *name, json_t *members, onp_strbuf *out, onp_error *err)
 {
-    json_t *object = json_pack("{s:s}", "block", name);
-    if (object != NULL && json_object_update(object, members) != 0) {
-        json_decref(object);
-        object = NULL;
-    }
-    return write_line(object, out, err);
+    return write_two(json_pack("{s:s}", "block", name), members, out, err);
+}
+
+static onp_status write_network_line(const char *name, json_t *members, onp_strbuf *out,
+                                     onp_error *err)
+{
+    return write_two(json_pack("{s:I}", "network", (json_int_t)strtoll(name, NULL, 10)), members,
+                     out, err);
 }
 
 static onp_status write_jsonl(onp_export *x, onp_error *err)
 {
-    return write_table(x, write_head_line, write_row_line, err);
+    return write_table(x, &(own_form){write_head_line, write_row_line, write_network_line}, err);
 }
 
 const onp_exporter onp_export_jsonl = {.form = "jsonl", .write = write_jsonl};

@@ -15,11 +15,6 @@ typedef char published_key[192];
 
 static const char no_key[] = "the form has no key for it";
 
-static void add_ms(onp_strbuf *out, int64_t ns)
-{
-    onp_strbuf_addf(out, "%" PRId64 ".%06" PRId64, ns / 1000000, ns % 1000000);
-}
-
 /* ---- keys, as import_key.c reads them ---- */
 
 /* hidden: with Once-for-All's expand, and its suffixes. */
@@ -65,7 +60,7 @@ static void add_row(onp_export *x, bool ofa, const char *key, int64_t n, int64_t
 {
     const double sd_ms = sd_ns / 1e6;
     onp_strbuf_addf(x->out, "%s:\n  count: %" PRId64 "\n  mean: ", key, n > 0 ? n : 1);
-    add_ms(x->out, ns);
+    onp_export_add_ms(x->out, ns);
     onp_strbuf_adds(x->out, ofa ? "\n  std: " : "\n  var: ");
     onp_strbuf_addreal(x->out, ofa ? sd_ms : sd_ms * sd_ms);
     onp_strbuf_adds(x->out, "\n");
@@ -152,7 +147,7 @@ static onp_status write_csv(onp_export *x, onp_error *err)
             continue;
         }
         onp_strbuf_addf(x->out, "%s,", key);
-        add_ms(x->out, x->rows[i].e.median_ns);
+        onp_export_add_ms(x->out, x->rows[i].e.median_ns);
         onp_strbuf_adds(x->out, "\n");
     }
     return ONP_OK;
@@ -227,7 +222,7 @@ static onp_status write_widths(onp_export *x, width *widths, onp_error *err)
     }
     for (size_t i = 0; i < n; i++) {
         onp_strbuf_addf(x->out, "%s,%" PRId32 ",", widths[i].key, widths[i].mid);
-        add_ms(x->out, widths[i].ns);
+        onp_export_add_ms(x->out, widths[i].ns);
         onp_strbuf_adds(x->out, "\n");
     }
     return ONP_OK;
@@ -245,7 +240,10 @@ static onp_status write_tfnas(onp_export *x, onp_error *err)
 }
 
 const onp_exporter onp_export_proxylessnas = {
-    .form = "proxylessnas", .plain = true, .write = write_proxylessnas};
-const onp_exporter onp_export_ofa = {.form = "once-for-all", .plain = true, .write = write_ofa};
-const onp_exporter onp_export_csv = {.form = "csv", .plain = true, .write = write_csv};
-const onp_exporter onp_export_tfnas = {.form = "tfnas", .plain = true, .write = write_tfnas};
+    .form = "proxylessnas", .no_networks = true, .plain = true, .write = write_proxylessnas};
+const onp_exporter onp_export_ofa = {
+    .form = "once-for-all", .no_networks = true, .plain = true, .write = write_ofa};
+const onp_exporter onp_export_csv = {
+    .form = "csv", .no_networks = true, .plain = true, .write = write_csv};
+const onp_exporter onp_export_tfnas = {
+    .form = "tfnas", .no_networks = true, .plain = true, .write = write_tfnas};

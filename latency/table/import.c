@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/block_paths.h"
 #include "latency/table/import_internal.h"
+#include "latency/table/networks.h"
+#include "latency/table/store_evidence.h"
 
 struct onp_import {
     const onp_importer *importer;
@@ -49,6 +52,29 @@ onp_status onp_import_add(onp_import_sink *sink, const onp_import_row *row, onp_
     ONP_TRY(onp_grow(sink->ctx, &rows, &sink->rows_capacity, sink->n_rows + 1, sizeof *row, err));
     sink->rows = rows;
     sink->rows[sink->n_rows++] = *row;
+    return ONP_OK;
+}
+
+void onp_import_network_clear(const onp_context *ctx, onp_import_network *net)
+{
+    onp_free(ctx, net->blocks);
+    onp_free(ctx, net->text);
+    onp_free(ctx, net->space);
+    *net = (onp_import_network){.n_blocks = 0};
+}
+
+onp_status onp_import_add_network(onp_import_sink *sink, onp_import_network *net, onp_error *err)
+{
+    void *networks = sink->networks;
+    onp_status st = onp_grow(sink->ctx, &networks, &sink->networks_capacity, sink->n_networks + 1,
+                             sizeof *net, err);
+    if (st != ONP_OK) {
+        onp_import_network_clear(sink->ctx, net);
+        return st;
+    }
+    sink->networks = networks;
+    sink->networks[sink->n_networks++] = *net;
+    *net = (onp_import_network){.n_blocks = 0};
     return ONP_OK;
 }
 
@@ -112,6 +138,8 @@ static void average(onp_import_row **rows, size_t n)
     first->mean_ns = llround(mean);
     first->cv = variance > 0 ? sqrt(variance) / mean : 0;
     first->lo_ns = first->hi_ns = 0; /* rows that differ are no sample of one thing */
+    first->normalized_ns = 0;
+    first->method[0] = '\0';
     first->quality = worst;
 }
 
@@ -185,10 +213,11 @@ static onp_status parse(onp_import *import, onp_import_duplicates duplicates, co
     onp_import_sink *sink = &import->sink;
     ONP_TRY(import->importer->parse(sink, text, size, err));
     ONP_TRY(check_problems(sink, err));
-    if (sink->n_rows == 0)
+    if (sink->n_rows + sink->n_networks == 0)
         return onp_fail(err, ONP_E_FORMAT, "%s: no rows", sink->file);
     import->n_file_rows = sink->n_rows;
-    ONP_TRY(settle_repeats(import, duplicates, err));
+    if (sink->n_rows > 0)
+        ONP_TRY(settle_repeats(import, duplicates, err));
     onp_sha256(text, size, import->sha256);
     return ONP_OK;
 }
@@ -263,15 +292,39 @@ void onp_import_describe(const onp_import *import, onp_import_meaning *out)
 
 /* ---- storing ---- */
 
+static onp_measurement take_measurement(const onp_import_row *row)
+{
+    return (onp_measurement){.n = row->count,
+                             .mean_ns = row->mean_ns,
+                             .normalized_median_ns = row->normalized_ns,
+                             .cv = row->cv,
+                             .quality = row->quality};
+}
+
+static onp_status store_network(onp_store *s, int64_t run, const onp_import_network *net,
+                                onp_error *err)
+{
+    const onp_measurement m = take_measurement(&net->row);
+    char hash[ONP_SHA256_HEX];
+    if (net->blocks != NULL) {
+        ONP_TRY(onp_block_path_hash(onp_store_context(s), net->blocks, net->n_blocks, hash, err));
+        ONP_TRY(onp_store_network_add(s, hash, net->blocks, net->n_blocks, net->space, err));
+    } else {
+        ONP_TRY(onp_network_text_hash(net->space, net->text, hash, err));
+        ONP_TRY(onp_store_network_add_text(s, hash, net->text, net->space, err));
+    }
+    return onp_store_measure_network(s, run, hash, &m, NULL, err);
+}
+
 static onp_status store_row(onp_store *s, int64_t run, const onp_import_row *row, onp_error *err)
 {
-    const onp_measurement m = {
-        .n = row->count, .mean_ns = row->mean_ns, .cv = row->cv, .quality = row->quality};
-    const onp_estimate e = {.median_ns = row->mean_ns,
-                            .lo_ns = row->lo_ns,
-                            .hi_ns = row->hi_ns,
-                            .source = ONP_SOURCE_IMPORTED,
-                            .quality = row->quality};
+    const onp_measurement m = take_measurement(row);
+    onp_estimate e = {.median_ns = row->mean_ns,
+                      .lo_ns = row->lo_ns,
+                      .hi_ns = row->hi_ns,
+                      .source = ONP_SOURCE_IMPORTED,
+                      .quality = row->quality};
+    (void)snprintf(e.method, sizeof e.method, "%s", row->method);
     ONP_TRY(onp_store_measure_block(s, run, row->key, &m, NULL, err));
     return onp_store_estimate_set(s, run, row->key, &e, err);
 }
@@ -284,16 +337,27 @@ static onp_status store_rows(onp_store *s, const onp_import *import, const onp_p
                                       .sha256 = import->sha256,
                                       .format = import->importer->format,
                                       .unit = import->importer->unit,
-                                      .n_rows = (int64_t)sink->n_rows};
+                                      .n_rows = (int64_t)(sink->n_rows + sink->n_networks)};
     ONP_TRY(onp_store_platform_add(s, platform, &out->platform, err));
     ONP_TRY(onp_store_run_start(s, out->platform, info, &out->run, err));
     for (size_t i = 0; i < sink->n_rows; i++)
         ONP_TRY(store_row(s, out->run, &sink->rows[i], err));
+    for (size_t i = 0; i < sink->n_networks; i++)
+        ONP_TRY(store_network(s, out->run, &sink->networks[i], err));
     ONP_TRY(onp_store_import_source_add(s, out->run, &source, err));
     out->n_rows = sink->n_rows;
+    out->n_networks = sink->n_networks;
     out->n_file_rows = import->n_file_rows;
     out->n_averaged = import->n_averaged;
     return onp_store_run_end(s, out->run, ONP_RUN_DONE, err);
+}
+
+/* The clock that normalised times are of, where a session's own settings have it. */
+static bool set_reference(json_t *settings, const json_t *origin)
+{
+    const char *text = json_string_value(json_object_get(origin, "reference_khz"));
+    const long long khz = text != NULL ? strtoll(text, NULL, 10) : 0;
+    return khz <= 0 || json_object_set_new(settings, "reference_khz", json_integer(khz)) == 0;
 }
 
 /* What the table does not show of where the rows came from, as JSON. */
@@ -305,8 +369,10 @@ static onp_status add_settings(const onp_import *import, onp_strbuf *out, onp_er
                                  (json_int_t)import->sink.n_left_out, "unit",
                                  import->importer->unit, "spread", import->importer->spread,
                                  "expand", import->importer->expand, "origin", import->sink.origin);
-    if (settings == NULL)
+    if (settings == NULL || !set_reference(settings, import->sink.origin)) {
+        json_decref(settings);
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", import->sink.file);
+    }
     onp_status st = onp_json_dump(settings, 0, out, err);
     json_decref(settings);
     return st;
@@ -346,5 +412,8 @@ void onp_import_free(onp_import *import)
     onp_strbuf_reset(&import->sink.problems);
     json_decref(import->sink.origin);
     onp_free(import->sink.ctx, import->sink.rows);
+    for (size_t i = 0; i < import->sink.n_networks; i++)
+        onp_import_network_clear(import->sink.ctx, &import->sink.networks[i]);
+    onp_free(import->sink.ctx, import->sink.networks);
     onp_free(import->sink.ctx, import);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Latency tables from elsewhere into the store. All rows of a file or none: every bad row is listed
+ * Latency tables from elsewhere into the store. All of a file or nothing: every bad row is listed
  * with its line, and a store is needed only once there is none.
  *
  *     onp_import *import = NULL;
@@ -61,6 +61,7 @@ void onp_import_describe(const onp_import *import, onp_import_meaning *out);
 typedef struct onp_import_result {
     int64_t platform, run;
     size_t n_rows;      /* stored */
+    size_t n_networks;  /* measured whole, stored */
     size_t n_file_rows; /* in the file; more when some were averaged */
     size_t n_averaged;  /* of n_rows, means of several rows of the file */
 } onp_import_result;
@@ -68,10 +69,10 @@ typedef struct onp_import_result {
 /*
  * Stores the rows as the table of `device`, on the platform {device, backend "import:FORMAT"}, as
  * one run with its measurements (count, mean, spread), estimates (the mean, and its 95 % interval
- * where the file has a spread) and source. The run's settings tell what was averaged and, for a
- * table that onepath exported, the platform it was of. Rows the platform has already are replaced.
- * command: the command line for the run, NULL allowed.
- * Errors: ONP_E_USAGE (empty device), those of the store. The store and *out are then unchanged.
+ * where the file has a spread), networks that were measured whole, and source. The run's settings
+ * tell what was averaged and, for a table that onepath exported, the platform it was of. Rows the
+ * platform has already are replaced. command: the command line for the run, NULL allowed. Errors:
+ * ONP_E_USAGE (empty device), those of the store. The store and *out are then unchanged.
  */
 onp_status onp_import_store(const onp_import *import, onp_store *s, const char *device,
                             const char *command, onp_import_result *out,

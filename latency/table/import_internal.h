@@ -18,16 +18,28 @@ typedef struct onp_import_row {
     int line, column;
     int64_t count; /* of the values that mean_ns is the mean of */
     int64_t mean_ns;
-    double cv;            /* standard deviation of one value / mean_ns; 0: unknown */
-    int64_t lo_ns, hi_ns; /* 95 % interval of mean_ns; both 0: unknown */
+    double cv;             /* standard deviation of one value / mean_ns; 0: unknown */
+    int64_t lo_ns, hi_ns;  /* 95 % interval of mean_ns; both 0: unknown */
+    int64_t normalized_ns; /* at the clock that the file names; 0: unknown */
     onp_quality quality;
+    char method[ONP_ESTIMATE_TEXT]; /* what the file says of how it came about; "": nothing */
 } onp_import_row;
+
+/* A network that was measured whole; key, interval and method are empty. */
+typedef struct onp_import_network {
+    onp_import_row row;
+    onp_block *blocks; /* NULL: text says what it is */
+    int32_t n_blocks;
+    char *text, *space; /* space: NULL: unknown */
+} onp_import_network;
 
 typedef struct onp_import_sink {
     const onp_context *ctx;
     const char *file; /* stands in problems */
     onp_import_row *rows;
     size_t n_rows, rows_capacity;
+    onp_import_network *networks;
+    size_t n_networks, networks_capacity;
     onp_strbuf problems;
     size_t n_problems;
     size_t n_left_out; /* rows that the file's authors made, not measured */
@@ -38,6 +50,10 @@ typedef struct onp_import_sink {
 /* A row; copied. */
 onp_status onp_import_add(onp_import_sink *sink, const onp_import_row *row,
                           onp_error *err) ONP_MUST_USE;
+/* A network; its memory is taken, on error too. */
+onp_status onp_import_add_network(onp_import_sink *sink, onp_import_network *net,
+                                  onp_error *err) ONP_MUST_USE;
+void onp_import_network_clear(const onp_context *ctx, onp_import_network *net);
 /* A bad row; parsing goes on. */
 void onp_import_problem(onp_import_sink *sink, int line, int column, const char *fmt, ...)
     ONP_PRINTF(4, 5);

@@ -56,6 +56,11 @@ onp_status onp_import_networks(const onp_context *ctx, const char *path, onp_str
                                onp_networks **out, onp_error *err) ONP_MUST_USE;
 void onp_networks_free(onp_networks *nets); /* NULL allowed */
 
+/* What the network is known by that is this text in its space, "fbnet 78184...". Errors:
+ * ONP_E_RANGE: longer than 250 bytes. */
+onp_status onp_network_text_hash(const char *space, const char *text, char hash[ONP_SHA256_HEX],
+                                 onp_error *err) ONP_MUST_USE;
+
 typedef struct onp_networks_result {
     size_t n_devices, n_networks; /* stored */
     size_t n_times, n_missing;    /* times stored, and those that are not in the file */

@@ -9,17 +9,23 @@
 
 typedef char hash_text[ONP_SHA256_HEX];
 
+onp_status onp_network_text_hash(const char *space, const char *text, char hash[ONP_SHA256_HEX],
+                                 onp_error *err)
+{
+    char all[256];
+    const int n = snprintf(all, sizeof all, "%s %s\n", space, text);
+    onp_sha256(all, strlen(all), hash);
+    return n < (int)sizeof all
+               ? ONP_OK
+               : onp_fail(err, ONP_E_RANGE, "network \"%.40s...\" has %d bytes", text, n);
+}
+
 /* What network i is known by: its blocks, or its text within its space. */
 static onp_status take_hash(const onp_networks *nets, size_t i, hash_text hash, onp_error *err)
 {
-    char text[256];
     if (nets->blocks != NULL && nets->blocks[i] != NULL)
         return onp_block_path_hash(nets->ctx, nets->blocks[i], nets->n_blocks[i], hash, err);
-    const int n = snprintf(text, sizeof text, "%s %s\n", nets->space, nets->encodings[i]);
-    onp_sha256(text, strlen(text), hash);
-    return n < (int)sizeof text
-               ? ONP_OK
-               : onp_fail(err, ONP_E_RANGE, "network %zu has a text of %d bytes", i, n);
+    return onp_network_text_hash(nets->space, nets->encodings[i], hash, err);
 }
 
 static onp_status add_network(const onp_networks *nets, onp_store *s, size_t i, const char *hash,

@@ -73,6 +73,7 @@ typedef struct onp_platform_row {
     int64_t oldest_unix_ns, newest_unix_ns; /* estimates; 0: there are none */
     const char *stale_reason;               /* of one of the stale; NULL: none is */
     const char *sources;                    /* "72 measured, 3 modelled"; "" when there are none */
+    const char *os, *tool_version;          /* of the newest run that made some; NULL: unknown */
 } onp_platform_row;
 /* Calls visit for each platform by id; its texts live during the call. Stops at, and returns, the
  * first failure. */
@@ -192,6 +193,7 @@ typedef struct onp_estimate {
     char stale_reason[ONP_ESTIMATE_TEXT];
     int64_t run, updated_unix_ns, n;
     double cv;
+    int64_t normalized_median_ns, reference_khz; /* at that clock; 0: unknown */
 } onp_estimate;
 
 /* Sets the estimate of a block on the run's platform; an older one is replaced, and what is set is

@@ -100,7 +100,9 @@ static onp_status read_estimate(sqlite3_stmt *q, int first, onp_estimate *out, o
                           .n = sqlite3_column_int64(q, first + 6),
                           .cv = sqlite3_column_double(q, first + 7),
                           .model = sqlite3_column_int64(q, first + 9),
-                          .updated_unix_ns = sqlite3_column_int64(q, first + 11)};
+                          .updated_unix_ns = sqlite3_column_int64(q, first + 11),
+                          .normalized_median_ns = sqlite3_column_int64(q, first + 12),
+                          .reference_khz = sqlite3_column_int64(q, first + 13)};
     read_text(q, first + 8, out->method);
     read_text(q, first + 10, out->stale_reason);
     return ONP_OK;

@@ -37,10 +37,15 @@ typedef enum onp_store_query {
     ONP_Q_COUNT
 } onp_store_query;
 
+/* The clock that a run r normalises to. json_valid first: settings are whatever a file holds. */
+#define ONP_STORE_REFERENCE                                                                        \
+    "CASE WHEN json_valid(r.settings) THEN r.settings ->> '$.reference_khz' END"
+
 /* What read_estimate reads, of an estimate e and its measurement m. */
 #define ONP_STORE_ESTIMATE_COLUMNS                                                                 \
     "e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id, m.n, m.cv, e.method,"           \
-    " e.model_id, e.stale_reason, e.updated_unix_ns"
+    " e.model_id, e.stale_reason, e.updated_unix_ns, m.normalized_median_ns,"                      \
+    " (SELECT " ONP_STORE_REFERENCE " FROM run r WHERE r.id = e.run_id)"
 
 /* The measurement m behind the estimate e: the last of its run. */
 #define ONP_STORE_JOIN_MEASUREMENT                                                                 \

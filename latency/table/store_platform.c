@@ -80,6 +80,8 @@ static void read_platform(sqlite3_stmt *q, onp_platform_row *row)
         .newest_unix_ns = sqlite3_column_int64(q, 17),
         .stale_reason = text(q, 18),
         .sources = text(q, 19) != NULL ? text(q, 19) : "",
+        .os = text(q, 20),
+        .tool_version = text(q, 21),
     };
 }
 
@@ -91,8 +93,10 @@ onp_status onp_store_platforms(onp_store *s, onp_platform_visit visit, void *use
         " count(e.block_id), sum(e.quality <> 'ok'), count(e.stale_reason),"
         " min(e.updated_unix_ns), max(e.updated_unix_ns), min(e.stale_reason),"
         " (SELECT group_concat(n || ' ' || source, ', ') FROM (SELECT source, count(*) AS n"
-        "  FROM estimate WHERE platform_id = p.id GROUP BY source ORDER BY n DESC, source))"
+        "  FROM estimate WHERE platform_id = p.id GROUP BY source ORDER BY n DESC, source)),"
+        " r.os, r.tool_version"
         " FROM platform p JOIN device d ON d.id = p.device_id"
+        " LEFT JOIN run r ON r.id = (SELECT max(run_id) FROM estimate WHERE platform_id = p.id)"
         " LEFT JOIN estimate e ON e.platform_id = p.id GROUP BY p.id ORDER BY p.id";
     sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
     bool row = false;

@@ -8,9 +8,7 @@
 #include "latency/table/samples.h"
 #include "latency/table/store_internal.h"
 
-/* json_valid first: settings are whatever a file holds. */
-#define PLAN      "CASE WHEN json_valid(r.settings) THEN r.settings ->> '$.plan' END"
-#define REFERENCE "CASE WHEN json_valid(r.settings) THEN r.settings ->> '$.reference_khz' END"
+#define PLAN "CASE WHEN json_valid(r.settings) THEN r.settings ->> '$.plan' END"
 
 /* Of the sentinels on one side of a measurement, the nearest. */
 #define NEIGHBOUR(side, order)                                                                     \
@@ -19,7 +17,7 @@
 
 /* ?1 platform, ?2 plan, ?3 the run that is done or 0 */
 static const char visits[] =
-    "WITH mine AS (SELECT r.id, r.status, " REFERENCE " AS reference_khz"
+    "WITH mine AS (SELECT r.id, r.status, " ONP_STORE_REFERENCE " AS reference_khz"
     "  FROM run r WHERE r.platform_id = ?1 AND " PLAN " = ?2 AND (?3 = 0 OR r.id <= ?3)),"
     " since AS (SELECT coalesce(max(id), 0) AS id FROM mine WHERE status = 'done' AND id <> ?3)"
     "SELECT m.run_id, m.seq, m.pass, coalesce(b.key, m.network), m.median_ns, m.ci95_lo_ns,"

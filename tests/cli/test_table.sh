@@ -158,7 +158,7 @@ if needs "$csv"; then
     cmp -s first again.jsonl && cmp -s first again.yaml || wrong 'exported and imported rows differ'
     python3 -c 'import json, sys; [json.loads(line) for line in open("a.jsonl")]' || wrong 'not JSON lines'
     exits 2 table export --db c.db --device small-gpu --to xml
-    says err 'wanted jsonl|yaml|proxylessnas|once-for-all|csv|tfnas'
+    says err 'wanted jsonl|yaml|proxylessnas|once-for-all|csv|tfnas|networks'
     exits 1 table export --db c.db --device nobody
     exits 2 table import --db c.db --device x --format csv --duplicates last "$small"
     says err 'wanted refuse|mean'
@@ -192,6 +192,21 @@ for published in proxylessnas/han-cai-files/mobile_trim.yaml proxylessnas/itouch
     holds 'd["rows"] in (72, 94) and d["left_out"] == d["stale"] == d["unsaid"] == 0'
     same_tables "$file" "out.${file##*.}"
 done
+# so do latencies of whole networks
+nets=$shared/latency-data/help-fbnet/derived_latency_ms.csv
+if needs "$nets"; then
+    exits 0 table import --db nets.db --format networks --device 1080ti_32 "$nets"
+    exits 0 table export --db nets.db --device 1080ti_32 --to networks --out nets.csv --json
+    holds 'd["networks"] == 5000 and d["rows"] == d["left_out"] == 0'
+    column=$(head -n 1 "$nets" | tr ',' '\n' | grep -nx 1080ti_32 | cut -d : -f 1)
+    cmp <(cut -d , -f "1,2,$column" "$nets" | tail -n +2 | awk -F , '{ printf "%s,%s,%.6f\n", $1, $2, $3 }') \
+        <(tail -n +2 nets.csv) || wrong 'networks came out as others'
+    exits 0 table export --db nets.db --device 1080ti_32 --out nets.jsonl --json
+    exits 0 table import --db nets2.db --format jsonl --device 1080ti_32 nets.jsonl --json
+    holds 'd["networks"] == 5000 and d["rows"] == 0'
+    exits 0 table export --db nets2.db --device 1080ti_32 --to networks
+    cmp -s out nets.csv || wrong 'networks changed on the way through JSON lines'
+fi
 # what a form has no key for is named
 exits 0 table export --db out.db --device proxylessnas/han-cai-files/mobile_trim.yaml --to once-for-all
 says err 'left out: mbconv in=112x112x16 out=56x56x24 k=3 e=3 s=2 skip=0: the form has no key for it'

@@ -2,8 +2,14 @@
 /* Tables as text: that what goes out comes back in, what a form has no word for. */
 #include "tests/latency/table/table_support.h"
 
+#include <math.h>
+
+#include "graph/block_paths.h"
+#include "latency/table/calibrate.h"
 #include "latency/table/export.h"
 #include "latency/table/import.h"
+#include "latency/table/networks.h"
+#include "latency/table/whole.h"
 
 static onp_status import_text(onp_test_table *t, const char *format, const onp_strbuf *text,
                               const char *device, onp_import_result *out)
@@ -98,6 +104,131 @@ static void what_goes_out_comes_back(void **state)
         t->path,
         "SELECT json_extract(settings, '$.origin.device') FROM run ORDER BY id DESC LIMIT 1",
         "it's \"x\": #1\\");
+}
+
+/* ---- networks that were measured whole ---- */
+
+static void add_network(onp_test_table *t, int64_t run, int n, int64_t ns)
+{
+    onp_block blocks[8];
+    const onp_measurement m = {.n = 1, .median_ns = ns, .quality = ONP_QUALITY_OK};
+    char hash[ONP_SHA256_HEX];
+    for (int i = 0; i < n; i++)
+        assert_int_equal(
+            onp_block_parse(i == 1 && n > 2 ? "zero" : keys[i % 3], &blocks[i], &t->err), ONP_OK);
+    assert_int_equal(onp_block_path_hash(&t->ctx, blocks, n, hash, &t->err), ONP_OK);
+    assert_int_equal(onp_store_network_add(t->store, hash, blocks, n, "tiny", &t->err), ONP_OK);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+}
+
+static void add_text_network(onp_test_table *t, int64_t run, const char *space, const char *text,
+                             int64_t ns)
+{
+    const onp_measurement m = {.n = 1, .median_ns = ns, .quality = ONP_QUALITY_NOISY};
+    char hash[ONP_SHA256_HEX];
+    assert_int_equal(onp_network_text_hash(space, text, hash, &t->err), ONP_OK);
+    assert_int_equal(onp_store_network_add_text(t->store, hash, text, space, &t->err), ONP_OK);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+}
+
+/* What a calibration takes from them is the same behind a round trip. */
+static void networks_come_back(void **state)
+{
+    onp_test_table *t = *state;
+    static const char *const forms[] = {"jsonl", "yaml"};
+    onp_calibrate_result first, again;
+    onp_whole_networks nets;
+    int64_t platform = 0;
+    const int64_t run = onp_test_run(t->store, "phone", &platform);
+    for (size_t i = 0; i < ONP_COUNT(keys); i++)
+        set(t, run, keys[i], &(onp_estimate){.median_ns = 1000000 * (int64_t)(i + 1), .n = 1});
+    for (int n = 1; n < 7; n++)
+        add_network(t, run, n, 1700000 * n + 1000 * n * n);
+    add_network(t, run, 3, 1700000 * 3 + 9000 + 200); /* again: the mean is 100 more */
+    add_text_network(t, run, "fbnet", "7818488874147327324245", 10500000);
+    assert_int_equal(onp_calibrate(t->store, platform, &first, &t->err), ONP_OK);
+    for (size_t f = 0; f < ONP_COUNT(forms); f++) {
+        onp_import_result in = {0};
+        onp_export_result r;
+        onp_strbuf out;
+        onp_strbuf_init(&out, &t->ctx);
+        assert_int_equal(onp_table_export(t->store, platform, forms[f], &out, NULL, &r, &t->err),
+                         ONP_OK);
+        assert_int_equal(r.n_rows, 3);
+        assert_int_equal(r.n_networks, 7);
+        assert_int_equal(import_text(t, forms[f], &out, "phone", &in), ONP_OK);
+        assert_int_equal(in.n_networks, 7);
+        assert_int_equal(onp_calibrate(t->store, in.platform, &again, &t->err), ONP_OK);
+        assert_int_equal(again.n, 6);
+        assert_int_equal(again.n_unknown, 1);
+        assert_true(again.calibration.a == first.calibration.a);
+        assert_true(again.calibration.b_ns == first.calibration.b_ns);
+        assert_true(again.calibration.half95 == first.calibration.half95);
+        assert_int_equal(onp_whole_networks_read(t->store, in.platform, &nets, &t->err), ONP_OK);
+        assert_int_equal(nets.n, 7);
+        assert_true(nets.list[2].ns == 1700000 * 3 + 9100);
+        assert_string_equal(nets.list[2].space, "tiny");
+        assert_int_equal(nets.list[2].n_blocks, 3);
+        assert_int_equal(nets.list[2].blocks[1].kind, ONP_BLOCK_ZERO);
+        assert_string_equal(nets.list[6].text, "7818488874147327324245");
+        assert_int_equal(nets.list[6].quality, ONP_QUALITY_NOISY);
+        onp_whole_networks_free(&nets);
+        onp_strbuf_reset(&out);
+    }
+}
+
+/* Two measurements of the newest run: mean and spread; older ones do not count. */
+static void a_network_of_several_measurements(void **state)
+{
+    onp_test_table *t = *state;
+    onp_whole_networks nets;
+    int64_t platform = 0;
+    add_network(t, onp_test_run(t->store, "phone", &platform), 2, 500);
+    const int64_t run = onp_test_run(t->store, "phone", &platform);
+    add_network(t, run, 2, 1000);
+    add_network(t, run, 3, 4000);
+    add_network(t, run, 2, 1200);
+    assert_int_equal(onp_whole_networks_read(t->store, platform, &nets, &t->err), ONP_OK);
+    assert_int_equal(nets.n, 2);
+    assert_true(nets.list[0].ns == 1100 && nets.list[0].n == 2 && nets.list[0].run == run);
+    assert_true(fabs(nets.list[0].cv - sqrt(20000.0) / 1100) < 1e-12);
+    assert_true(nets.list[1].ns == 4000 && nets.list[1].cv == 0);
+    onp_whole_networks_free(&nets);
+}
+
+static void goes_out_as(onp_test_table *t, int64_t platform, const char *form, const char *wanted);
+
+static void networks_as_csv(void **state)
+{
+    onp_test_table *t = *state;
+    int64_t platform = 0;
+    int64_t run = onp_test_run(t->store, "titanx_32", &platform);
+    onp_export_result r;
+    onp_strbuf out;
+    add_text_network(t, run, "fbnet", "7818488874147327324245", 10500000);
+    add_text_network(t, run, "fbnet", "5355047552024513726040", 12250000);
+    goes_out_as(t, platform, "networks",
+                "index,ops,titanx_32\n0,7818488874147327324245,10.500000\n"
+                "1,5355047552024513726040,12.250000\n");
+    add_network(t, run, 2, 7);
+    onp_strbuf_init(&out, &t->ctx);
+    assert_int_equal(onp_table_export(t->store, platform, "networks", &out, NULL, &r, &t->err),
+                     ONP_OK);
+    assert_int_equal(r.n_networks, 2);
+    assert_int_equal(r.n_left_out, 1);
+    onp_strbuf_reset(&out);
+    run = onp_test_run(t->store, "v100", &platform);
+    add_text_network(t, run, "once-for-all",
+                     "r=204 d=22223 ks=75557757573753735353 e=64466343363336346436", 12081900);
+    goes_out_as(t, platform, "networks",
+                "index,r,d,ks,e,v100\n"
+                "0,204,22223,75557757573753735353,64466343363336346436,12.081900\n");
+    run = onp_test_run(t->store, "a,b", &platform);
+    add_text_network(t, run, "fbnet", "7818488874147327324245", 10500000);
+    assert_int_equal(onp_table_export(t->store, platform, "networks", &out, NULL, &r, &t->err),
+                     ONP_E_RANGE);
+    onp_assert_contains(t->err.msg, "has a comma");
+    onp_strbuf_reset(&out);
 }
 
 /* ---- published forms ---- */
@@ -329,7 +460,9 @@ static void nothing_to_write(void **state)
         assert_int_equal(
             onp_table_export(t->store, platform, onp_export_form(i), &out, NULL, &r, &t->err),
             ONP_E_MISSING);
-        onp_assert_contains(t->err.msg, "empty (onepath) has no rows");
+        onp_assert_contains(t->err.msg, strcmp(onp_export_form(i), "networks") == 0
+                                            ? "empty (onepath) has no networks"
+                                            : "empty (onepath) has no rows");
     }
     assert_int_equal(onp_table_export(t->store, platform, "xml", &out, NULL, &r, &t->err),
                      ONP_E_USAGE);
@@ -368,6 +501,8 @@ static void each_allocation_may_fail(void **state)
     const int64_t run = onp_test_run(t->store, "x", &platform);
     for (size_t i = 0; i < ONP_COUNT(spellings); i++)
         set(t, run, spellings[i].block, &rows[0]);
+    add_network(t, run, 3, 77);
+    add_text_network(t, run, "fbnet", "7818488874147327324245", 10500000);
     for (size_t i = 0; onp_export_form(i) != NULL; i++)
         onp_test_each_allocation(export_alone, &(export_case){onp_export_form(i), t->path});
 }
@@ -378,10 +513,12 @@ static void each_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(what_goes_out_comes_back), WITH_STORE(each_block_in_each_form),
-        WITH_STORE(values_in_each_form),      WITH_STORE(a_head_of_two_layers),
-        WITH_STORE(widths_come_back),         WITH_STORE(stale_rows_stay),
-        WITH_STORE(nothing_to_write),         WITH_STORE(each_allocation_may_fail),
+        WITH_STORE(networks_come_back),       WITH_STORE(a_network_of_several_measurements),
+        WITH_STORE(networks_as_csv),          WITH_STORE(what_goes_out_comes_back),
+        WITH_STORE(each_block_in_each_form),  WITH_STORE(values_in_each_form),
+        WITH_STORE(a_head_of_two_layers),     WITH_STORE(widths_come_back),
+        WITH_STORE(stale_rows_stay),          WITH_STORE(nothing_to_write),
+        WITH_STORE(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #define HEAD_LINE "{\"onepath_table\": {\"version\": 1, \"unit\": \"ns\", \"device\": \"x\"}}\n"
 #define HEAD_YAML "onepath_table: {version: 1, unit: ns, device: x}\n"
+#define NET       "{\"network\": 1, "
 #define MIX       "mix in=7x7x320 out=7x7x1280"
 
 static onp_status import_as(onp_test_table *t, const char *format, const char *text, size_t size,
@@ -123,8 +124,8 @@ static const bad_text bad[] = {
     {"jsonl", "[]\n", "no table of onepath"},
     {"jsonl", "not json\n", "no table of onepath"},
     {"jsonl", "{\"onepath_table\": 1}\n", "no table of onepath"},
-    {"jsonl", "{\"onepath_table\": {\"version\": 2, \"unit\": \"ns\", \"device\": \"x\"}}\n",
-     "version is \"2\", wanted 1"},
+    {"jsonl", "{\"onepath_table\": {\"version\": 3, \"unit\": \"ns\", \"device\": \"x\"}}\n",
+     "version is \"3\", wanted 1 or 2"},
     {"jsonl", "{\"onepath_table\": {\"version\": 1, \"unit\": \"ms\", \"device\": \"x\"}}\n",
      "unit is \"ms\", wanted ns"},
     {"jsonl", "{\"onepath_table\": {\"version\": 1, \"device\": \"x\"}}\n", "unit is missing"},
@@ -163,6 +164,23 @@ static const bad_text bad[] = {
      HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 5, \"n\": 1, \"quality\": \"ok\", "
                "\"lo_ns\": 6, \"hi_ns\": 7}\n",
      "not between"},
+    {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"quality\": \"ok\"}\n", "one of blocks and text"},
+    {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"quality\": \"ok\", \"text\": \"7\"}\n",
+     "text without space"},
+    {"jsonl",
+     HEAD_LINE NET
+     "\"median_ns\": 5, \"quality\": \"ok\", \"text\": \"7\", \"space\": \"a\\nb\"}\n",
+     "wanted a text of 1 to 200 bytes"},
+    {"jsonl", HEAD_LINE NET "\"quality\": \"ok\", \"blocks\": [\"" MIX "\"]}\n",
+     "network: median_ns is missing"},
+    {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"blocks\": [\"" MIX "\", \"nonsense\"]}\n",
+     "nonsense"},
+    {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"blocks\": [7, {}]}\n", "blocks is \"7; ?\""},
+    {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"blocks\": []}\n", "(a list or map)"},
+    {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"lo_ns\": 1}\n", "unknown member \"lo_ns\""},
+    {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 5, \"space\": \"x\"}\n",
+     "unknown member \"space\""},
+    {"yaml", HEAD_YAML "network 1: {median_ns: 5, quality: ok, blocks: " MIX "; }\n", ":2:"},
     {"yaml", MIX ": {median_ns: 5}\n", "no table of onepath"},
     {"yaml", HEAD_YAML, "no rows"},
     {"yaml", "onepath_table: 7\n", "is missing"},
