@@ -215,7 +215,8 @@ static onp_status read_network(void *user, sqlite3_stmt *q, onp_error *err)
                               .clock_khz = sqlite3_column_int64(q, 7),
                               .quality = (onp_quality)quality,
                               .cv = sqlite3_column_double(q, 9),
-                              .stamped = sqlite3_column_int(q, 10) != 0};
+                              .stamped = sqlite3_column_int(q, 10) != 0,
+                              .n = sqlite3_column_int64(q, 11)};
     return visit_network(user, text(q, 1), &v, err);
 }
 
@@ -224,14 +225,14 @@ onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit 
 {
     network_call call = {s, visit, user};
     const onp_sql_value value = onp_sql_int(platform);
-    return for_each(
-        s,
-        "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
-        " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
-        " m.quality, m.cv, m.mode IS NOT NULL FROM run r JOIN measurement m ON m.run_id = r.id"
-        " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
-        " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
-        &value, 1, read_network, &call, err);
+    return for_each(s,
+                    "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
+                    " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
+                    " m.quality, m.cv, m.mode IS NOT NULL, iif(m.median_ns IS NULL, max(m.n, 1), "
+                    "1) FROM run r JOIN measurement m ON m.run_id = r.id"
+                    " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
+                    " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
+                    &value, 1, read_network, &call, err);
 }
 
 /* ---- models ---- */

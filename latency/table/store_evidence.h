@@ -67,7 +67,8 @@ typedef struct onp_measured_network {
     const char *text; /* of one whose blocks are not ours; NULL: they are, or are unknown */
     int64_t run, measured_unix_ns;
     int64_t median_ns, normalized_median_ns, clock_khz; /* 0: unknown, but for the first */
-    double cv;
+    int64_t n;           /* of an imported mean, the values it is of; else 1 */
+    double cv;           /* of these n; of 1, of its samples */
     onp_quality quality; /* never failed */
     bool stamped;        /* the boundaries of its blocks were: it made rows */
 } onp_measured_network;

@@ -56,9 +56,9 @@ static onp_status collect(void *user, const onp_measured_network *v, onp_error *
     ONP_TRY(onp_grow(c->ctx, &list, &c->capacity, c->n + 1, sizeof *c->list, err));
     c->list = list;
     entry *e = &c->list[c->n];
-    const double ns = (double)v->median_ns;
-    *e = (entry){.order = c->n++, .squares = ns * ns};
-    e->net = (onp_whole_network){.run = v->run, .ns = ns, .n = 1, .quality = v->quality};
+    const double n = (double)v->n, ns = (double)v->median_ns, cv = v->n > 1 ? v->cv : 0;
+    *e = (entry){.order = c->n++, .squares = n * ns * ns * (1 + cv * cv)};
+    e->net = (onp_whole_network){.run = v->run, .ns = n * ns, .n = n, .quality = v->quality};
     (void)snprintf(e->net.hash, sizeof e->net.hash, "%s", v->hash);
     ONP_TRY(copy_text(c->ctx, v->space, &e->net.space, err));
     ONP_TRY(copy_text(c->ctx, v->text, &e->net.text, err));
@@ -97,8 +97,7 @@ static void settle(entry *e)
 {
     e->net.ns /= e->net.n;
     const double variance = e->squares / e->net.n - e->net.ns * e->net.ns;
-    e->net.cv =
-        e->net.n > 1 && variance > 0 ? sqrt(variance * e->net.n / (e->net.n - 1)) / e->net.ns : 0;
+    e->net.cv = variance > 0 ? sqrt(variance) / e->net.ns : 0;
 }
 
 /* Each network once, as first measured; their number. */

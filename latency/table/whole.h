@@ -25,7 +25,7 @@ typedef struct onp_whole_network {
     int32_t n_blocks;
     int64_t run;         /* the newest that measured it */
     double ns;           /* mean of its n medians in that run */
-    double cv;           /* standard deviation of one of them / ns; 0: of one */
+    double cv;           /* their standard deviation / ns */
     double n;            /* integral */
     onp_quality quality; /* the worst of them */
 } onp_whole_network;

@@ -167,6 +167,8 @@ static void networks_come_back(void **state)
         assert_int_equal(onp_whole_networks_read(t->store, in.platform, &nets, &t->err), ONP_OK);
         assert_int_equal(nets.n, 7);
         assert_true(nets.list[2].ns == 1700000 * 3 + 9100);
+        assert_true(nets.list[2].n == 2);
+        assert_true(fabs(nets.list[2].cv * nets.list[2].ns - 100) < 1e-3);
         assert_string_equal(nets.list[2].space, "tiny");
         assert_int_equal(nets.list[2].n_blocks, 3);
         assert_int_equal(nets.list[2].blocks[1].kind, ONP_BLOCK_ZERO);
@@ -191,7 +193,7 @@ static void a_network_of_several_measurements(void **state)
     assert_int_equal(onp_whole_networks_read(t->store, platform, &nets, &t->err), ONP_OK);
     assert_int_equal(nets.n, 2);
     assert_true(nets.list[0].ns == 1100 && nets.list[0].n == 2 && nets.list[0].run == run);
-    assert_true(fabs(nets.list[0].cv - sqrt(20000.0) / 1100) < 1e-12);
+    assert_true(fabs(nets.list[0].cv - 100.0 / 1100) < 1e-12);
     assert_true(nets.list[1].ns == 4000 && nets.list[1].cv == 0);
     onp_whole_networks_free(&nets);
 }
