@@ -73,10 +73,11 @@ void onp_strbuf_add_base64(onp_strbuf *s, const void *bytes, size_t size)
     for (size_t i = 0; i < size; i += 3) {
         const unsigned b1 = i + 1 < size ? p[i + 1] : 0, b2 = i + 2 < size ? p[i + 2] : 0;
         const unsigned v = (unsigned)p[i] << 16 | b1 << 8 | b2;
-        const char four[] = {digits[v >> 18], digits[v >> 12 & 63],
-                             i + 1 < size ? digits[v >> 6 & 63] : '=',
-                             i + 2 < size ? digits[v & 63] : '='};
-        onp_strbuf_add(s, four, 4);
+        const char four[] = {digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63],
+                             digits[v & 63]};
+        const size_t n = size - i < 3 ? size - i + 1 : 4;
+        onp_strbuf_add(s, four, n);
+        onp_strbuf_add(s, "==", 4 - n);
     }
 }
 

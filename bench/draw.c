@@ -41,7 +41,7 @@ static bool parse(int argc, char **argv, settings *s)
         else if (strcmp(argv[i], "--unfold") == 0)
             s->unfold = true;
         else if (value == NULL)
-            return false;
+            return false; /* NOLINT(bugprone-branch-clone): the option without its value */
         else if (strcmp(argv[i], "--svg") == 0)
             s->svg = argv[++i];
         else if (strcmp(argv[i], "--memory") == 0)

@@ -158,7 +158,9 @@ static void scale_gates(bench_full *f)
         onp_supernet_probabilities(f->net, i, p);
         for (int j = 0; j < f->net->positions[i].n; j++) {
             const part *a = &f->parts[i][j];
-            const float *norm = a->c > 0 ? last_norm(f, i, j) : NULL;
+            if (a->c == 0)
+                continue;
+            const float *norm = last_norm(f, i, j);
             for (int64_t k = 0; k < 2 * a->c; k++)
                 a->scaled[k] = (float)p[j] * norm[k];
         }
@@ -177,7 +179,9 @@ static void finish_gates(bench_full *f)
         onp_supernet_probabilities(f->net, i, p);
         for (int j = 0; j < n; j++) {
             const part *a = &f->parts[i][j];
-            const float *norm = a->c > 0 ? last_norm(f, i, j) : NULL;
+            if (a->c == 0)
+                continue;
+            const float *norm = last_norm(f, i, j);
             float *grad = a->grads + f->net->slabs[i][j].floats - 2 * a->c;
             for (int64_t k = 0; k < 2 * a->c; k++) {
                 gate[j] += (double)norm[k] * (double)grad[k];

@@ -208,6 +208,7 @@ static onp_status start(builder *b, const onp_context *ctx, const bench_net_opti
                         onp_shape input, bench_net *out, onp_error *err)
 {
     *out = (bench_net){.input = ONP_NONE, .logits = ONP_NONE, .loss = ONP_NONE};
+    *b = (builder){.net = out, .o = o};
     void *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
@@ -216,7 +217,7 @@ static onp_status start(builder *b, const onp_context *ctx, const bench_net_opti
     out->g = onp_graph_new(ctx, err);
     if (out->g == NULL)
         return err->status;
-    *b = (builder){.net = out, .g = out->g, .o = o};
+    b->g = out->g;
     b->x = out->input = onp_graph_external(b->g, input, take(b, input));
     return ONP_OK;
 }

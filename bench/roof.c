@@ -34,6 +34,7 @@
         TWELVE(GATHER)                                                                             \
         return all[0];                                                                             \
     }                                                                                              \
+    /* NOLINTNEXTLINE(bugprone-macro-parentheses): an attribute */                                 \
     attribute static void copy_##name(float *restrict to, const float *restrict from, int64_t n)   \
     {                                                                                              \
         typedef float vector __attribute__((vector_size(4 * (lanes)), may_alias));                 \
@@ -110,7 +111,9 @@ static void run_copy(void *arg)
 }
 
 /* Bytes a second with a set of `bytes` in all. */
-static double copy_gbs(const loops *l, float *memory, size_t bytes)
+static double copy_gbs(const loops *l,
+                       float *memory, /* NOLINT(readability-non-const-parameter): tiles write it */
+                       size_t bytes)
 {
     const int threads = onp_parallel_threads();
     work w = {.l = l, .memory = memory};

@@ -59,7 +59,8 @@ static onp_status check_name(const char *what, const char *text, onp_error *err)
     char shown[256];
     (void)snprintf(shown, sizeof shown, "%s", text);
     for (char *c = shown; *c != '\0'; c++)
-        *c = (unsigned char)*c >= ' ' && (unsigned char)*c < 0x7f ? *c : '?';
+        if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
+            *c = '?';
     return onp_fail(
         err, ONP_E_FORMAT,
         "%s: wanted a name in UTF-8 without line breaks or other control characters for "

@@ -48,33 +48,33 @@ void onp_target_label(const onp_runner *runner, char *out, size_t out_size);
      ONP_OPTION_TEXT,                                                                              \
      "T",                                                                                          \
      "where to measure: local (the default), ssh:HOST, adb[:SERIAL], exec:COMMAND",                \
-     offsetof(type_, member.target),                                                               \
+     offsetof(type_, member) + offsetof(onp_target_args, target),                                  \
      0,                                                                                            \
      0},                                                                                           \
         {"target-threads",                                                                         \
          ONP_OPTION_INT,                                                                           \
          "N",                                                                                      \
          "threads that measured networks run on (default: the config's, else 1)",                  \
-         offsetof(type_, member.threads),                                                          \
+         offsetof(type_, member) + offsetof(onp_target_args, threads),                             \
          1,                                                                                        \
          ONP_MAX_THREADS},                                                                         \
         {"cluster",                                                                                \
          ONP_OPTION_TEXT,                                                                          \
          "NAME|LIST",                                                                              \
          "cores of the target to measure on (default: the fastest)",                               \
-         offsetof(type_, member.cluster),                                                          \
+         offsetof(type_, member) + offsetof(onp_target_args, cluster),                             \
          0,                                                                                        \
          0},                                                                                       \
         {"agent",                                                                                  \
          ONP_OPTION_TEXT,                                                                          \
          "FILE",                                                                                   \
          "agent to start, or to copy to the target (default: the one that came with onepath)",     \
-         offsetof(type_, member.agent),                                                            \
+         offsetof(type_, member) + offsetof(onp_target_args, agent),                               \
          0,                                                                                        \
          0},                                                                                       \
     {                                                                                              \
         "ssh-config", ONP_OPTION_TEXT, "FILE", "for ssh -F (default: ~/.ssh/config)",              \
-            offsetof(type_, member.ssh_config), 0, 0                                               \
+            offsetof(type_, member) + offsetof(onp_target_args, ssh_config), 0, 0                  \
     }
 
 /* How blocks are measured; rows of different modes belong to different platforms. */

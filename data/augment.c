@@ -93,8 +93,10 @@ void onp_augment_resample(const uint8_t *image, size_t row_bytes, int c, const o
             const between at = column[j];
             const int a = at.low * c, b = at.high * c;
             for (int k = 0; k < c; k++) {
-                const float top = above[a + k] + at.share * (float)(above[b + k] - above[a + k]);
-                const float bottom = below[a + k] + at.share * (float)(below[b + k] - below[a + k]);
+                const float top =
+                    (float)above[a + k] + at.share * (float)(above[b + k] - above[a + k]);
+                const float bottom =
+                    (float)below[a + k] + at.share * (float)(below[b + k] - below[a + k]);
                 *x++ = top + row.share * (bottom - top);
             }
         }

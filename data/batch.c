@@ -192,7 +192,7 @@ void onp_batch_image(const onp_dataset *ds, int64_t index, int64_t epoch, const 
         memcpy(s.shift, t->shift, sizeof s.shift);
     }
     if (resample)
-        onp_augment_resample(image, (size_t)(ds->w * c), c, &crop, h, w, x);
+        onp_augment_resample(image, (size_t)ds->w * (size_t)c, c, &crop, h, w, x);
     else
         cut(ds, image, &crop, &s, x);
     if (jitter)
@@ -216,7 +216,8 @@ static void fill_tile(void *arg, int64_t tile, int thread)
 {
     const fill_job *job = arg;
     const int64_t index = job->indices[tile];
-    const size_t size = (size_t)(out_h(job->ds, job->t) * out_w(job->ds, job->t) * job->ds->c);
+    const size_t size =
+        (size_t)out_h(job->ds, job->t) * (size_t)out_w(job->ds, job->t) * (size_t)job->ds->c;
     (void)thread;
     onp_batch_image(job->ds, index, job->epoch, job->t, job->x + (size_t)tile * size);
     if (job->labels != NULL)

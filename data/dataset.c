@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,8 +97,8 @@ static void list_skipped(const onp_context *ctx, const onp_source *source, const
     if (ds->n_skipped == 0)
         return;
     onp_log(ctx, ONP_LOG_WARN,
-            "%s: %lld of %lld files were left out, for they cannot be read:", source->path,
-            (long long)ds->n_skipped, (long long)(ds->n + ds->n_skipped));
+            "%s: %" PRId64 " of %" PRId64 " files were left out, for they cannot be read:",
+            source->path, ds->n_skipped, ds->n + ds->n_skipped);
     for (int64_t i = 0; i < ds->n_skipped && i < MAX_LISTED; i++, text += strlen(text) + 1)
         onp_log(ctx, ONP_LOG_WARN, "%s", text);
     if (ds->n_skipped > MAX_LISTED)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/resize.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define BITS 22 /* 255 * 2^22 and the rounding of weights stay below 2^31 */
@@ -75,11 +76,14 @@ static void make_filter(int64_t n_in, int64_t n_out, const filter *f)
     size_t used = 0;
     for (int64_t i = 0; i < n_out; i++) {
         const int64_t reach = 2 * (n_in > n_out ? n_in : n_out), centre = (2 * i + 1) * n_in;
-        int64_t first = centre > reach ? (centre - reach) / (2 * n_out) : 0, end = first, sum = 0;
+        int64_t first = centre > reach ? (centre - reach) / (2 * n_out) : 0, sum = 0;
         while (raw_weight(n_in, n_out, i, first) == 0)
             first++;
-        for (end = first; end < n_in && raw_weight(n_in, n_out, i, end) > 0; end++)
-            sum += raw_weight(n_in, n_out, i, end);
+        int64_t end = first;
+        do
+            sum += raw_weight(n_in, n_out, i, end++);
+        while (end < n_in && raw_weight(n_in, n_out, i, end) > 0);
+        assert(sum > 0);
         f->of[i] = (taps){.first = (int32_t)first, .n = (int32_t)(end - first), .weights = used};
         for (int64_t x = first; x < end; x++)
             f->weights[used++] =

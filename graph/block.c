@@ -211,7 +211,9 @@ int64_t onp_divisible(double v)
 
 int32_t onp_block_se_width(const onp_block *b)
 {
-    return b->se_width > 0 ? b->se_width : (int32_t)onp_divisible(b->mid / 4);
+    return b->se_width > 0 ? b->se_width
+                           : (int32_t)onp_divisible(
+                                 (double)(b->mid / 4)); /* NOLINT(bugprone-integer-division): cut */
 }
 
 bool onp_block_equal(const onp_block *a, const onp_block *b)

@@ -129,7 +129,8 @@ typedef struct piece {
     float *lines, *taps;
 } piece;
 
-static piece load_tile(const onp_call_env *env, const walk *w, int64_t tile, float *scratch)
+static piece load_tile(const onp_call_env *env, const walk *w, int64_t tile,
+                       float *scratch) /* NOLINT(readability-non-const-parameter): load writes it */
 {
     const onp_call *call = env->call;
     piece p = {.row = onp_tiling_first(env->tiling, tile),

@@ -212,14 +212,16 @@ void onp_run_pointwise(onp_call_env *env)
 
 /* ---- rows that no tensor holds ---- */
 
-onp_product onp_product_begin(const onp_call_env *env, const onp_call *forward, float *packed)
+onp_product onp_product_begin(const onp_call_env *env, const onp_call *forward,
+                              float *packed) /* NOLINT(readability-non-const-parameter): written */
 {
     onp_call_env packing = {.k = env->k, .call = forward, .scratch = packed};
     onp_parallel_for(onp_ceil_div(depth_of(forward), PACK_ROWS), pack_tile, &packing);
     return (onp_product){env->k, *forward, packed};
 }
 
-static void multiply(const onp_product *p, const float *x, int64_t ld, int64_t rows, float *y)
+static void multiply(const onp_product *p, const float *x, int64_t ld, int64_t rows,
+                     float *y) /* NOLINT(readability-non-const-parameter): gemm_rows writes it */
 {
     const onp_call *forward = &p->forward;
     const int64_t parts = n_parts(forward), n = width_of(forward);

@@ -107,15 +107,16 @@ static int32_t rank_of(const onp_position *p, int32_t c)
 /* The candidate at share u of the weights. */
 static int32_t draw_tilted(const onp_position *p, double tilt, double u)
 {
-    double weight[ONP_MAX_CANDIDATES], sum = 0;
+    double weight[ONP_MAX_CANDIDATES] = {0}, sum = 0;
     for (int32_t c = 0; c < p->n; c++) {
         const double r = p->n > 1 ? 2.0 * rank_of(p, c) / (p->n - 1) - 1 : 0;
         weight[c] = exp(tilt * r);
         sum += weight[c];
     }
     int32_t c = 0;
-    for (double below = weight[0]; c + 1 < p->n && u * sum >= below; below += weight[++c])
-        ;
+    double below = weight[0];
+    while (c + 1 < p->n && u * sum >= below)
+        below += weight[++c];
     return c;
 }
 

@@ -254,7 +254,7 @@ void onp_supernet_want(onp_supernet *net, const int32_t *path)
     if (!net->memory.mapped)
         return;
     const int64_t since = net->n_uses;
-    bool comes[ONP_MAX_POSITIONS];
+    bool comes[ONP_MAX_POSITIONS] = {false};
     for (int32_t i = 0; i < net->n_positions; i++)
         comes[i] = stamp(net, i, path[i]) || net->resident_limit == 0;
     if (net->resident_limit > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Items and edges into a picture: folded, and at group zoom gathered. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -245,9 +246,9 @@ static void set_scale(onp_picture *p, onp_draw_colour colour)
     for (int32_t i = 0; i < p->n_vertices; i++)
         p->most = p->vertices[i].value > p->most ? p->vertices[i].value : p->most;
     p->measure = p->most > 0 ? measures[colour] : NULL;
-    double least = p->most;
-    for (int i = 5; i >= 0; i--, least /= 2)
-        onp_draw_quantity(colour, i > 0 ? least / 2 : 0, p->scale[i], sizeof p->scale[i]);
+    for (int i = 5; i >= 0; i--)
+        onp_draw_quantity(colour, i > 0 ? ldexp(p->most, i - 6) : 0, p->scale[i],
+                          sizeof p->scale[i]);
 }
 
 static onp_status make(maker *m, bool whole_groups)

@@ -66,7 +66,7 @@ static onp_status links_find(links *l, const onp_plan *plan, onp_error *err)
     for (int32_t i = 0; i < l->n_accesses; i++) {
         const onp_access *a = &l->accesses[i], *before = i > 0 ? a - 1 : NULL;
         const bool same = before != NULL && before->call == a->call && before->buffer == a->buffer;
-        if (a->write)
+        if (a->write) /* NOLINT(clang-analyzer-core.NullDereference): an element, never NULL */
             l->writer[a->buffer] = a->call;
         else if (!(same && !before->write) && l->writer[a->buffer] != ONP_NONE)
             ONP_TRY(add_link(l, (link){l->writer[a->buffer], a->call, a->buffer, a->role}, err));

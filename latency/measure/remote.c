@@ -141,8 +141,8 @@ static void last_words(const onp_strbuf *said, char out[SHOWN + 1])
         n--;
     const size_t shown = n < SHOWN ? n : SHOWN;
     (void)snprintf(out, SHOWN + 1, "%.*s", (int)shown, said->text + n - shown);
-    for (char *c = out; *c != '\0'; c++)
-        *c = *c == '\n' ? ' ' : *c;
+    for (char *c = strchr(out, '\n'); c != NULL; c = strchr(c, '\n'))
+        *c = ' ';
 }
 
 /* Runs it to its end; what it wrote is then in r->said. */

@@ -55,7 +55,9 @@ static bool step(splitter *s)
     return put(s, c);
 }
 
-onp_status onp_words_split(const char *text, char *words, size_t size, size_t *n, onp_error *err)
+onp_status onp_words_split(const char *text,
+                           char *words, /* NOLINT(readability-non-const-parameter): put writes it */
+                           size_t size, size_t *n, onp_error *err)
 {
     splitter s = {.at = text, .out = words, .size = size};
     if (!onp_text_is_plain(text))

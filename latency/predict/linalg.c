@@ -81,14 +81,18 @@ static void solve(void *arg)
                     c->n_columns, 1, c->l, c->n, c->b, c->n_columns);
 }
 
-void onp_cholesky_solve(const double *l, int n, double *b, int n_columns)
+void onp_cholesky_solve(const double *l, int n,
+                        double *b, /* NOLINT(readability-non-const-parameter): solve writes it */
+                        int n_columns)
 {
     cholesky c = {.l = l, .b = b, .n = n, .n_columns = n_columns, .whole = true};
     if (n > 0 && n_columns > 0)
         onp_linalg_run(solve, &c);
 }
 
-void onp_cholesky_solve_half(const double *l, int n, double *b, int n_columns)
+void onp_cholesky_solve_half(const double *l, int n,
+                             double *b, /* NOLINT(readability-non-const-parameter): as above */
+                             int n_columns)
 {
     cholesky c = {.l = l, .b = b, .n = n, .n_columns = n_columns};
     if (n > 0 && n_columns > 0)
@@ -191,7 +195,8 @@ static void run_product(void *arg)
     cblas_dgemv(CblasRowMajor, CblasNoTrans, p->m, p->n, 1, p->a, p->n, p->x, 1, 0, p->y, 1);
 }
 
-void onp_matvec(const double *a, int m, int n, const double *x, double *y)
+void onp_matvec(const double *a, int m, int n, const double *x,
+                double *y) /* NOLINT(readability-non-const-parameter): run_product writes it */
 {
     product p = {a, x, y, m, n};
     if (m > 0 && n > 0)

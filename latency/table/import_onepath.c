@@ -442,7 +442,7 @@ static onp_status read_line(reader *r, const char *text, size_t n, int number, o
         st = number == 1 ? line_head(r, object, err) : line_row(r, object, number, err);
     else if (st == ONP_E_FORMAT && number > 1) {
         int column = 1, used = 0; /* the message begins ":1:COLUMN: " */
-        if (sscanf(why.msg, ":1:%d: %n", &column, &used) < 1)
+        if (sscanf(why.msg, ":1:%9d: %n", &column, &used) < 1)
             column = 1;
         onp_import_problem(r->sink, number, column, "%.200s", why.msg + used);
         st = ONP_OK;

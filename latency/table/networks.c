@@ -438,9 +438,10 @@ static onp_status list_pickles(reader *r, const char *folder, char **names, size
     return st;
 }
 
-static onp_status join(reader *r, char out[PATH_MAX], const char *folder, const char *name)
+static onp_status join(reader *r, char out[PATH_MAX], const char *folder, const char *name,
+                       const char *suffix)
 {
-    const int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+    const int n = snprintf(out, PATH_MAX, "%s/%s%s", folder, name, suffix);
     return n < PATH_MAX ? ONP_OK
                         : onp_fail(r->err, ONP_E_FORMAT, "%s: the path is too long", folder);
 }
@@ -454,11 +455,9 @@ static onp_status find_archs(reader *r, const char *folder)
     onp_status st = list_pickles(r, folder, names, &n);
     for (size_t i = 0; i < n && st == ONP_OK && !found; i++) {
         json_t *root = NULL;
-        st = join(r, path, folder, names[i]);
-        if (st == ONP_OK && strlen(path) + 4 < sizeof path) {
-            (void)strcat(path, ".pt");
+        st = join(r, path, folder, names[i], ".pt");
+        if (st == ONP_OK)
             st = load_pickle(r, path, &root);
-        }
         found = st == ONP_OK && is_archs(root);
         if (found)
             st = read_archs(r, root);
@@ -484,9 +483,7 @@ static onp_status read_devices(reader *r, const char *folder)
     ONP_TRY(make_times(r));
     for (size_t d = 0; d < nets->n_devices; d++) {
         json_t *root = NULL;
-        const int n = snprintf(path, sizeof path, "%s/%s.pt", folder, nets->devices[d]);
-        if (n >= (int)sizeof path)
-            return onp_fail(r->err, ONP_E_FORMAT, "%s: the path is too long", folder);
+        ONP_TRY(join(r, path, folder, nets->devices[d], ".pt"));
         ONP_TRY(load_pickle(r, path, &root));
         r->file = path;
         read_device(r, d, root);
@@ -499,9 +496,11 @@ static onp_status read_devices(reader *r, const char *folder)
 static onp_status read_folder(reader *r, const char *folder)
 {
     char latency[PATH_MAX];
-    ONP_TRY(join(r, latency, folder, "latency"));
+    ONP_TRY(join(r, latency, folder, "latency", ""));
     ONP_TRY(find_archs(r, folder));
-    return read_devices(r, latency);
+    onp_status st = read_devices(r, latency);
+    r->file = folder;
+    return st;
 }
 
 /* ---- the call ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/table/pickle_internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -144,6 +145,7 @@ onp_status onp_pickle_build(const char *file, size_t at, json_t *thing, const js
 static json_t *number(const unsigned char *bytes, size_t i)
 {
     const size_t size = types[i].size;
+    assert(size >= 1 && size <= 8);
     uint64_t bits = 0;
     for (size_t b = size; b > 0; b--)
         bits = bits << 8 | bytes[b - 1];
@@ -155,8 +157,9 @@ static json_t *number(const unsigned char *bytes, size_t i)
         memcpy(&f, &half, sizeof f);
         return json_real(size == 8 ? d : (double)f);
     }
-    if (types[i].kind == 'i' && size < 8 && (bits >> (8 * size - 1)) != 0)
-        bits |= UINT64_MAX << 8 * size;
+    const uint64_t sign = (uint64_t)1 << (8 * size - 1);
+    if (types[i].kind == 'i')
+        bits = (bits ^ sign) - sign; /* of fewer than 8 bytes: extended */
     return json_integer((json_int_t)bits);
 }
 

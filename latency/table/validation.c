@@ -70,7 +70,8 @@ typedef struct columns {
 
 typedef enum part { ALL, CALIBRATION, TEST } part;
 
-static columns columns_of(const onp_validated *v, size_t n, part wanted, double *memory)
+static columns columns_of(const onp_validated *v, size_t n, part wanted,
+                          double *memory) /* NOLINT(readability-non-const-parameter): written */
 {
     columns c = {memory,         memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n,
                  memory + 5 * n, 0};

@@ -63,7 +63,7 @@ static image_bytes rotate(image_bytes jpeg)
 static image_bytes encode(const photo *p, int kind)
 {
     const size_t n = (size_t)p->w * (size_t)p->h;
-    uint8_t *pixels = malloc(4 * n);
+    uint8_t *pixels = calloc(n, 4);
     if (pixels == NULL)
         return (image_bytes){0};
     for (size_t i = 0; i < n; i++) {
@@ -88,7 +88,7 @@ static bool write_photo(const char *folder, int label, int index)
     photo p = {.label = label, .rng = onp_rng_make((uint64_t)index, ONP_RNG_TEST)};
     p.w = 61 + draw(&p, 130);
     p.h = 57 + draw(&p, 140);
-    p.rgb = malloc(3 * (size_t)p.w * (size_t)p.h);
+    p.rgb = calloc(3 * (size_t)p.w, (size_t)p.h);
     if (p.rgb == NULL)
         return false;
     paint(&p);
@@ -104,7 +104,7 @@ static bool write_photo(const char *folder, int label, int index)
 
 int main(int argc, char **argv)
 {
-    const int count = argc == 3 ? atoi(argv[2]) : 0;
+    const int count = argc == 3 ? (int)strtol(argv[2], NULL, 10) : 0;
     if (count < 1) {
         (void)fprintf(stderr, "usage: photos DIR COUNT\n");
         return 2;

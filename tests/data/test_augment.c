@@ -268,7 +268,7 @@ static void cutout(void **state)
     with.cutout = SIDE;
     const onp_transform t0 = transform(a), t1 = transform(with);
     int middles[OUT_H][OUT_W] = {{0}}, n_found = 0;
-    for (int epoch = 0; epoch < 4; epoch++)
+    for (int epoch = 0; epoch < 4; epoch++) {
         for (int n = 0; n < N; n++) {
             float x0[OUT * C], x1[OUT * C];
             bool zero[OUT];
@@ -276,8 +276,9 @@ static void cutout(void **state)
             onp_batch_image(&p->ds, n, epoch, &t1, x1);
             for (int i = 0; i < OUT; i++) {
                 zero[i] = x1[i * C] == 0 && x1[i * C + 1] == 0 && x1[i * C + 2] == 0;
-                if (!zero[i])
+                if (!zero[i]) {
                     assert_memory_equal(x0 + i * C, x1 + i * C, C * sizeof(float));
+                }
             }
             int middle = -1; /* the one whose square these are */
             for (int m = 0; m < OUT && middle < 0; m++) {
@@ -292,6 +293,7 @@ static void cutout(void **state)
             assert_true(middle >= 0);
             n_found += middles[middle / OUT_W][middle % OUT_W]++ == 0;
         }
+    }
     assert_int_equal(n_found, OUT); /* everywhere, 1,600 over 192 places */
 }
 

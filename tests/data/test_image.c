@@ -282,7 +282,7 @@ static void orientations(void **state)
     fill(in, sizeof in);
     image_bytes jpeg = jpeg_make(in, W, H, JCS_RGB, JPEG_BASELINE);
     decode(&jpeg, &shape, flat);
-    for (int o = 0; o <= 9; o++)
+    for (int o = 0; o <= 9; o++) {
         for (int big = 0; big < 2; big++) {
             const size_t size = make_exif(o, big, exif);
             image_bytes turned = with_exif(&jpeg, exif, size);
@@ -292,8 +292,7 @@ static void orientations(void **state)
             assert_int_equal(shape.h, rows_stay ? H : W);
             assert_int_equal(shape.w, rows_stay ? W : H);
             for (int i = 0; i < H; i++)
-                for (int j = 0; j < W;
-                     j++) { /* row i and column j of the file, counted from there */
+                for (int j = 0; j < W; j++) { /* of the file, counted from there */
                     int y = rows_stay ? i : j, x = rows_stay ? j : i;
                     if (side[0] == BOTTOM || side[1] == BOTTOM)
                         y = (int)shape.h - 1 - y;
@@ -304,6 +303,7 @@ static void orientations(void **state)
                 }
             free(turned.data);
         }
+    }
     free(jpeg.data);
 }
 

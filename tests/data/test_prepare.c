@@ -15,7 +15,7 @@
 
 static uint8_t *make_pixels(int w, int h, int c)
 {
-    uint8_t *out = malloc((size_t)(w * h * c));
+    uint8_t *out = malloc((size_t)w * (size_t)h * (size_t)c);
     uint64_t state = (uint64_t)w * 65536 + (uint64_t)h;
     assert_non_null(out);
     for (int i = 0; i < w * h * c; i++) {
@@ -94,7 +94,7 @@ static void as_pillow(void **state)
     for (size_t t = 0; t < ONP_COUNT(pillow_resized); t++) {
         const int w = pillow_resized[t].w, h = pillow_resized[t].h, c = pillow_resized[t].c;
         const int to_w = pillow_resized[t].to_w, to_h = pillow_resized[t].to_h;
-        const size_t size = (size_t)(to_w * to_h * c);
+        const size_t size = (size_t)to_w * (size_t)to_h * (size_t)c;
         uint8_t *pixels = make_pixels(w, h, c), *out = malloc(size);
         char hex[ONP_SHA256_HEX];
         const onp_view v = view_of(pixels, h, w, c);

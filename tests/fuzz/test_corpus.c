@@ -43,7 +43,7 @@ static void test_corpus(void **state)
         if (dir == NULL)
             fail_msg("%s: no corpus", folder);
         int n = 0, n_taken = 0;
-        for (const struct dirent *e; (e = readdir(dir)) != NULL;)
+        for (const struct dirent *e; (e = readdir(dir)) != NULL;) /* NOLINT: fail_msg left */
             if (e->d_name[0] != '.') {
                 onp_test_path(path, folder, e->d_name);
                 n_taken += replay(&parsers[i], path);

@@ -95,7 +95,8 @@ static int board_size(const fixture *f, size_t *bytes)
     DIR *dir = opendir(f->board);
     int n = 0;
     *bytes = 0;
-    for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+    assert_non_null(dir);
+    for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
         char path[2 * ONP_TEST_PATH];
         struct stat info;
         if (strncmp(e->d_name, "events.out.tfevents.", 20) != 0)

@@ -33,8 +33,7 @@ static void draw_text(char *out, size_t min, size_t size)
     for (size_t n = 0; n < wanted;) {
         const char *part = parts[below(ONP_COUNT(parts))];
         part = n + strlen(part) > wanted ? "x" : part;
-        memcpy(out + n, part, strlen(part));
-        n += strlen(part);
+        n += (size_t)snprintf(out + n, size - n, "%s", part);
     }
 }
 

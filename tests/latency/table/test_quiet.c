@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { N = 100 };
+enum { N = 100, TENTH = N / 10 };
 
 static void of_few(void **state)
 {
@@ -21,10 +21,10 @@ static void stands_what_is_wrong(void **state)
 {
     const onp_rng rng = onp_rng_make(1, ONP_RNG_ORDER);
     (void)state;
-    for (int n_low = 0; n_low <= N / 10; n_low++) {
+    for (int n_low = 0; n_low <= TENTH; n_low++) {
         double values[N];
         for (int i = 0; i < N; i++)
-            values[i] = i < n_low ? 1.0 : i < n_low + N / 10 ? 100.0 : 105.0 + i;
+            values[i] = i < n_low ? 1.0 : i < n_low + TENTH ? 100.0 : 105.0 + i;
         for (int i = N - 1; i > 0; i--) {
             const int j = (int)onp_rng_below(rng, (uint64_t)i, 0, 0, (uint64_t)i + 1);
             const double kept = values[i];
@@ -32,7 +32,7 @@ static void stands_what_is_wrong(void **state)
             values[j] = kept;
         }
         const double level = onp_quiet_level(values, N);
-        assert_true(n_low == 0 ? level == 105.0 + N / 10 : level == 100.0);
+        assert_true(n_low == 0 ? level == 105.0 + TENTH : level == 100.0);
     }
 }
 

@@ -35,7 +35,8 @@ static void system_and_age(void **state)
 {
     onp_test_table *t = *state;
     onp_trust trust;
-    int64_t p = 0, run = measured(t, &here, &p);
+    int64_t p = 0;
+    (void)measured(t, &here, &p);
     assert_int_equal(action(t, p, "Linux 6.1", &trust), ONP_STALE_FRESH);
     assert_int_equal(trust.calibration.n, 0);
     assert_int_equal(trust.validation.n, 0);
@@ -47,7 +48,7 @@ static void system_and_age(void **state)
     onp_assert_contains(trust.verdict.reason, "days ago");
     /* looked at again, under another system */
     (void)start(t, p, "Linux 7", "{\"check\": 0}");
-    run = start(t, p, "Linux 6.6", "{\"check\": 0.1}");
+    const int64_t run = start(t, p, "Linux 6.6", "{\"check\": 0.1}");
     assert_int_equal(action(t, p, "Linux 6.6", &trust), ONP_STALE_RECHECK); /* not at its end */
     assert_int_equal(onp_store_run_end(t->store, run, ONP_RUN_DONE, &t->err), ONP_OK);
     assert_int_equal(action(t, p, "Linux 6.6", &trust), ONP_STALE_FRESH);
