@@ -97,7 +97,7 @@ static onp_status fit_table(few_shot *f, size_t device, double *gram, onp_error 
 static onp_status fit_tables(few_shot *f, onp_error *err)
 {
     double *gram = onp_alloc(f->ctx, f->n_terms * f->n_terms, sizeof *gram);
-    onp_status st = gram != NULL ? ONP_OK : onp_fail(err, ONP_E_NOMEM, "few-shot: out of memory");
+    onp_status st = gram != NULL ? ONP_OK : onp_fail(err, ONP_E_NOMEM, "out of memory");
     for (size_t d = 0; d < f->nets->n_devices && st == ONP_OK; d++)
         st = fit_table(f, d, gram, err);
     onp_free(f->ctx, gram);
@@ -296,7 +296,7 @@ static onp_status run_draws(few_shot *f, size_t target, uint64_t seed, device_re
         return onp_fail(err, ONP_E_MISSING, "%s: there is no other device", nets->devices[target]);
     double *scores = onp_alloc(f->ctx, nets->n * (size_t)k, sizeof *scores);
     if (scores == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "few-shot: out of memory");
+        return onp_fail(err, ONP_E_NOMEM, "out of memory");
     memcpy(scores, f->source, nets->n * (size_t)k * sizeof *scores);
     standardise(scores, nets->n, k);
     onp_status st = ONP_OK;
@@ -337,7 +337,7 @@ static onp_status print_device(few_shot *f, const char *source, size_t device,
         "baseline_spearman", rounded(r->baseline.spearman), "sources", r->n_sources, "shots",
         N_SHOTS, "draws", N_DRAWS, "additive_mape", rounded(f->table_mape[device]), "note", note);
     if (more == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "few-shot: out of memory");
+        return onp_fail(err, ONP_E_NOMEM, "out of memory");
     (void)snprintf(set, sizeof set, "%s: %s", source, f->nets->devices[device]);
     return bench_predict_print(f->ctx, "few-shot", set, &r->method, more, err);
 }
@@ -368,7 +368,7 @@ static onp_status allocate(few_shot *f, onp_error *err)
     if (room == NULL || f->runs == NULL) {
         onp_free(f->ctx, room);
         onp_free(f->ctx, f->runs);
-        return onp_fail(err, ONP_E_NOMEM, "few-shot: out of memory");
+        return onp_fail(err, ONP_E_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < ONP_COUNT(parts); i++) {
         *parts[i].array = room;
@@ -431,5 +431,5 @@ onp_status bench_predict_few_shot(const onp_context *ctx, const bench_folders *f
         ONP_TRY(run_folder(ctx, folders->paths[i], folders->seed, &found, err));
     return found ? ONP_OK
                  : onp_fail(err, ONP_E_MISSING,
-                            "few-shot: no folder or CSV of whole networks on several devices");
+                            "no folder or CSV of whole networks on several devices");
 }

@@ -133,7 +133,7 @@ static json_t *block_keys(const onp_whole_network *net)
     return keys;
 }
 
-/* Its blocks, an array or the text of one, or what it is known by. NULL: out of memory. */
+/* Its blocks, or the text that it is known by. NULL: out of memory. */
 static json_t *network_members(const onp_whole_network *net)
 {
     json_t *object = json_object();
