@@ -92,9 +92,10 @@ typedef struct onp_profile_options {
     int64_t budget_ns; /* for all of it; 0: max_block_ns for each block, in chain at most 4 min */
     int64_t max_block_ns; /* for one block; 0: 0.8 s. isolated, difference: where given, whatever
                              budget_ns says. Three samples are taken whatever they last */
-    int64_t max_temperature_mc;        /* wait, for up to two minutes at a time, until the device is
+    int64_t max_temperature_mc;        /* wait, up to 60 times, until the device is
                                           this cool (1/1000 degree C), where it says; 0: never */
-    int64_t pause_ns;                  /* first wait for a busy device; 0: 0.25 s */
+    int64_t pause_ns;                  /* first wait for a busy device, each for a warm one;
+                                          0: 0.25 s, 2 s */
     int32_t passes;                    /* 0: chain 4, difference 2, isolated 1 */
     uint64_t seed;                     /* of the order */
     int64_t batch;                     /* 0: the runner's, 1 when it does not say */

@@ -212,13 +212,14 @@ static onp_status take_sentinel(loop *l, bool waiting, onp_error *err)
 static onp_status let_cool(loop *l, onp_error *err)
 {
     const int64_t limit = l->s->options.max_temperature_mc;
+    const int64_t wait_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : HEAT_WAIT;
     for (int i = 0; i < HEAT_WAITS && limit > 0 && l->temperature_mc > limit; i++) {
         if (onp_profile_stopped(l->s))
             return ONP_OK;
         if (i == 0)
             onp_log(l->s->ctx, ONP_LOG_INFO, "profile: %.1f C, waiting for %.1f C",
                     (double)l->temperature_mc / 1e3, (double)limit / 1e3);
-        onp_profile_sleep(l->s, HEAT_WAIT);
+        onp_profile_sleep(l->s, wait_ns);
         ONP_TRY(take_sentinel(l, true, err));
     }
     return ONP_OK;

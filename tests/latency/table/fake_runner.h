@@ -9,6 +9,7 @@
  *     h  the same as o, a fifth slower, and the last block three times as slow
  *     t  the same as o, at a quarter of the clock of hello, and so twice as slow
  *     n  as o, called noisy
+ *     w  as o, at 80 degrees; c: at 40. The others know no temperature
  *     e  answers with an error
  *     d  dies
  *     i  interrupts the test (SIGUSR1), then answers as o
@@ -100,6 +101,11 @@ static inline onp_status fake_result(const onp_context *ctx, const onp_message *
     ONP_TRY(onp_timing_init(ctx, FAKE_N, stamps ? (size_t)n_groups : 0, &t, NULL));
     t.inner_reps = 2;
     fake_samples(g, what, n_groups, &t);
+    if (what == 'w' || what == 'c') {
+        t.temperature_mc = onp_alloc(ctx, FAKE_N, sizeof *t.temperature_mc);
+        for (int i = 0; t.temperature_mc != NULL && i < FAKE_N; i++)
+            t.temperature_mc[i] = what == 'w' ? 80000 : 40000;
+    }
     if (what == 'n') {
         t.quality = ONP_TIMING_NOISY;
         (void)snprintf(t.reason, sizeof t.reason, "scripted noise");

@@ -414,6 +414,36 @@ static void clocks_are_evened_out(void **state)
     assert_rows(f, 1.0, 0.0);
 }
 
+/* ---- a warm device ---- */
+
+/* Too warm at the second sentinel: two more are measured, until it has cooled down. */
+static void a_warm_device_is_waited_for(void **state)
+{
+    fixture *f = *state;
+    char script[SCRIPT];
+    f->options.max_temperature_mc = 60000;
+    f->options.pause_ns = 1000;
+    script_with(script, SENTINEL(3) + 3, 0, 'o');
+    replace(script, SENTINEL(1), SENTINEL(1) + 1, 'w');
+    script[SENTINEL(1) + 2] = 'c';
+    assert_int_equal(profile(f, script, true), ONP_OK);
+    assert_int_equal(f->result.trust.n_sentinels, 4 + 2);
+    assert_int_equal(f->result.n_graphs, GRAPHS);
+    assert_int_equal(f->result.n_noisy, 0);
+    assert_rows(f, 1.0, 0.0);
+}
+
+/* One that stays warm is measured all the same. */
+static void a_device_that_stays_warm(void **state)
+{
+    fixture *f = *state;
+    f->options.max_temperature_mc = 60000;
+    f->options.pause_ns = 1000;
+    assert_int_equal(profile(f, "w", true), ONP_OK);
+    assert_int_equal(f->result.trust.n_sentinels, 4 + 3 * 60); /* none behind the last */
+    assert_rows(f, 1.0, 0.0);
+}
+
 /* ---- what cannot be measured ---- */
 
 static void a_refused_path(void **state)
@@ -710,6 +740,8 @@ int main(int argc, char **argv)
         TEST(load_hits_blocks_differently),
         TEST(a_busy_device_is_noisy),
         TEST(goes_on_while_busy),
+        TEST(a_warm_device_is_waited_for),
+        TEST(a_device_that_stays_warm),
         TEST(blocks_wait),
         TEST(waits_end),
         TEST(clocks_are_evened_out),
