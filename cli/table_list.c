@@ -81,12 +81,12 @@ static json_t *platform_to_json(const known *k)
                   text_or_null(p->precision), "batch", (json_int_t)p->batch, "cache_mode",
                   text_or_null(p->cache_mode), "rows", (json_int_t)k->row.n_estimates, "noisy_rows",
                   (json_int_t)k->row.n_noisy, "stale_rows", (json_int_t)k->row.n_stale);
-    json_t *more = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "sources", k->row.sources,
-                             "oldest", text_or_null(oldest), "newest", text_or_null(newest),
-                             "stale_reason", text_or_null(k->row.stale_reason), "verdict",
-                             text_or_null(k->trust.verdict.reason), "calibration",
-                             calibration_to_json(&k->trust.calibration), "validation",
-                             validation_to_json(&k->trust));
+    json_t *more = json_pack(
+        "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "sources", k->row.sources, "networks",
+        (json_int_t)k->row.n_networks, "oldest", text_or_null(oldest), "newest",
+        text_or_null(newest), "stale_reason", text_or_null(k->row.stale_reason), "verdict",
+        text_or_null(k->trust.verdict.reason), "calibration",
+        calibration_to_json(&k->trust.calibration), "validation", validation_to_json(&k->trust));
     if (root == NULL || more == NULL || json_object_update(root, more) != 0) {
         json_decref(root);
         root = NULL;
@@ -119,6 +119,8 @@ static onp_status print_name(const onp_app *app, const onp_platform_row *row, on
         onp_strbuf_addf(&line, " batch %" PRId64, p->batch);
     add_part(&line, "", p->cache_mode);
     onp_strbuf_addf(&line, " %" PRId64 " rows", row->n_estimates);
+    if (row->n_networks > 0)
+        onp_strbuf_addf(&line, ", %" PRId64 " networks measured whole", row->n_networks);
     const onp_status st = onp_strbuf_status(&line, err);
     if (st == ONP_OK)
         onp_app_line("%s", line.text);

@@ -204,6 +204,10 @@ if needs "$nets"; then
     exits 0 table export --db nets.db --device 1080ti_32 --out nets.jsonl --json
     exits 0 table import --db nets2.db --format jsonl --device 1080ti_32 nets.jsonl --json
     holds 'd["networks"] == 5000 and d["rows"] == 0'
+    exits 0 table list --db nets2.db
+    says out '0 rows, 5000 networks measured whole'
+    exits 0 table list --db nets2.db --json
+    holds 'd["platforms"][0]["networks"] == 5000'
     exits 0 table export --db nets2.db --device 1080ti_32 --to networks
     cmp -s out nets.csv || wrong 'networks changed on the way through JSON lines'
 fi
