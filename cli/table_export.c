@@ -30,9 +30,10 @@ static void tell_left_out(onp_app *app, const onp_export_result *r, onp_strbuf *
     if (r->n_stale > 0)
         onp_strbuf_addf(left_out, "left out: %zu rows are stale\n", r->n_stale);
     if (r->n_unsaid > 0)
-        onp_strbuf_addf(left_out,
-                        "note: %zu rows are predicted or of poor quality; the form cannot say so\n",
-                        r->n_unsaid);
+        onp_strbuf_addf(
+            left_out,
+            "note: %zu of them are predicted or of poor quality; the form cannot say so\n",
+            r->n_unsaid);
     if (!app->args->quiet)
         onp_app_report(app, left_out);
 }
@@ -75,8 +76,9 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     ONP_TRY_GOTO(onp_store_platform_find(store, a->device, &platform, err));
     ONP_TRY_GOTO(onp_table_export(store, platform, a->to != NULL ? a->to : "jsonl", &text,
                                   &left_out, &r, err));
-    tell_left_out(app, &r, &left_out);
-    st = deliver(app, a, &text, &r, err);
+    ONP_TRY_GOTO(deliver(app, a, &text, &r, err));
+    tell_left_out(app, &r,
+                  &left_out); /* behind what may fail: an error would not be told after it */
 done:
     onp_store_close(store);
     onp_strbuf_reset(&text);

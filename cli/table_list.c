@@ -12,6 +12,7 @@
 /* What is known of one platform. */
 typedef struct known {
     onp_platform_row row;
+    int64_t n_networks;
     onp_trust trust;
 } known;
 
@@ -83,8 +84,8 @@ static json_t *platform_to_json(const known *k)
                   (json_int_t)k->row.n_noisy, "stale_rows", (json_int_t)k->row.n_stale);
     json_t *more = json_pack(
         "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "sources", k->row.sources, "networks",
-        (json_int_t)k->row.n_networks, "oldest", text_or_null(oldest), "newest",
-        text_or_null(newest), "stale_reason", text_or_null(k->row.stale_reason), "verdict",
+        (json_int_t)k->n_networks, "oldest", text_or_null(oldest), "newest", text_or_null(newest),
+        "stale_reason", text_or_null(k->row.stale_reason), "verdict",
         text_or_null(k->trust.verdict.reason), "calibration",
         calibration_to_json(&k->trust.calibration), "validation", validation_to_json(&k->trust));
     if (root == NULL || more == NULL || json_object_update(root, more) != 0) {
@@ -103,8 +104,9 @@ static void add_part(onp_strbuf *line, const char *name, const char *text)
         onp_strbuf_addf(line, " %s%s", name, text);
 }
 
-static onp_status print_name(const onp_app *app, const onp_platform_row *row, onp_error *err)
+static onp_status print_name(const onp_app *app, const known *k, onp_error *err)
 {
+    const onp_platform_row *row = &k->row;
     const onp_platform *p = &row->platform;
     onp_strbuf line;
     onp_strbuf_init(&line, &app->ctx);
@@ -119,8 +121,8 @@ static onp_status print_name(const onp_app *app, const onp_platform_row *row, on
         onp_strbuf_addf(&line, " batch %" PRId64, p->batch);
     add_part(&line, "", p->cache_mode);
     onp_strbuf_addf(&line, " %" PRId64 " rows", row->n_estimates);
-    if (row->n_networks > 0)
-        onp_strbuf_addf(&line, ", %" PRId64 " networks measured whole", row->n_networks);
+    if (k->n_networks > 0)
+        onp_strbuf_addf(&line, ", %" PRId64 " networks measured whole", k->n_networks);
     const onp_status st = onp_strbuf_status(&line, err);
     if (st == ONP_OK)
         onp_app_line("%s", line.text);
@@ -179,12 +181,13 @@ static onp_status list_platform(void *user, const onp_platform_row *row, onp_err
     known k = {.row = *row};
     if (l->only != 0 && row->id != l->only)
         return ONP_OK;
+    ONP_TRY(onp_store_n_networks(l->store, row->id, &k.n_networks, err));
     ONP_TRY(onp_trust_take(l->store, row->id, NULL, &k.trust, err));
     if (l->platforms != NULL)
         return json_array_append_new(l->platforms, platform_to_json(&k)) == 0
                    ? ONP_OK
                    : onp_fail(err, ONP_E_NOMEM, "out of memory");
-    ONP_TRY(print_name(l->app, row, err));
+    ONP_TRY(print_name(l->app, &k, err));
     print_rows_of(row);
     print_trust(&k.trust);
     return ONP_OK;

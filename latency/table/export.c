@@ -63,15 +63,31 @@ void onp_export_leave_out_network(onp_export *x, const onp_whole_network *net, c
         onp_strbuf_addf(x->left_out, "left out: network %.12s: %s\n", net->hash, why);
 }
 
+json_t *onp_export_origin(const onp_import_source *source)
+{
+    const char *text = source->settings != NULL ? source->settings : "{}";
+    json_t *settings = NULL;
+    if (onp_json_parse(text, strlen(text), "", &settings, NULL) != ONP_OK)
+        return NULL; /* settings are whatever a database holds */
+    json_t *origin = json_incref(json_object_get(settings, "origin"));
+    json_decref(settings);
+    return origin;
+}
+
 void onp_export_add_ms(onp_strbuf *out, int64_t ns)
 {
     onp_strbuf_addf(out, "%" PRId64 ".%06" PRId64, ns / 1000000, ns % 1000000);
 }
 
+/* Neither poor nor predicted, here or before it was imported (import_onepath.c, note_source). */
 static bool is_plain(const onp_estimate *e)
 {
-    return e->quality == ONP_QUALITY_OK &&
-           (e->source == ONP_SOURCE_MEASURED || e->source == ONP_SOURCE_IMPORTED);
+    for (int i = ONP_SOURCE_INTERPOLATED; i <= ONP_SOURCE_TRANSFERRED; i++) {
+        const char *name = onp_estimate_source_name((onp_estimate_source)i);
+        if ((int)e->source == i || strncmp(e->method, name, strlen(name)) == 0)
+            return false;
+    }
+    return e->quality == ONP_QUALITY_OK;
 }
 
 static onp_status check_result(const onp_export *x, const onp_exporter *exporter, onp_error *err)

@@ -43,14 +43,16 @@ typedef struct onp_export_result {
     size_t n_networks; /* measured whole, written */
     size_t n_left_out; /* rows, or networks, that the form has no key for */
     size_t n_stale;    /* left out because they are stale */
-    size_t n_unsaid;   /* of n_rows: predicted, or of poor quality, and the form cannot say so */
+    size_t n_unsaid;   /* of those written: predicted, or of poor quality, and the form cannot
+                          say so */
 } onp_export_result;
 
 /*
  * Appends all fresh rows to out, by key, and the networks, as they were first measured, as far as
  * the form has any; left_out (may be NULL): a line for each that it has no key for. Errors:
  * ONP_E_USAGE (unknown form: the message lists them), ONP_E_MISSING (nothing to write: the message
- * says why), ONP_E_NOMEM, those of the store. *r is then unchanged.
+ * says why), ONP_E_RANGE (networks, and a device whose name CSV cannot hold), ONP_E_NOMEM, those of
+ * the store. *r is then unchanged.
  */
 onp_status onp_table_export(onp_store *s, int64_t platform, const char *form, onp_strbuf *out,
                             onp_strbuf *left_out, onp_export_result *r,

@@ -12,6 +12,7 @@
 #ifndef ONP_LATENCY_TABLE_EXPORT_INTERNAL_H
 #define ONP_LATENCY_TABLE_EXPORT_INTERNAL_H
 
+#include "base/json.h"
 #include "base/strbuf.h"
 #include "graph/block.h"
 #include "latency/table/export.h"
@@ -37,6 +38,8 @@ typedef struct onp_export {
 /* Notes a row, or a network, that the form has no key for. */
 void onp_export_leave_out(onp_export *x, onp_export_row *row, const char *why);
 void onp_export_leave_out_network(onp_export *x, const onp_whole_network *net, const char *why);
+/* What a file said of where its rows came from, kept by its import; NULL: nothing. The caller's. */
+json_t *onp_export_origin(const onp_import_source *source);
 /* Milliseconds, exactly. */
 void onp_export_add_ms(onp_strbuf *out, int64_t ns);
 

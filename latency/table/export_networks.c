@@ -4,16 +4,17 @@
 #include <string.h>
 
 #include "latency/table/export_internal.h"
+#include "latency/table/networks.h"
 
 typedef enum space { FBNET, OFA, N_SPACES } space;
 static const char *const names[N_SPACES] = {"fbnet", "once-for-all"};
 
-/* Of a network that was known by a text; N_SPACES: by none of these. */
+/* N_SPACES: of none of these, or its text is not. */
 static space space_of(const onp_whole_network *net)
 {
-    space s = FBNET;
+    space s = net->text != NULL && net->space != NULL ? FBNET : N_SPACES;
     while (s < N_SPACES &&
-           (net->text == NULL || net->space == NULL || strcmp(net->space, names[s]) != 0))
+           (strcmp(net->space, names[s]) != 0 || !onp_network_text_is_of(names[s], net->text)))
         s++;
     return s;
 }
@@ -75,6 +76,7 @@ static onp_status write_networks(onp_export *x, onp_error *err)
                 "file is of");
             continue;
         }
+        x->result.n_unsaid += net->quality != ONP_QUALITY_OK;
         onp_strbuf_addf(x->out, "%zu,", index++);
         if (s == OFA)
             add_ofa(x->out, net->text);

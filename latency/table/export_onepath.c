@@ -3,13 +3,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/json.h"
 #include "base/text.h"
 #include "latency/table/export_internal.h"
 
 typedef struct head {
-    int64_t platform, reference_khz;
+    const onp_export *x;
+    int64_t reference_khz;
     json_t *members;
 } head;
 
@@ -25,46 +26,89 @@ static bool set_text(json_t *members, const char *name, const char *value)
            json_object_set_new(members, name, json_string(value)) == 0;
 }
 
+/* When the oldest and the newest row were measured here; "": none was. */
+static void measured(const onp_export *x, char from[ONP_TEXT_UTC], char until[ONP_TEXT_UTC])
+{
+    int64_t oldest = 0, newest = 0;
+    for (size_t i = 0; i < x->n_rows; i++) {
+        const onp_estimate *e = &x->rows[i].e;
+        if (e->source != ONP_SOURCE_MEASURED)
+            continue;
+        oldest = oldest == 0 || e->updated_unix_ns < oldest ? e->updated_unix_ns : oldest;
+        newest = e->updated_unix_ns > newest ? e->updated_unix_ns : newest;
+    }
+    onp_text_utc(oldest, from);
+    onp_text_utc(newest, until);
+}
+
 static onp_status read_platform(void *user, const onp_platform_row *row, onp_error *err)
 {
     head *h = user;
     const onp_platform *p = &row->platform;
-    if (row->id != h->platform)
+    if (row->id != h->x->platform)
         return ONP_OK;
     char from[ONP_TEXT_UTC], until[ONP_TEXT_UTC];
-    onp_text_utc(row->oldest_unix_ns, from);
-    onp_text_utc(row->newest_unix_ns, until);
-    h->members = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}",
-        "version", ONP_TABLE_EXPORT_VERSION, "unit", "ns", "device", p->device, "backend",
-        p->backend, "backend_version", p->backend_version, "kernel_set", p->kernel_set,
-        "kernel_hash", p->kernel_hash, "blas_core", p->blas_core, "cluster", p->cluster,
-        "precision", p->precision, "cache_mode", p->cache_mode, "os", row->os, "tool_version",
-        row->tool_version, "measured_from", from[0] != '\0' ? from : NULL, "measured_until",
-        until[0] != '\0' ? until : NULL);
+    measured(h->x, from, until);
+    h->members =
+        json_pack("{s:i, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*}", "version",
+                  ONP_TABLE_EXPORT_VERSION, "unit", "ns", "device", p->device, "backend",
+                  p->backend, "backend_version", p->backend_version, "kernel_set", p->kernel_set,
+                  "kernel_hash", p->kernel_hash, "blas_core", p->blas_core, "cluster", p->cluster,
+                  "precision", p->precision, "cache_mode", p->cache_mode);
+    const bool here = from[0] != '\0';
     if (h->members == NULL || !set_count(h->members, "threads", p->threads) ||
         !set_count(h->members, "batch", p->batch) ||
+        !set_text(h->members, "os", here ? row->os : NULL) ||
+        !set_text(h->members, "tool_version", here ? row->tool_version : NULL) ||
+        !set_text(h->members, "measured_from", from) ||
+        !set_text(h->members, "measured_until", until) ||
         !set_count(h->members, "reference_khz", h->reference_khz))
         return onp_fail(err, ONP_E_NOMEM, "export: out of memory");
     return ONP_OK;
+}
+
+/* What a file said of its own platform, as "origin_device" and so on; of the first file of several.
+ */
+static bool set_origin(json_t *members, json_t *origin)
+{
+    static const char prefix[] = "origin_";
+    const char *name;
+    json_t *value;
+    bool ok = true;
+    json_object_foreach(origin, name, value)
+    {
+        char longer[96];
+        const bool is_origin = strncmp(name, prefix, sizeof prefix - 1) == 0;
+        const bool is_own = strcmp(name, "version") == 0 || strcmp(name, "unit") == 0 ||
+                            strncmp(name, "imported_", 9) == 0;
+        (void)snprintf(longer, sizeof longer, "%s%.80s", is_origin ? "" : prefix, name);
+        if (!is_own && (is_origin || json_object_get(origin, longer) == NULL))
+            ok = ok && set_text(members, longer, json_string_value(value));
+    }
+    return ok;
 }
 
 /* The newest stands: an import replaces the rows before it. */
 static onp_status read_source(void *user, const onp_import_source *source, onp_error *err)
 {
     head *h = user;
-    json_t *from =
-        json_pack("{s:s, s:s, s:s, s:s, s:I}", "imported_from", source->file, "imported_sha256",
-                  source->sha256, "imported_format", source->format, "imported_unit", source->unit,
-                  "imported_rows", (json_int_t)source->n_rows);
-    const bool failed = from == NULL || json_object_update(h->members, from) != 0;
+    char file[1024];
+    onp_text_make_plain(source->file, file, sizeof file);
+    json_t *origin = onp_export_origin(source);
+    json_t *from = json_pack("{s:s, s:s, s:s, s:s, s:I}", "imported_from", file, "imported_sha256",
+                             source->sha256, "imported_format", source->format, "imported_unit",
+                             source->unit, "imported_rows", (json_int_t)source->n_rows);
+    const bool done =
+        from != NULL && json_object_update(h->members, from) == 0 && set_origin(h->members, origin);
     json_decref(from);
-    return failed ? onp_fail(err, ONP_E_NOMEM, "export: out of memory") : ONP_OK;
+    json_decref(origin);
+    return done ? ONP_OK : onp_fail(err, ONP_E_NOMEM, "export: out of memory");
 }
 
-static onp_status read_head(onp_export *x, int64_t reference_khz, json_t **out, onp_error *err)
+static onp_status read_head(const onp_export *x, int64_t reference_khz, json_t **out,
+                            onp_error *err)
 {
-    head h = {.platform = x->platform, .reference_khz = reference_khz};
+    head h = {.x = x, .reference_khz = reference_khz};
     onp_status st = onp_store_platforms(x->store, read_platform, &h, err);
     if (st == ONP_OK)
         st = onp_store_import_sources(x->store, x->platform, read_source, &h, err);

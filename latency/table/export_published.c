@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "latency/table/export_internal.h"
 #include "latency/table/import_internal.h"
 
@@ -187,15 +186,12 @@ static bool has_width(const onp_block *b, published_key key)
 static onp_status read_base(void *user, const onp_import_source *source, onp_error *err)
 {
     double *ms = user;
-    json_t *settings = NULL;
-    if (source->settings == NULL || strcmp(source->format, onp_import_tfnas.format) != 0)
-        return ONP_OK;
-    ONP_TRY(onp_json_parse(source->settings, strlen(source->settings), "settings of a run",
-                           &settings, err));
-    const json_t *base = json_object_get(json_object_get(settings, "origin"), "base_ms");
-    if (json_is_number(base))
+    json_t *origin = onp_export_origin(source);
+    const json_t *base = json_object_get(origin, "base_ms");
+    (void)err;
+    if (strcmp(source->format, onp_import_tfnas.format) == 0 && json_is_number(base))
         *ms = json_number_value(base);
-    json_decref(settings);
+    json_decref(origin);
     return ONP_OK;
 }
 

@@ -333,11 +333,12 @@ static onp_status store_rows(onp_store *s, const onp_import *import, const onp_p
                              const onp_run_info *info, onp_import_result *out, onp_error *err)
 {
     const onp_import_sink *sink = &import->sink;
-    const onp_import_source source = {.file = sink->file,
-                                      .sha256 = import->sha256,
-                                      .format = import->importer->format,
-                                      .unit = import->importer->unit,
-                                      .n_rows = (int64_t)(sink->n_rows + sink->n_networks)};
+    const onp_import_source source = {
+        .file = sink->file,
+        .sha256 = import->sha256,
+        .format = import->importer->format,
+        .unit = import->importer->unit,
+        .n_rows = (int64_t)(sink->n_rows > 0 ? sink->n_rows : sink->n_networks)};
     ONP_TRY(onp_store_platform_add(s, platform, &out->platform, err));
     ONP_TRY(onp_store_run_start(s, out->platform, info, &out->run, err));
     for (size_t i = 0; i < sink->n_rows; i++)

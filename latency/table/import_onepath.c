@@ -22,7 +22,7 @@
 #define MAX_COUNT ((int64_t)1000000000)
 
 #define MAX_BLOCKS 4096 /* more than any network has */
-#define MAX_TEXT   200
+#define MAX_TEXT   1000
 
 typedef enum member {
     MEDIAN,
@@ -149,9 +149,9 @@ static bool read_int(const char *text, int64_t min, int64_t max, int64_t *out)
     return *out >= min && *out <= max;
 }
 
-static bool is_text(const char *text)
+static bool is_text(const char *text, size_t most)
 {
-    return text[0] != '\0' && strlen(text) <= MAX_TEXT && onp_text_is_plain(text);
+    return text[0] != '\0' && strlen(text) <= most && onp_text_is_plain(text);
 }
 
 /* "KEY; KEY; ...": how many keys */
@@ -192,8 +192,8 @@ static const char *read_blocks(reader *r, const char *text, onp_error *why)
 
 static const char *read_string(reader *r, const char *text, char **out, onp_error *why)
 {
-    if (!is_text(text))
-        return "wanted a text of 1 to 200 bytes";
+    if (!is_text(text, MAX_TEXT))
+        return "wanted a plain text of 1 to 1000 bytes";
     onp_free(r->sink->ctx, *out);
     *out = onp_strdup(r->sink->ctx, text);
     if (*out == NULL)
@@ -236,7 +236,8 @@ static const char *read_member(reader *r, member m, const char *text, onp_error 
         return "wanted ok, noisy, throttled or bimodal";
     case METHOD:
         (void)snprintf(row->method, sizeof row->method, "%s", text);
-        return is_text(text) ? NULL : "wanted a text of 1 to 200 bytes";
+        return is_text(text, ONP_ESTIMATE_TEXT - 1) ? NULL
+                                                    : "wanted a plain text of 1 to 119 bytes";
     case BLOCKS:
         return read_blocks(r, text, why);
     case TEXT:
@@ -297,12 +298,12 @@ static const char *check_row(const reader *r)
 /* "modelled, model of 61 rows": what an imported row was before. */
 static void note_source(reader *r)
 {
-    char *method = r->net.row.method, was[ONP_ESTIMATE_TEXT];
+    char *method = r->net.row.method, all[2 * ONP_ESTIMATE_TEXT];
     if (r->source == ONP_SOURCE_IMPORTED)
         return;
-    (void)snprintf(was, sizeof was, "%s", method);
-    (void)snprintf(method, ONP_ESTIMATE_TEXT, "%s%s%.100s", onp_estimate_source_name(r->source),
-                   was[0] != '\0' ? ", " : "", was);
+    (void)snprintf(all, sizeof all, "%s%s%s", onp_estimate_source_name(r->source),
+                   method[0] != '\0' ? ", " : "", method);
+    onp_text_make_plain(all, method, ONP_ESTIMATE_TEXT); /* not cut inside a character */
 }
 
 static onp_status end_row(reader *r, onp_error *err)

@@ -104,6 +104,19 @@ static bool read_ofa(long r, const char *d, const char *ks, const char *e, int32
     return true;
 }
 
+bool onp_network_text_is_of(const char *space, const char *text)
+{
+    int32_t codes[1 + OFA_BLOCKS > FBNET_LAYERS ? 1 + OFA_BLOCKS : FBNET_LAYERS];
+    char d[9], ks[25], e[25];
+    long r = 0;
+    int used = 0;
+    if (strcmp(space, "fbnet") == 0)
+        return read_fbnet(text, codes);
+    return strcmp(space, "once-for-all") == 0 &&
+           sscanf(text, "r=%4ld d=%8[0-9] ks=%24[0-9] e=%24[0-9]%n", &r, d, ks, e, &used) == 4 &&
+           text[used] == '\0' && read_ofa(r, d, ks, e, codes);
+}
+
 /* ---- the networks ---- */
 
 /* One more network, its codes all 0. */

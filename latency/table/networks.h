@@ -33,6 +33,7 @@ extern "C" {
 
 #define ONP_NETWORKS_MAX         100000
 #define ONP_NETWORKS_MAX_DEVICES 64
+#define ONP_NETWORK_TEXT         2000
 
 typedef struct onp_networks {
     const onp_context *ctx;
@@ -57,9 +58,12 @@ onp_status onp_import_networks(const onp_context *ctx, const char *path, onp_str
 void onp_networks_free(onp_networks *nets); /* NULL allowed */
 
 /* What the network is known by that is this text in its space, "fbnet 78184...". Errors:
- * ONP_E_RANGE: longer than 250 bytes. */
+ * ONP_E_RANGE: both are longer than ONP_NETWORK_TEXT bytes. */
 onp_status onp_network_text_hash(const char *space, const char *text, char hash[ONP_SHA256_HEX],
                                  onp_error *err) ONP_MUST_USE;
+
+/* Whether text is that of a network of one of the spaces above, "fbnet" or "once-for-all". */
+bool onp_network_text_is_of(const char *space, const char *text);
 
 typedef struct onp_networks_result {
     size_t n_devices, n_networks; /* stored */

@@ -12,7 +12,7 @@ typedef char hash_text[ONP_SHA256_HEX];
 onp_status onp_network_text_hash(const char *space, const char *text, char hash[ONP_SHA256_HEX],
                                  onp_error *err)
 {
-    char all[256];
+    char all[ONP_NETWORK_TEXT + 3];
     const int n = snprintf(all, sizeof all, "%s %s\n", space, text);
     onp_sha256(all, strlen(all), hash);
     return n < (int)sizeof all

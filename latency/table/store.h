@@ -69,7 +69,6 @@ typedef struct onp_platform_row {
     const char *signature;
     onp_platform platform;
     int64_t n_estimates;
-    int64_t n_networks;                     /* measured whole, without stamps that made rows */
     int64_t n_noisy, n_stale;               /* of these: any quality but ok; with a stale_reason */
     int64_t oldest_unix_ns, newest_unix_ns; /* estimates; 0: there are none */
     const char *stale_reason;               /* of one of the stale; NULL: none is */

@@ -79,23 +79,21 @@ onp_status onp_store_sentinels(onp_store *s, int64_t platform, const char *key,
                     values, ONP_COUNT(values), read_sentinel, &call, err);
 }
 
+/* *out: the first column of the last row; 0: NULL. */
+static onp_status read_int(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    (void)err;
+    *(int64_t *)user = sqlite3_column_int64(q, 0);
+    return ONP_OK;
+}
+
 onp_status onp_store_fresh_since(onp_store *s, int64_t platform, int64_t *run, onp_error *err)
 {
-    sqlite3_stmt *q = NULL;
-    bool row = false;
     const onp_sql_value value = onp_sql_int(platform);
-    onp_status st = onp_sql_prepare(s->db,
-                                    "SELECT min(run_id) FROM estimate WHERE platform_id = ?"
-                                    " AND stale_reason IS NULL",
-                                    &q, err);
-    if (st == ONP_OK)
-        st = onp_sql_bind(q, &value, 1, err);
-    if (st == ONP_OK)
-        st = onp_sql_step(q, &row, err);
-    if (st == ONP_OK)
-        *run = row ? sqlite3_column_int64(q, 0) : 0;
-    sqlite3_finalize(q);
-    return st;
+    return for_each(s,
+                    "SELECT min(run_id) FROM estimate WHERE platform_id = ?"
+                    " AND stale_reason IS NULL",
+                    &value, 1, read_int, run, err);
 }
 
 /* ---- networks ---- */
@@ -233,6 +231,16 @@ onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit 
                     " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
                     " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
                     &value, 1, read_network, &call, err);
+}
+
+onp_status onp_store_n_networks(onp_store *s, int64_t platform, int64_t *n, onp_error *err)
+{
+    const onp_sql_value value = onp_sql_int(platform);
+    return for_each(s,
+                    "SELECT count(DISTINCT m.network) FROM run r JOIN measurement m"
+                    " ON m.run_id = r.id WHERE r.platform_id = ? AND m.mode IS NULL"
+                    " AND m.quality <> 'failed'",
+                    &value, 1, read_int, n, err);
 }
 
 /* ---- models ---- */

@@ -78,6 +78,10 @@ typedef onp_status (*onp_network_visit)(void *user, const onp_measured_network *
 onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit visit, void *user,
                               onp_error *err) ONP_MUST_USE;
 
+/* How many networks were measured whole on this platform, without stamps that made rows. */
+onp_status onp_store_n_networks(onp_store *s, int64_t platform, int64_t *n,
+                                onp_error *err) ONP_MUST_USE;
+
 /* ---- models ---- */
 
 typedef struct onp_model_info {

@@ -44,7 +44,8 @@ typedef enum onp_store_query {
 /* What read_estimate reads, of an estimate e and its measurement m. */
 #define ONP_STORE_ESTIMATE_COLUMNS                                                                 \
     "e.median_ns, e.lo_ns, e.hi_ns, e.source, e.quality, e.run_id, m.n, m.cv, e.method,"           \
-    " e.model_id, e.stale_reason, e.updated_unix_ns, m.normalized_median_ns,"                      \
+    " e.model_id, e.stale_reason, e.updated_unix_ns,"                                              \
+    " iif(ifnull(m.median_ns, m.mean_ns) = e.median_ns, m.normalized_median_ns, NULL),"            \
     " (SELECT " ONP_STORE_REFERENCE " FROM run r WHERE r.id = e.run_id)"
 
 /* The measurement m behind the estimate e: the last of its run. */

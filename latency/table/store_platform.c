@@ -82,7 +82,6 @@ static void read_platform(sqlite3_stmt *q, onp_platform_row *row)
         .sources = text(q, 19) != NULL ? text(q, 19) : "",
         .os = text(q, 20),
         .tool_version = text(q, 21),
-        .n_networks = sqlite3_column_int64(q, 22),
     };
 }
 
@@ -95,9 +94,7 @@ onp_status onp_store_platforms(onp_store *s, onp_platform_visit visit, void *use
         " min(e.updated_unix_ns), max(e.updated_unix_ns), min(e.stale_reason),"
         " (SELECT group_concat(n || ' ' || source, ', ') FROM (SELECT source, count(*) AS n"
         "  FROM estimate WHERE platform_id = p.id GROUP BY source ORDER BY n DESC, source)),"
-        " r.os, r.tool_version,"
-        " (SELECT count(DISTINCT m.network) FROM run s JOIN measurement m ON m.run_id = s.id"
-        "  WHERE s.platform_id = p.id AND m.mode IS NULL AND m.quality <> 'failed')"
+        " r.os, r.tool_version"
         " FROM platform p JOIN device d ON d.id = p.device_id"
         " LEFT JOIN run r ON r.id = (SELECT max(run_id) FROM estimate WHERE platform_id = p.id)"
         " LEFT JOIN estimate e ON e.platform_id = p.id GROUP BY p.id ORDER BY p.id";

@@ -214,6 +214,8 @@ fi
 # what a form has no key for is named
 exits 0 table export --db out.db --device proxylessnas/han-cai-files/mobile_trim.yaml --to once-for-all
 says err 'left out: mbconv in=112x112x16 out=56x56x24 k=3 e=3 s=2 skip=0: the form has no key for it'
+exits 1 table export --db out.db --device proxylessnas/han-cai-files/mobile_trim.yaml --to once-for-all --out none/x.yaml
+says err 'none/x.yaml'
 exits 1 table export --db out.db --device proxylessnas/han-cai-files/mobile_trim.yaml --to tfnas
 says err 'none of 72 rows has a key in form tfnas'
 

@@ -324,7 +324,7 @@ static void as_the_formulas_say(void **state)
             second += a.weight[d] * (v + m * m);
         }
         const double wanted = sqrt(second - first * first) * a.inflate;
-        if (fabs(mean - first) > 1e-9 || fabs(deviation - wanted) > 1e-8 * wanted)
+        if (!(fabs(mean - first) <= 1e-9 && fabs(deviation - wanted) <= 1e-8 * wanted))
             fail_msg("%s: %.12g +- %.12g, wanted %.12g +- %.12g", asked[i], mean, deviation, first,
                      wanted);
     }

@@ -198,6 +198,116 @@ static void a_network_of_several_measurements(void **state)
     onp_whole_networks_free(&nets);
 }
 
+/* A name of a space may be long; a text that is no network's is no row of the CSV. */
+static void odd_networks(void **state)
+{
+    onp_test_table *t = *state;
+    char space[301] = "";
+    onp_import_result in = {0};
+    onp_export_result r;
+    onp_whole_networks nets;
+    onp_strbuf out, left_out;
+    int64_t platform = 0;
+    const int64_t run = onp_test_run(t->store, "x", &platform);
+    memset(space, 'x', sizeof space - 1);
+    add_text_network(t, run, space, space, 5);
+    add_text_network(t, run, "fbnet", "7,8", 6);
+    add_text_network(t, run, "once-for-all", "hello", 7);
+    onp_strbuf_init(&out, &t->ctx);
+    onp_strbuf_init(&left_out, &t->ctx);
+    assert_int_equal(onp_table_export(t->store, platform, "jsonl", &out, NULL, &r, &t->err),
+                     ONP_OK);
+    assert_int_equal(import_text(t, "jsonl", &out, "y", &in), ONP_OK);
+    assert_int_equal(onp_whole_networks_read(t->store, in.platform, &nets, &t->err), ONP_OK);
+    assert_int_equal(nets.n, 3);
+    assert_string_equal(nets.list[0].space, space);
+    onp_whole_networks_free(&nets);
+    assert_int_equal(onp_table_export(t->store, platform, "networks", &out, &left_out, &r, &t->err),
+                     ONP_E_MISSING);
+    onp_strbuf_reset(&out);
+    add_text_network(t, run, "fbnet", "7818488874147327324245", 10500000); /* noisy */
+    assert_int_equal(onp_table_export(t->store, platform, "networks", &out, NULL, &r, &t->err),
+                     ONP_OK);
+    assert_int_equal(r.n_networks, 1);
+    assert_int_equal(r.n_left_out, 3);
+    assert_int_equal(r.n_unsaid, 1);
+    onp_strbuf_reset(&out);
+    onp_strbuf_reset(&left_out);
+}
+
+/* What was measured there is told by whom it was, however often it is handed on. */
+static void origins_are_handed_on(void **state)
+{
+    onp_test_table *t = *state;
+    const int64_t platform = fill(t);
+    int64_t from = platform;
+    for (int hop = 0; hop < 3; hop++) {
+        onp_import_result in = {0};
+        onp_strbuf out;
+        export_text(t, from, "jsonl", &out);
+        assert_true((strstr(out.text, "\"measured_from\": \"20") != NULL) == (hop == 0));
+        assert_true((strstr(out.text, "\"tool_version\": \"test\"") != NULL) == (hop == 0));
+        assert_true((strstr(out.text, "\"origin_measured_from\": \"20") != NULL) == (hop > 0));
+        assert_true((strstr(out.text, "\"origin_threads\": \"1\"") != NULL) == (hop > 0));
+        assert_true((strstr(out.text, "\"imported_rows\": 3") != NULL) == (hop > 0));
+        assert_null(strstr(out.text, "origin_origin"));
+        assert_true((strstr(out.text, "\"origin_device\": \"it's") != NULL) == (hop > 0));
+        assert_int_equal(import_text(t, "jsonl", &out, hop == 0 ? "y" : "z", &in), ONP_OK);
+        from = in.platform;
+        onp_strbuf_reset(&out);
+    }
+}
+
+/* A row of several passes is the median of none of them: its clock is not known. */
+static void only_its_own_clock(void **state)
+{
+    onp_test_table *t = *state;
+    int64_t platform = 0;
+    const int64_t run = onp_test_run(t->store, "x", &platform);
+    const onp_measurement m = {
+        .n = 1, .median_ns = 1000, .normalized_median_ns = 900, .quality = ONP_QUALITY_OK};
+    onp_estimate e = {.median_ns = 1000};
+    assert_int_equal(onp_test_sql(t->path, "UPDATE run SET settings = '{\"reference_khz\": 7}'"),
+                     SQLITE_OK);
+    assert_int_equal(onp_store_measure_block(t->store, run, keys[0], &m, NULL, &t->err), ONP_OK);
+    assert_int_equal(onp_store_estimate_set(t->store, run, keys[0], &e, &t->err), ONP_OK);
+    assert_int_equal(onp_store_estimate_get(t->store, platform, keys[0], &e, &t->err), ONP_OK);
+    assert_int_equal(e.normalized_median_ns, 900);
+    assert_int_equal(e.reference_khz, 7);
+    e.median_ns = 1001;
+    assert_int_equal(onp_store_estimate_set(t->store, run, keys[0], &e, &t->err), ONP_OK);
+    assert_int_equal(onp_store_estimate_get(t->store, platform, keys[0], &e, &t->err), ONP_OK);
+    assert_int_equal(e.normalized_median_ns, 0);
+}
+
+/* What was predicted before it was imported is so still; long words are not cut inside a letter. */
+static void predictions_stay_known(void **state)
+{
+    onp_test_table *t = *state;
+    static const char line[] =
+        "{\"onepath_table\": {\"version\": 2, \"unit\": \"ns\", \"device\": \"x\"}}\n"
+        "{\"block\": \"mix in=7x7x320 out=7x7x1280\", \"median_ns\": 5, \"quality\": \"ok\", "
+        "\"source\": \"modelled\", \"method\": \"x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+        "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+        "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+        "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"
+        "\u00e9\u00e9\u00e9\u00e9\"}\n";
+    onp_import_result in = {0};
+    onp_export_result r;
+    onp_strbuf text;
+    onp_strbuf_init(&text, &t->ctx);
+    onp_strbuf_adds(&text, line);
+    assert_int_equal(import_text(t, "jsonl", &text, "x", &in), ONP_OK);
+    onp_strbuf_reset(&text);
+    assert_int_equal(onp_table_export(t->store, in.platform, "csv", &text, NULL, &r, &t->err),
+                     ONP_OK);
+    assert_int_equal(r.n_unsaid, 1);
+    assert_int_equal(onp_table_export(t->store, in.platform, "jsonl", &text, NULL, &r, &t->err),
+                     ONP_OK);
+    onp_assert_contains(text.text, "modelled, x\xc3\xa9");
+    onp_strbuf_reset(&text);
+}
+
 static void goes_out_as(onp_test_table *t, int64_t platform, const char *form, const char *wanted);
 
 static void networks_as_csv(void **state)
@@ -516,7 +626,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(networks_come_back),       WITH_STORE(a_network_of_several_measurements),
-        WITH_STORE(networks_as_csv),          WITH_STORE(what_goes_out_comes_back),
+        WITH_STORE(networks_as_csv),          WITH_STORE(odd_networks),
+        WITH_STORE(origins_are_handed_on),    WITH_STORE(only_its_own_clock),
+        WITH_STORE(predictions_stay_known),   WITH_STORE(what_goes_out_comes_back),
         WITH_STORE(each_block_in_each_form),  WITH_STORE(values_in_each_form),
         WITH_STORE(a_head_of_two_layers),     WITH_STORE(widths_come_back),
         WITH_STORE(stale_rows_stay),          WITH_STORE(nothing_to_write),

@@ -9,8 +9,11 @@
 
 #define HEAD_LINE "{\"onepath_table\": {\"version\": 1, \"unit\": \"ns\", \"device\": \"x\"}}\n"
 #define HEAD_YAML "onepath_table: {version: 1, unit: ns, device: x}\n"
-#define NET       "{\"network\": 1, "
-#define MIX       "mix in=7x7x320 out=7x7x1280"
+#define HUNDRED                                                                                    \
+    "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901" \
+    "23456789"
+#define NET "{\"network\": 1, "
+#define MIX "mix in=7x7x320 out=7x7x1280"
 
 static onp_status import_as(onp_test_table *t, const char *format, const char *text, size_t size,
                             onp_import_duplicates duplicates, onp_import_result *out)
@@ -170,7 +173,7 @@ static const bad_text bad[] = {
     {"jsonl",
      HEAD_LINE NET
      "\"median_ns\": 5, \"quality\": \"ok\", \"text\": \"7\", \"space\": \"a\\nb\"}\n",
-     "wanted a text of 1 to 200 bytes"},
+     "wanted a plain text of 1 to 1000 bytes"},
     {"jsonl", HEAD_LINE NET "\"quality\": \"ok\", \"blocks\": [\"" MIX "\"]}\n",
      "network: median_ns is missing"},
     {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"blocks\": [\"" MIX "\", \"nonsense\"]}\n",
@@ -180,6 +183,10 @@ static const bad_text bad[] = {
     {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"lo_ns\": 1}\n", "unknown member \"lo_ns\""},
     {"jsonl", HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 5, \"space\": \"x\"}\n",
      "unknown member \"space\""},
+    {"jsonl",
+     HEAD_LINE "{\"block\": \"" MIX "\", \"method\": \"" HUNDRED "twenty bytes, with 20"
+               "\"}\n",
+     "wanted a plain text of 1 to 119 bytes"},
     {"yaml", HEAD_YAML "network 1: {median_ns: 5, quality: ok, blocks: " MIX "; }\n", ":2:"},
     {"yaml", MIX ": {median_ns: 5}\n", "no table of onepath"},
     {"yaml", HEAD_YAML, "no rows"},
