@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sets up and runs the tests; stops at the first stage that fails.
 #
-#     bash test.sh           format, Release (GCC) and Clang with warnings as errors, ASan and UBSan
-#     bash test.sh --full    also clang-tidy, ThreadSanitizer, every kernel set, NEON and the static agents under qemu-user,
+#     bash test.sh           format, Release (GCC) and Clang with warnings as errors, clang-tidy, ASan and UBSan
+#     bash test.sh --full    also ThreadSanitizer, every kernel set, NEON and the static agents under qemu-user, the package,
 #                            the long searches
 #
 # The last line is "N passed, N failed, N skipped", summed over all runs of ctest. A part of a test that says
@@ -133,11 +133,11 @@ run_tests build --preset release
 stage "test: ASan and UBSan"
 run_tests build-asan --preset asan
 
-if [ "$full" = yes ]; then
-    stage "clang-tidy"
-    sed -n 's/^ *"file": "\(.*\)",*$/\1/p' build-clang/compile_commands.json | grep -v "^$PWD/build" |
-        xargs -P "$(nproc)" -n 1 clang-tidy-14 --quiet -p build-clang 2> >(grep -v 'warnings generated' >&2)
+stage "clang-tidy"
+sed -n 's/^ *"file": "\(.*\)",*$/\1/p' build-clang/compile_commands.json | grep -v "^$PWD/build" |
+    xargs -P "$(nproc)" -n 1 clang-tidy-14 --quiet -p build-clang 2> >(grep -v 'warnings generated' >&2)
 
+if [ "$full" = yes ]; then
     stage "build: TSan"
     build tsan build-tsan
     stage "test: TSan"

@@ -18,9 +18,9 @@ build_packages=(
     libjpeg62-turbo-dev libpng-dev libarchive-dev libjs-chart.js
     libonnx-dev libprotobuf-c-dev protobuf-c-compiler
 )
-test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 sqlite3 python3 python3-onnx groff-base zsh fish
-    openssh-client openssh-server adb)
-full_packages=(clang-tidy-14 libclang-rt-14-dev dpkg-dev file debootstrap)
+test_packages=(libcmocka-dev clang-14 libomp-14-dev clang-format-14 clang-tidy-14 sqlite3 python3 python3-onnx groff-base zsh
+    fish openssh-client openssh-server adb)
+full_packages=(libclang-rt-14-dev dpkg-dev file debootstrap)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user)
 for package in "${build_packages[@]}" libcmocka-dev; do
     case $package in
