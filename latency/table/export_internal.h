@@ -6,8 +6,9 @@
  *     {
  *         for (size_t i = 0; i < x->n_rows; i++)
  *             if (!has_key(&x->rows[i]))
- *                 onp_export_leave_out(x, &x->rows[i], "a head of one layer only");
+ *                 onp_export_leave_out(x, &x->rows[i], "the form has no key for it");
  *             ...
+ *     }
  */
 #ifndef ONP_LATENCY_TABLE_EXPORT_INTERNAL_H
 #define ONP_LATENCY_TABLE_EXPORT_INTERNAL_H

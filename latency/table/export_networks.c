@@ -71,9 +71,7 @@ static onp_status write_networks(onp_export *x, onp_error *err)
         const onp_whole_network *net = &x->networks.list[i];
         if (s == N_SPACES || space_of(net) != s) {
             onp_export_leave_out_network(
-                x, net,
-                "not of the one space, FBNet's or Once-for-All's, that the "
-                "file is of");
+                x, net, "not of the one space, FBNet's or Once-for-All's, that the file is of");
             continue;
         }
         x->result.n_unsaid += net->quality != ONP_QUALITY_OK;

@@ -163,30 +163,16 @@ static json_t *row_members(const onp_estimate *row, int64_t reference_khz)
     return NULL;
 }
 
-static json_t *block_keys(const onp_whole_network *net)
-{
-    json_t *keys = json_array();
-    for (int32_t i = 0; keys != NULL && i < net->n_blocks; i++) {
-        char key[ONP_BLOCK_KEY];
-        onp_block_key(&net->blocks[i], key);
-        if (json_array_append_new(keys, json_string(key)) != 0) {
-            json_decref(keys);
-            return NULL;
-        }
-    }
-    return keys;
-}
-
 /* Its blocks, or the text that it is known by. NULL: out of memory. */
 static json_t *network_members(const onp_whole_network *net)
 {
     json_t *object = json_object();
     bool ok = object != NULL;
     if (net->n_blocks > 0)
-        ok = ok && json_object_set_new(object, "blocks", block_keys(net)) == 0;
+        ok = ok && json_object_set_new(object, "blocks",
+                                       onp_block_keys_json(net->blocks, net->n_blocks)) == 0;
     ok = ok && set_text(object, "text", net->text) && set_text(object, "space", net->space) &&
-         set_count(object, "median_ns", llround(net->ns)) &&
-         set_count(object, "n", (int64_t)net->n) &&
+         set_count(object, "median_ns", llround(net->ns)) && set_count(object, "n", net->n) &&
          json_object_set_new(object, "cv", json_real(net->cv)) == 0 &&
          set_text(object, "quality", onp_quality_name(net->quality));
     if (ok)

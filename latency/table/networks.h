@@ -58,7 +58,7 @@ onp_status onp_import_networks(const onp_context *ctx, const char *path, onp_str
 void onp_networks_free(onp_networks *nets); /* NULL allowed */
 
 /* What the network is known by that is this text in its space, "fbnet 78184...". Errors:
- * ONP_E_RANGE: both are longer than ONP_NETWORK_TEXT bytes. */
+ * ONP_E_RANGE: they have more than ONP_NETWORK_TEXT bytes together. */
 onp_status onp_network_text_hash(const char *space, const char *text, char hash[ONP_SHA256_HEX],
                                  onp_error *err) ONP_MUST_USE;
 

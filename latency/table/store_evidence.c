@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "latency/table/store_internal.h"
 
 /* More blocks than any network has; what a file says is not believed. */
@@ -98,7 +97,7 @@ onp_status onp_store_fresh_since(onp_store *s, int64_t platform, int64_t *run, o
 
 /* ---- networks ---- */
 
-static json_t *encode(const onp_block *blocks, int32_t n)
+json_t *onp_block_keys_json(const onp_block *blocks, int32_t n)
 {
     json_t *keys = json_array();
     for (int32_t i = 0; keys != NULL && i < n; i++) {
@@ -134,7 +133,7 @@ static onp_status add_network(onp_store *s, const char *hash, json_t *keys, cons
 onp_status onp_store_network_add(onp_store *s, const char *hash, const onp_block *blocks, int32_t n,
                                  const char *space, onp_error *err)
 {
-    return add_network(s, hash, encode(blocks, n), space, err);
+    return add_network(s, hash, onp_block_keys_json(blocks, n), space, err);
 }
 
 /* An array of one text that no block key is like. */
@@ -226,8 +225,9 @@ onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit 
     return for_each(s,
                     "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
                     " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
-                    " m.quality, m.cv, m.mode IS NOT NULL, iif(m.median_ns IS NULL, max(m.n, 1), "
-                    "1) FROM run r JOIN measurement m ON m.run_id = r.id"
+                    " m.quality, m.cv, m.mode IS NOT NULL,"
+                    " iif(m.median_ns IS NULL, max(m.n, 1), 1)"
+                    " FROM run r JOIN measurement m ON m.run_id = r.id"
                     " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
                     " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
                     &value, 1, read_network, &call, err);

@@ -11,6 +11,7 @@
 #ifndef ONP_LATENCY_TABLE_STORE_EVIDENCE_H
 #define ONP_LATENCY_TABLE_STORE_EVIDENCE_H
 
+#include "base/json.h"
 #include "graph/block.h"
 #include "latency/predict/calibration.h"
 #include "latency/table/store.h"
@@ -57,6 +58,9 @@ onp_status onp_store_network_add(onp_store *s, const char *hash, const onp_block
 /* The same for one whose blocks are not ours: text says what it is ("fbnet 78184..."). */
 onp_status onp_store_network_add_text(onp_store *s, const char *hash, const char *text,
                                       const char *space, onp_error *err) ONP_MUST_USE;
+
+/* The keys of blocks as a JSON array, the caller's; NULL: out of memory. */
+json_t *onp_block_keys_json(const onp_block *blocks, int32_t n);
 
 /* A network that was measured on a platform. Borrowed during the visit. */
 typedef struct onp_measured_network {

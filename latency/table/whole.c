@@ -58,7 +58,7 @@ static onp_status collect(void *user, const onp_measured_network *v, onp_error *
     entry *e = &c->list[c->n];
     const double n = (double)v->n, ns = (double)v->median_ns, cv = v->n > 1 ? v->cv : 0;
     *e = (entry){.order = c->n++, .squares = n * ns * ns * (1 + cv * cv)};
-    e->net = (onp_whole_network){.run = v->run, .ns = n * ns, .n = n, .quality = v->quality};
+    e->net = (onp_whole_network){.run = v->run, .ns = n * ns, .n = v->n, .quality = v->quality};
     (void)snprintf(e->net.hash, sizeof e->net.hash, "%s", v->hash);
     ONP_TRY(copy_text(c->ctx, v->space, &e->net.space, err));
     ONP_TRY(copy_text(c->ctx, v->text, &e->net.text, err));
@@ -83,7 +83,8 @@ static void add(entry *first, const entry *e)
 {
     if (first->net.run != e->net.run) {
         first->net.run = e->net.run;
-        first->net.ns = first->net.n = first->squares = 0;
+        first->net.ns = first->squares = 0;
+        first->net.n = 0;
         first->net.quality = ONP_QUALITY_OK;
     }
     first->net.ns += e->net.ns;
@@ -95,8 +96,9 @@ static void add(entry *first, const entry *e)
 
 static void settle(entry *e)
 {
-    e->net.ns /= e->net.n;
-    const double variance = e->squares / e->net.n - e->net.ns * e->net.ns;
+    const double n = (double)e->net.n;
+    e->net.ns /= n;
+    const double variance = e->squares / n - e->net.ns * e->net.ns;
     e->net.cv = variance > 0 ? sqrt(variance) / e->net.ns : 0;
 }
 

@@ -23,10 +23,10 @@ typedef struct onp_whole_network {
     char *text;        /* of one whose blocks are not ours; else NULL */
     onp_block *blocks; /* NULL, 0: unknown */
     int32_t n_blocks;
-    int64_t run;         /* the newest that measured it */
-    double ns;           /* mean of its n medians in that run */
-    double cv;           /* their standard deviation / ns */
-    double n;            /* integral */
+    int64_t run; /* the newest that measured it */
+    double ns;   /* mean of its n medians in that run */
+    double cv;   /* their standard deviation / ns */
+    int64_t n;
     onp_quality quality; /* the worst of them */
 } onp_whole_network;
 
