@@ -131,10 +131,10 @@ static onp_status writer_open(onp_file_writer *w, const char *path, onp_error *e
             break;
     }
     if (fd < 0)
-        return fail_errno(err, w->temporary);
+        return fail_errno(err, w->path);
     w->file = fdopen(fd, "wb");
     if (w->file == NULL) {
-        onp_status st = fail_errno(err, w->temporary);
+        onp_status st = fail_errno(err, w->path);
         (void)close(fd);
         (void)unlink(w->temporary);
         return st;
@@ -184,7 +184,7 @@ onp_status onp_file_writer_new(const onp_context *ctx, const char *path, onp_fil
 onp_status onp_file_writer_add(onp_file_writer *w, const void *data, size_t size, onp_error *err)
 {
     if (size > 0 && fwrite(data, 1, size, w->file) != size)
-        return fail_errno(err, w->temporary);
+        return fail_errno(err, w->path);
     return ONP_OK;
 }
 
@@ -193,14 +193,14 @@ onp_status onp_file_writer_patch(onp_file_writer *w, size_t offset, const void *
 {
     if (fseeko(w->file, (off_t)offset, SEEK_SET) != 0 ||
         (size > 0 && fwrite(data, 1, size, w->file) != size) || fseeko(w->file, 0, SEEK_END) != 0)
-        return fail_errno(err, w->temporary);
+        return fail_errno(err, w->path);
     return ONP_OK;
 }
 
 onp_status onp_file_writer_commit(onp_file_writer *w, onp_error *err)
 {
     if (fflush(w->file) != 0 || fsync(fileno(w->file)) != 0)
-        return fail_errno(err, w->temporary);
+        return fail_errno(err, w->path);
     if (rename(w->temporary, w->path) != 0)
         return fail_errno(err, w->path);
     (void)fclose(w->file); /* all is written: nothing is left that could fail */

@@ -96,18 +96,10 @@ const char *onp_run_text(sqlite3_stmt *q, int column)
 onp_status onp_run_view_rows(const onp_run_view *v, const char *sql, const char *const *names,
                              size_t n_names, onp_run_row row, void *user, onp_error *err)
 {
-    sqlite3_stmt *q = NULL;
     onp_sql_value values[4];
-    bool more = false;
     for (size_t i = 0; i < n_names && i < ONP_COUNT(values); i++)
         values[i] = onp_sql_text(names[i]);
-    onp_status st = onp_sql_prepare(v->db, sql, &q, err);
-    if (st == ONP_OK)
-        st = onp_sql_bind(q, values, n_names, err);
-    while (st == ONP_OK && (st = onp_sql_step(q, &more, err)) == ONP_OK && more)
-        st = row(user, q, err);
-    (void)sqlite3_finalize(q);
-    return st;
+    return onp_sql_each(v->db, sql, values, n_names, row, user, err);
 }
 
 static onp_status add_epoch(void *user, sqlite3_stmt *q, onp_error *err)

@@ -154,3 +154,22 @@ onp_status onp_sql_run(sqlite3_stmt *q, const onp_sql_value *values, size_t n, o
     (void)sqlite3_reset(q);
     return ONP_OK;
 }
+
+onp_status onp_sql_each(sqlite3 *db, const char *sql, const onp_sql_value *values, size_t n,
+                        onp_sql_read read, void *user, onp_error *err)
+{
+    sqlite3_stmt *q = NULL;
+    bool row = false;
+    onp_status st = ONP_OK;
+    ONP_TRY(onp_sql_prepare(db, sql, &q, err));
+    ONP_TRY_GOTO(onp_sql_bind(q, values, n, err));
+    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
+    while (row) {
+        if (read != NULL)
+            ONP_TRY_GOTO(read(user, q, err));
+        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
+    }
+done:
+    sqlite3_finalize(q);
+    return st;
+}

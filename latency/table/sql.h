@@ -98,6 +98,11 @@ onp_status onp_sql_bind(sqlite3_stmt *q, const onp_sql_value *values, size_t n,
                         onp_error *err) ONP_MUST_USE;
 /* *row tells whether there is another row; q is reset when there is none, and on failure. */
 onp_status onp_sql_step(sqlite3_stmt *q, bool *row, onp_error *err) ONP_MUST_USE;
+/* Calls read for each row of a query with values bound; read may use the database, and what it
+ * fails with ends the walk. NULL: no row is wanted. */
+typedef onp_status (*onp_sql_read)(void *user, sqlite3_stmt *q, onp_error *err);
+onp_status onp_sql_each(sqlite3 *db, const char *sql, const onp_sql_value *values, size_t n,
+                        onp_sql_read read, void *user, onp_error *err) ONP_MUST_USE;
 /* Binds and runs a statement that gives no rows. */
 onp_status onp_sql_run(sqlite3_stmt *q, const onp_sql_value *values, size_t n,
                        onp_error *err) ONP_MUST_USE;

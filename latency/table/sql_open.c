@@ -6,18 +6,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The first column of the first row of a query that always has one. */
+static onp_status read_int(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    (void)err;
+    *(int64_t *)user = sqlite3_column_int64(q, 0);
+    return ONP_OK;
+}
+
+/* The first column of a query that gives one row. */
 static onp_status query_int(sqlite3 *db, const char *sql, int64_t *out, onp_error *err)
 {
-    sqlite3_stmt *q = NULL;
-    bool row = false;
-    onp_status st = onp_sql_prepare(db, sql, &q, err);
-    if (st == ONP_OK)
-        st = onp_sql_step(q, &row, err);
-    if (st == ONP_OK)
-        *out = row ? sqlite3_column_int64(q, 0) : 0;
-    sqlite3_finalize(q);
-    return st;
+    *out = 0;
+    return onp_sql_each(db, sql, NULL, 0, read_int, out, err);
 }
 
 static onp_status is_empty(sqlite3 *db, bool *empty, onp_error *err)
@@ -101,21 +101,19 @@ static onp_status check_size(sqlite3 *db, const char *path, onp_error *err)
     return ONP_OK;
 }
 
+static onp_status read_check(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const char *path = user, *said = (const char *)sqlite3_column_text(q, 0);
+    if (said != NULL && strcmp(said, "ok") == 0)
+        return ONP_OK;
+    return onp_fail(err, ONP_E_FORMAT, "%s: damaged or truncated database: %s", path,
+                    said != NULL ? said : "no answer");
+}
+
 static onp_status check_pages(sqlite3 *db, const char *path, onp_error *err)
 {
-    sqlite3_stmt *q = NULL;
-    bool row = false;
-    onp_status st = onp_sql_prepare(db, "PRAGMA quick_check(1)", &q, err);
-    if (st == ONP_OK)
-        st = onp_sql_step(q, &row, err);
-    if (st == ONP_OK) {
-        const char *said = row ? (const char *)sqlite3_column_text(q, 0) : NULL;
-        if (said == NULL || strcmp(said, "ok") != 0)
-            st = onp_fail(err, ONP_E_FORMAT, "%s: damaged or truncated database: %s", path,
-                          said != NULL ? said : "no answer");
-    }
-    sqlite3_finalize(q);
-    return st;
+    return onp_sql_each(db, "PRAGMA quick_check(1)", NULL, 0, read_check, (void *)(uintptr_t)path,
+                        err);
 }
 
 static onp_status prepare_connection(sqlite3 *db, onp_error *err)

@@ -104,30 +104,30 @@ onp_status onp_store_import_source_add(onp_store *s, int64_t run, const onp_impo
     return ONP_STORE_RUN(s, ONP_Q_IMPORT_SOURCE_ADD, values, err);
 }
 
+typedef struct import_source_call {
+    onp_import_source_visit visit;
+    void *user;
+} import_source_call;
+
+static onp_status read_import_source(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const import_source_call *call = user;
+    const onp_import_source source = {.file = (const char *)sqlite3_column_text(q, 0),
+                                      .sha256 = (const char *)sqlite3_column_text(q, 1),
+                                      .format = (const char *)sqlite3_column_text(q, 2),
+                                      .unit = (const char *)sqlite3_column_text(q, 3),
+                                      .n_rows = sqlite3_column_int64(q, 4),
+                                      .settings = (const char *)sqlite3_column_text(q, 5)};
+    return call->visit(call->user, &source, err);
+}
+
 onp_status onp_store_import_sources(onp_store *s, int64_t platform, onp_import_source_visit visit,
                                     void *user, onp_error *err)
 {
     static const char sql[] =
         "SELECT i.file, i.sha256, i.format, i.unit, i.rows, r.settings FROM import_source i"
         " JOIN run r ON r.id = i.run_id WHERE r.platform_id = ? ORDER BY r.id";
-    sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
-    bool row = false;
+    import_source_call call = {visit, user};
     const onp_sql_value value = onp_sql_int(platform);
-    onp_status st = ONP_OK;
-    ONP_TRY(onp_sql_prepare(s->db, sql, &q, err));
-    ONP_TRY_GOTO(onp_sql_bind(q, &value, 1, err));
-    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    while (row) {
-        const onp_import_source source = {.file = (const char *)sqlite3_column_text(q, 0),
-                                          .sha256 = (const char *)sqlite3_column_text(q, 1),
-                                          .format = (const char *)sqlite3_column_text(q, 2),
-                                          .unit = (const char *)sqlite3_column_text(q, 3),
-                                          .n_rows = sqlite3_column_int64(q, 4),
-                                          .settings = (const char *)sqlite3_column_text(q, 5)};
-        ONP_TRY_GOTO(visit(user, &source, err));
-        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    }
-done:
-    sqlite3_finalize(q);
-    return st;
+    return onp_sql_each(s->db, sql, &value, 1, read_import_source, &call, err);
 }

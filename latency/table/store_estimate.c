@@ -164,6 +164,19 @@ onp_status onp_store_missing(onp_store *s, int64_t platform, const char *const *
     return ONP_OK;
 }
 
+typedef struct estimate_call {
+    onp_estimate_visit visit;
+    void *user;
+} estimate_call;
+
+static onp_status read_keyed_estimate(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const estimate_call *call = user;
+    onp_estimate e;
+    ONP_TRY(read_estimate(q, 1, &e, err));
+    return call->visit(call->user, (const char *)sqlite3_column_text(q, 0), &e, err);
+}
+
 onp_status onp_store_estimates(onp_store *s, int64_t platform, onp_estimate_visit visit, void *user,
                                onp_error *err)
 {
@@ -171,20 +184,7 @@ onp_status onp_store_estimates(onp_store *s, int64_t platform, onp_estimate_visi
         "SELECT b.key, " ONP_STORE_ESTIMATE_COLUMNS
         " FROM estimate e JOIN block b ON b.id = e.block_id" ONP_STORE_JOIN_MEASUREMENT
         " WHERE e.platform_id = ? ORDER BY b.key";
-    sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
-    bool row = false;
+    estimate_call call = {visit, user};
     const onp_sql_value value = onp_sql_int(platform);
-    onp_status st = ONP_OK;
-    ONP_TRY(onp_sql_prepare(s->db, sql, &q, err));
-    ONP_TRY_GOTO(onp_sql_bind(q, &value, 1, err));
-    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    while (row) {
-        onp_estimate e;
-        ONP_TRY_GOTO(read_estimate(q, 1, &e, err));
-        ONP_TRY_GOTO(visit(user, (const char *)sqlite3_column_text(q, 0), &e, err));
-        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    }
-done:
-    sqlite3_finalize(q);
-    return st;
+    return onp_sql_each(s->db, sql, &value, 1, read_keyed_estimate, &call, err);
 }

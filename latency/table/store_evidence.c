@@ -19,26 +19,6 @@ static onp_sql_value known_real(double v)
     return isnan(v) ? onp_sql_text(NULL) : onp_sql_real(v);
 }
 
-/* Calls read for each row of a query with values bound. */
-static onp_status for_each(onp_store *s, const char *sql, const onp_sql_value *values, size_t n,
-                           onp_status (*read)(void *user, sqlite3_stmt *q, onp_error *err),
-                           void *user, onp_error *err)
-{
-    sqlite3_stmt *q = NULL; /* its own, so that a visit may use the store */
-    bool row = false;
-    onp_status st = ONP_OK;
-    ONP_TRY(onp_sql_prepare(s->db, sql, &q, err));
-    ONP_TRY_GOTO(onp_sql_bind(q, values, n, err));
-    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    while (row) {
-        ONP_TRY_GOTO(read(user, q, err));
-        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    }
-done:
-    sqlite3_finalize(q);
-    return st;
-}
-
 /* ---- sentinels ---- */
 
 onp_status onp_store_sentinel_add(onp_store *s, int64_t run, const onp_sentinel *v, onp_error *err)
@@ -70,12 +50,12 @@ onp_status onp_store_sentinels(onp_store *s, int64_t platform, const char *key,
 {
     sentinel_call call = {visit, user};
     const onp_sql_value values[] = {onp_sql_int(platform), onp_sql_text(key)};
-    return for_each(s,
-                    "SELECT t.run_id, t.key, t.seq, t.median_ns, t.clock_khz, r.status = 'done'"
-                    " FROM run r"
-                    " JOIN sentinel t ON t.run_id = r.id WHERE r.platform_id = ?1"
-                    " AND t.key = ifnull(?2, t.key) ORDER BY t.run_id, t.seq",
-                    values, ONP_COUNT(values), read_sentinel, &call, err);
+    return onp_sql_each(s->db,
+                        "SELECT t.run_id, t.key, t.seq, t.median_ns, t.clock_khz, r.status = 'done'"
+                        " FROM run r"
+                        " JOIN sentinel t ON t.run_id = r.id WHERE r.platform_id = ?1"
+                        " AND t.key = ifnull(?2, t.key) ORDER BY t.run_id, t.seq",
+                        values, ONP_COUNT(values), read_sentinel, &call, err);
 }
 
 /* *out: the first column of the last row; 0: NULL. */
@@ -89,10 +69,10 @@ static onp_status read_int(void *user, sqlite3_stmt *q, onp_error *err)
 onp_status onp_store_fresh_since(onp_store *s, int64_t platform, int64_t *run, onp_error *err)
 {
     const onp_sql_value value = onp_sql_int(platform);
-    return for_each(s,
-                    "SELECT min(run_id) FROM estimate WHERE platform_id = ?"
-                    " AND stale_reason IS NULL",
-                    &value, 1, read_int, run, err);
+    return onp_sql_each(s->db,
+                        "SELECT min(run_id) FROM estimate WHERE platform_id = ?"
+                        " AND stale_reason IS NULL",
+                        &value, 1, read_int, run, err);
 }
 
 /* ---- networks ---- */
@@ -222,25 +202,25 @@ onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit 
 {
     network_call call = {s, visit, user};
     const onp_sql_value value = onp_sql_int(platform);
-    return for_each(s,
-                    "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
-                    " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
-                    " m.quality, m.cv, m.mode IS NOT NULL,"
-                    " iif(m.median_ns IS NULL, max(m.n, 1), 1)"
-                    " FROM run r JOIN measurement m ON m.run_id = r.id"
-                    " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
-                    " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
-                    &value, 1, read_network, &call, err);
+    return onp_sql_each(s->db,
+                        "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
+                        " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
+                        " m.quality, m.cv, m.mode IS NOT NULL,"
+                        " iif(m.median_ns IS NULL, max(m.n, 1), 1)"
+                        " FROM run r JOIN measurement m ON m.run_id = r.id"
+                        " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
+                        " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
+                        &value, 1, read_network, &call, err);
 }
 
 onp_status onp_store_n_networks(onp_store *s, int64_t platform, int64_t *n, onp_error *err)
 {
     const onp_sql_value value = onp_sql_int(platform);
-    return for_each(s,
-                    "SELECT count(DISTINCT m.network) FROM run r JOIN measurement m"
-                    " ON m.run_id = r.id WHERE r.platform_id = ? AND m.mode IS NULL"
-                    " AND m.quality <> 'failed'",
-                    &value, 1, read_int, n, err);
+    return onp_sql_each(s->db,
+                        "SELECT count(DISTINCT m.network) FROM run r JOIN measurement m"
+                        " ON m.run_id = r.id WHERE r.platform_id = ? AND m.mode IS NULL"
+                        " AND m.quality <> 'failed'",
+                        &value, 1, read_int, n, err);
 }
 
 /* ---- models ---- */
@@ -297,11 +277,11 @@ onp_status onp_store_calibration_get(onp_store *s, int64_t platform, onp_calibra
 {
     const onp_sql_value value = onp_sql_int(platform);
     *out = onp_calibration_none();
-    return for_each(s,
-                    "SELECT a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,"
-                    " within5, within10, spearman FROM calibration WHERE platform_id = ?"
-                    " ORDER BY id DESC LIMIT 1",
-                    &value, 1, read_calibration, out, err);
+    return onp_sql_each(s->db,
+                        "SELECT a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,"
+                        " within5, within10, spearman FROM calibration WHERE platform_id = ?"
+                        " ORDER BY id DESC LIMIT 1",
+                        &value, 1, read_calibration, out, err);
 }
 
 /* ---- validations ---- */
@@ -355,11 +335,12 @@ onp_status onp_store_validations(onp_store *s, int64_t platform, onp_validation_
 {
     validation_call call = {visit, user};
     const onp_sql_value value = onp_sql_int(platform);
-    return for_each(s,
-                    "SELECT v.run_id, r.started_unix_ns, v.network, v.part, v.sum_ns,"
-                    " v.predicted_ns, v.lo_ns, v.hi_ns, v.measured_ns, v.repeated_ns,"
-                    " v.measurement_id FROM validation v JOIN run r ON r.id = v.run_id"
-                    " WHERE v.run_id = (SELECT max(run_id) FROM validation WHERE platform_id = ?)"
-                    " ORDER BY v.sum_ns, v.id",
-                    &value, 1, read_validation, &call, err);
+    return onp_sql_each(
+        s->db,
+        "SELECT v.run_id, r.started_unix_ns, v.network, v.part, v.sum_ns,"
+        " v.predicted_ns, v.lo_ns, v.hi_ns, v.measured_ns, v.repeated_ns,"
+        " v.measurement_id FROM validation v JOIN run r ON r.id = v.run_id"
+        " WHERE v.run_id = (SELECT max(run_id) FROM validation WHERE platform_id = ?)"
+        " ORDER BY v.sum_ns, v.id",
+        &value, 1, read_validation, &call, err);
 }

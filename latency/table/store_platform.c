@@ -40,21 +40,23 @@ onp_status onp_store_platform_add(onp_store *s, const onp_platform *p, int64_t *
     return ONP_OK;
 }
 
-/* The devices of the table, for the message. */
+typedef struct none_found_call {
+    const char *path, *name;
+} none_found_call;
+
+static onp_status tell_devices(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const none_found_call *call = user;
+    const char *devices = text(q, 0);
+    return onp_fail(err, ONP_E_MISSING, "%s: no platform of a device \"%s\"; devices: %s",
+                    call->path, call->name, devices != NULL ? devices : "none");
+}
+
 static onp_status none_found(onp_store *s, const char *name, onp_error *err)
 {
-    sqlite3_stmt *q = NULL;
-    bool row = false;
-    onp_status st = onp_sql_prepare(s->db, "SELECT group_concat(name, ', ') FROM device", &q, err);
-    if (st == ONP_OK)
-        st = onp_sql_step(q, &row, err);
-    if (st == ONP_OK) {
-        const char *devices = row ? text(q, 0) : NULL;
-        st = onp_fail(err, ONP_E_MISSING, "%s: no platform of a device \"%s\"; devices: %s",
-                      onp_store_path(s), name, devices != NULL ? devices : "none");
-    }
-    sqlite3_finalize(q);
-    return st;
+    none_found_call call = {onp_store_path(s), name};
+    return onp_sql_each(s->db, "SELECT group_concat(name, ', ') FROM device", NULL, 0, tell_devices,
+                        &call, err);
 }
 
 static void read_platform(sqlite3_stmt *q, onp_platform_row *row)
@@ -85,6 +87,19 @@ static void read_platform(sqlite3_stmt *q, onp_platform_row *row)
     };
 }
 
+typedef struct platform_call {
+    onp_platform_visit visit;
+    void *user;
+} platform_call;
+
+static onp_status visit_platform(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const platform_call *call = user;
+    onp_platform_row row;
+    read_platform(q, &row);
+    return call->visit(call->user, &row, err);
+}
+
 onp_status onp_store_platforms(onp_store *s, onp_platform_visit visit, void *user, onp_error *err)
 {
     static const char sql[] =
@@ -98,20 +113,8 @@ onp_status onp_store_platforms(onp_store *s, onp_platform_visit visit, void *use
         " FROM platform p JOIN device d ON d.id = p.device_id"
         " LEFT JOIN run r ON r.id = (SELECT max(run_id) FROM estimate WHERE platform_id = p.id)"
         " LEFT JOIN estimate e ON e.platform_id = p.id GROUP BY p.id ORDER BY p.id";
-    sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
-    bool row = false;
-    onp_status st = ONP_OK;
-    ONP_TRY(onp_sql_prepare(s->db, sql, &q, err));
-    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    while (row) {
-        onp_platform_row platform;
-        read_platform(q, &platform);
-        ONP_TRY_GOTO(visit(user, &platform, err));
-        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    }
-done:
-    sqlite3_finalize(q);
-    return st;
+    platform_call call = {visit, user};
+    return onp_sql_each(s->db, sql, NULL, 0, visit_platform, &call, err);
 }
 
 /* ---- by name ---- */

@@ -62,8 +62,13 @@ static onp_status read_counts(sqlite3_stmt *q, onp_visit *v, onp_error *err)
     return ONP_OK;
 }
 
-static onp_status read_visit(onp_store *s, sqlite3_stmt *q, onp_visit_fn visit, void *user,
-                             onp_error *err)
+typedef struct visit_call {
+    onp_store *store;
+    onp_visit_fn visit;
+    void *user;
+} visit_call;
+
+static onp_status decode_visit(const visit_call *call, sqlite3_stmt *q, onp_error *err)
 {
     int quality = 0;
     onp_visit v = {.run = sqlite3_column_int64(q, 0),
@@ -81,7 +86,7 @@ static onp_status read_visit(onp_store *s, sqlite3_stmt *q, onp_visit_fn visit, 
     ONP_TRY(onp_store_read_quality(q, 9, &quality, err));
     ONP_TRY(read_counts(q, &v, err));
     v.quality = (onp_quality)quality;
-    int64_t *values = onp_alloc(s->ctx, (2 + v.n_groups) * v.n_samples, sizeof *values);
+    int64_t *values = onp_alloc(call->store->ctx, (2 + v.n_groups) * v.n_samples, sizeof *values);
     if (values == NULL)
         return onp_fail(err, ONP_E_NOMEM, "no memory for %zu samples", v.n_samples);
     onp_status st = decode(q, 15, values, v.n_samples, &v.samples_ns, err);
@@ -90,9 +95,16 @@ static onp_status read_visit(onp_store *s, sqlite3_stmt *q, onp_visit_fn visit, 
     if (st == ONP_OK)
         st = decode(q, 17, values + 2 * v.n_samples, v.n_groups * v.n_samples, &v.stamps_ns, err);
     if (st == ONP_OK)
-        st = visit(user, &v, err);
-    onp_free(s->ctx, values);
+        st = call->visit(call->user, &v, err);
+    onp_free(call->store->ctx, values);
     return st;
+}
+
+static onp_status read_visit(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    const visit_call *call = user;
+    const onp_status st = decode_visit(call, q, err);
+    return st == ONP_E_FORMAT ? onp_fail_prefix(err, st, "%s: ", onp_store_path(call->store)) : st;
 }
 
 onp_status onp_store_visits(onp_store *s, const onp_visit_query *query, onp_visit_fn visit,
@@ -100,22 +112,8 @@ onp_status onp_store_visits(onp_store *s, const onp_visit_query *query, onp_visi
 {
     const onp_sql_value values[] = {onp_sql_int(query->platform), onp_sql_text(query->plan),
                                     onp_sql_int(query->done)};
-    sqlite3_stmt *q = NULL; /* its own, so that visit may use the store */
-    bool row = false;
-    onp_status st = ONP_OK;
-    ONP_TRY(onp_sql_prepare(s->db, visits, &q, err));
-    ONP_TRY_GOTO(onp_sql_bind(q, values, ONP_COUNT(values), err));
-    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    while (row) {
-        st = read_visit(s, q, visit, user, err);
-        if (st == ONP_E_FORMAT)
-            st = onp_fail_prefix(err, st, "%s: ", onp_store_path(s));
-        ONP_TRY_GOTO(st);
-        ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    }
-done:
-    sqlite3_finalize(q);
-    return st;
+    visit_call call = {s, visit, user};
+    return onp_sql_each(s->db, visits, values, ONP_COUNT(values), read_visit, &call, err);
 }
 
 onp_status onp_store_distrust(onp_store *s, int64_t run, int64_t seq, const char *reason,

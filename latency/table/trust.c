@@ -191,10 +191,24 @@ static onp_status note_platform(void *user, const onp_platform_row *row, onp_err
     return ONP_OK;
 }
 
+typedef struct look {
+    char os[ONP_ESTIMATE_TEXT];
+    int64_t checked_unix_ns; /* 0: never */
+} look;
+
+static onp_status read_look(void *user, sqlite3_stmt *q, onp_error *err)
+{
+    look *l = user;
+    const char *os = (const char *)sqlite3_column_text(q, 0);
+    (void)err;
+    (void)snprintf(l->os, sizeof l->os, "%s", os != NULL ? os : "");
+    l->checked_unix_ns = sqlite3_column_int64(q, 1);
+    return ONP_OK;
+}
+
 /* The system that rows were last measured, or checked, under, and when they were last checked. Runs
  * that only measured networks say nothing of rows. */
-static onp_status last_look(onp_store *s, int64_t platform, char os[ONP_ESTIMATE_TEXT],
-                            int64_t *checked_unix_ns, onp_error *err)
+static onp_status last_look(onp_store *s, int64_t platform, look *out, onp_error *err)
 {
     static const char sql[] =
         "WITH looked AS (SELECT id, os, started_unix_ns, status = 'done' AND CASE WHEN"
@@ -203,21 +217,8 @@ static onp_status last_look(onp_store *s, int64_t platform, char os[ONP_ESTIMATE
         " SELECT os, CASE WHEN checked THEN started_unix_ns END FROM looked"
         " WHERE checked OR id IN (SELECT run_id FROM estimate WHERE platform_id = ?1)"
         " ORDER BY id DESC LIMIT 1";
-    sqlite3_stmt *q = NULL;
-    bool row = false;
     const onp_sql_value value = onp_sql_int(platform);
-    onp_status st = ONP_OK;
-    ONP_TRY(onp_sql_prepare(s->db, sql, &q, err));
-    ONP_TRY_GOTO(onp_sql_bind(q, &value, 1, err));
-    ONP_TRY_GOTO(onp_sql_step(q, &row, err));
-    if (row) {
-        const char *text = (const char *)sqlite3_column_text(q, 0);
-        (void)snprintf(os, ONP_ESTIMATE_TEXT, "%s", text != NULL ? text : "");
-        *checked_unix_ns = sqlite3_column_int64(q, 1);
-    }
-done:
-    sqlite3_finalize(q);
-    return st;
+    return onp_sql_each(s->db, sql, &value, 1, read_look, out, err);
 }
 
 onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, onp_trust *out,
@@ -225,8 +226,9 @@ onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, on
 {
     onp_trust trust = {.noise = (double)NAN};
     origin o = {.platform = platform};
-    char os[ONP_ESTIMATE_TEXT] = "", now[ONP_ESTIMATE_TEXT];
-    int64_t checked_unix_ns = 0, since = 0;
+    look last = {0};
+    char now[ONP_ESTIMATE_TEXT];
+    int64_t since = 0;
     onp_stale_facts facts = {.now_unix_ns = onp_unix_ns()};
     ONP_TRY(onp_store_platforms(s, note_platform, &o, err));
     if (!o.found)
@@ -234,15 +236,16 @@ onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, on
                         (long long)platform);
     ONP_TRY(onp_store_calibration_get(s, platform, &trust.calibration, err));
     ONP_TRY(last_validation(s, platform, &trust, err));
-    ONP_TRY(last_look(s, platform, os, &checked_unix_ns, err));
+    ONP_TRY(last_look(s, platform, &last, err));
     ONP_TRY(onp_store_fresh_since(s, platform, &since, err));
     ONP_TRY(take_sentinels(s, platform, since, &facts, err));
-    (void)snprintf(now, sizeof now, "%s", os_now != NULL ? os_now : ""); /* cut as os is */
+    (void)snprintf(now, sizeof now, "%s", os_now != NULL ? os_now : ""); /* cut as last.os is */
     facts.imported = o.imported;
     facts.n_calibrated = trust.calibration.n;
-    facts.os_then = os[0] != '\0' ? os : NULL;
+    facts.os_then = last.os[0] != '\0' ? last.os : NULL;
     facts.os_now = now[0] != '\0' ? now : NULL;
-    facts.oldest_unix_ns = checked_unix_ns > o.oldest_unix_ns ? checked_unix_ns : o.oldest_unix_ns;
+    facts.oldest_unix_ns =
+        last.checked_unix_ns > o.oldest_unix_ns ? last.checked_unix_ns : o.oldest_unix_ns;
     facts.n_validated = (int64_t)trust.validation.n;
     facts.validated_mape = trust.validation.mape;
     facts.validated_bias = trust.validation.bias;
@@ -266,23 +269,13 @@ onp_status onp_trust_supersede(onp_store *s, int64_t platform, int64_t *n, onp_e
         "  AND o.kernel_set IS p.kernel_set AND o.blas_core IS p.blas_core"
         "  AND o.threads IS p.threads AND o.cluster IS p.cluster AND o.precision IS p.precision"
         "  AND o.batch IS p.batch AND o.cache_mode IS p.cache_mode)";
-    sqlite3_stmt *q[2] = {NULL, NULL};
     const onp_sql_value value = onp_sql_int(platform);
     onp_sql_tx tx;
-    int64_t changed = 0;
     ONP_TRY(onp_store_begin(s, &tx, err));
-    onp_status st = onp_sql_prepare(s->db, revive, &q[0], err);
+    onp_status st = onp_sql_each(s->db, revive, &value, 1, NULL, NULL, err);
     if (st == ONP_OK)
-        st = onp_sql_run(q[0], &value, 1, err);
-    if (st == ONP_OK)
-        st = onp_sql_prepare(s->db, supersede, &q[1], err);
-    if (st == ONP_OK)
-        st = onp_sql_run(q[1], &value, 1, err);
-    if (st == ONP_OK)
-        changed = sqlite3_changes(s->db);
-    sqlite3_finalize(q[0]);
-    sqlite3_finalize(q[1]);
+        st = onp_sql_each(s->db, supersede, &value, 1, NULL, NULL, err);
     if (n != NULL)
-        *n = changed;
+        *n = st == ONP_OK ? sqlite3_changes(s->db) : 0;
     return onp_store_end(s, &tx, st, err);
 }
