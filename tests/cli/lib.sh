@@ -56,6 +56,39 @@ classes: 10
 YAML
 }
 
+# rows_of_a_phone: the rows of this machine ($signature in here.db) go out and come back as those of a phone (phone.db), of
+# space.yaml, which tiny.yaml searches for that phone.
+rows_of_a_phone() {
+    cat >space.yaml <<'YAML'
+schema: 1
+name: tiny
+input: {height: 28, width: 28, channels: 1}
+stem: {op: conv, kernel: 3, stride: 2, channels: 8}
+fixed: []
+candidates:
+  - {op: mbconv, kernel: 3, expand: 1}
+  - {op: zero}
+stages:
+  - {channels: 8, blocks: 2, stride: 2}
+mix: {channels: 16}
+classes: 10
+YAML
+    cat >tiny.yaml <<'YAML'
+schema: 1
+seed: 3
+data: {format: generated, validation: 128, limit: 512, cache: cache}
+space: space.yaml
+target: {device: phone, latency: 100%}
+search: {warmup_epochs: 1, epochs: 1, batch: 64}
+train: {epochs: 1, batch: 64}
+YAML
+    "$onepath" profile space.yaml --db here.db --max-seconds-per-block 0.05 >out 2>err # noisy ones serve as well
+    exits 0 table list --db here.db --json
+    signature=$(python3 -c 'import json; print(json.load(open("out"))["platforms"][0]["signature"])')
+    exits 0 table export --db here.db --device "$signature" --out rows.jsonl
+    exits 0 table import --db phone.db --format jsonl --device phone rows.jsonl
+}
+
 # says FILE TEXT: ./out or ./err of the last run contains TEXT.
 says() {
     grep -qF -- "$2" "$1" && return

@@ -3,36 +3,7 @@
 # A search on the rows of another device: refused unless asked for, and said wherever the run is told.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-cat >space.yaml <<'YAML'
-schema: 1
-name: tiny
-input: {height: 28, width: 28, channels: 1}
-stem: {op: conv, kernel: 3, stride: 2, channels: 8}
-fixed: []
-candidates:
-  - {op: mbconv, kernel: 3, expand: 1}
-  - {op: zero}
-stages:
-  - {channels: 8, blocks: 2, stride: 2}
-mix: {channels: 16}
-classes: 10
-YAML
-cat >tiny.yaml <<'YAML'
-schema: 1
-seed: 3
-data: {format: generated, validation: 128, limit: 512, cache: cache}
-space: space.yaml
-target: {device: phone, latency: 100%}
-search: {warmup_epochs: 1, epochs: 1, batch: 64}
-train: {epochs: 1, batch: 64}
-YAML
-
-# the rows of this machine go out and come back as those of a phone
-"$onepath" profile space.yaml --db here.db --max-seconds-per-block 0.05 >out 2>err # noisy ones serve as well
-exits 0 table list --db here.db --json
-signature=$(python3 -c 'import json; print(json.load(open("out"))["platforms"][0]["signature"])')
-exits 0 table export --db here.db --device "$signature" --out rows.jsonl
-exits 0 table import --db phone.db --format jsonl --device phone rows.jsonl
+rows_of_a_phone
 exits 0 table estimate --db phone.db --device phone --space space.yaml --path uniform --json
 cp out there
 exits 0 table estimate --db here.db --device "$signature" --space space.yaml --path uniform --json
