@@ -59,6 +59,9 @@ typedef struct onp_profile_sample {
     onp_measurement m;
 } onp_profile_sample;
 
+/* The statistics, and nothing else. */
+onp_measurement onp_profile_of_stats(const onp_stats *v);
+
 /* Measures g for about max_ns. What the runner cannot measure is a sample too, of quality failed.
  * *out is the caller's (onp_profile_sample_reset) in any case. */
 onp_status onp_profile_read(const onp_profile_session *s, const onp_graph *g, int64_t max_ns,

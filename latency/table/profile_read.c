@@ -25,6 +25,22 @@ static int64_t temperature(const onp_timing *t, size_t i)
     return there ? t->temperature_mc[i] : 0;
 }
 
+onp_measurement onp_profile_of_stats(const onp_stats *v)
+{
+    return (onp_measurement){.n = v->n,
+                             .min_ns = v->min_ns,
+                             .p05_ns = v->p05_ns,
+                             .median_ns = v->median_ns,
+                             .mean_ns = v->mean_ns,
+                             .trimmed_mean_ns = v->trimmed_mean_ns,
+                             .p90_ns = v->p90_ns,
+                             .p99_ns = v->p99_ns,
+                             .mad_ns = v->mad_ns,
+                             .cv = v->cv,
+                             .ci95_lo_ns = v->ci95_lo_ns,
+                             .ci95_hi_ns = v->ci95_hi_ns};
+}
+
 static onp_status summarise(const onp_profile_session *s, onp_profile_sample *out, onp_error *err)
 {
     static const onp_quality qualities[ONP_TIMING_QUALITY_COUNT] = {
@@ -34,44 +50,30 @@ static onp_status summarise(const onp_profile_session *s, onp_profile_sample *ou
         [ONP_TIMING_BIMODAL] = ONP_QUALITY_BIMODAL,
     };
     const onp_timing *t = &out->timing;
-    const onp_stats *v = &t->stats;
     int64_t *scratch = onp_alloc(s->ctx, t->n, sizeof *scratch);
     if (scratch == NULL)
         return onp_fail(err, ONP_E_NOMEM, "profile: no memory for %zu samples", t->n);
     const int64_t normalised =
         onp_timing_normalised_median(t, onp_runner_get_facts(s->runner)->clock_khz, scratch);
     memcpy(scratch, t->clock_khz, t->n * sizeof *scratch);
-    out->m = (onp_measurement){
-        .n = v->n,
-        .n_rejected = t->n_rejected,
-        .inner_reps = t->inner_reps,
-        .min_ns = v->min_ns,
-        .p05_ns = v->p05_ns,
-        .median_ns = v->median_ns,
-        .mean_ns = v->mean_ns,
-        .trimmed_mean_ns = v->trimmed_mean_ns,
-        .p90_ns = v->p90_ns,
-        .p99_ns = v->p99_ns,
-        .mad_ns = v->mad_ns,
-        .cv = v->cv,
-        .ci95_lo_ns = v->ci95_lo_ns,
-        .ci95_hi_ns = v->ci95_hi_ns,
-        .normalized_median_ns = normalised > 0 ? normalised : 0,
-        .clock_khz = onp_stats_median(scratch, t->n),
-        .clock_min_khz = least(t->clock_khz, t->n),
-        .quality = qualities[t->quality],
-        .reason = known(t->reason),
-        .samples_ns = t->samples_ns,
-        .clocks_khz = t->clock_khz,
-        .temperatures_mc = t->temperature_mc,
-        .n_samples = t->n,
-        .stamps_ns = t->stamps_ns,
-        .n_groups = t->n_groups,
-        .overhead_ns = t->overhead_ns,
-        .temperature_before_mc = temperature(t, 0),
-        .temperature_after_mc = temperature(t, t->n - 1),
-        .cores = known(t->cores),
-    };
+    out->m = onp_profile_of_stats(&t->stats);
+    out->m.n_rejected = t->n_rejected;
+    out->m.inner_reps = t->inner_reps;
+    out->m.normalized_median_ns = normalised > 0 ? normalised : 0;
+    out->m.clock_khz = onp_stats_median(scratch, t->n);
+    out->m.clock_min_khz = least(t->clock_khz, t->n);
+    out->m.quality = qualities[t->quality];
+    out->m.reason = known(t->reason);
+    out->m.samples_ns = t->samples_ns;
+    out->m.clocks_khz = t->clock_khz;
+    out->m.temperatures_mc = t->temperature_mc;
+    out->m.n_samples = t->n;
+    out->m.stamps_ns = t->stamps_ns;
+    out->m.n_groups = t->n_groups;
+    out->m.overhead_ns = t->overhead_ns;
+    out->m.temperature_before_mc = temperature(t, 0);
+    out->m.temperature_after_mc = temperature(t, t->n - 1);
+    out->m.cores = known(t->cores);
     onp_free(s->ctx, scratch);
     return ONP_OK;
 }

@@ -202,26 +202,16 @@ onp_status onp_profile_store_row(const onp_profile_session *s, const onp_profile
                                  const onp_profile_row *row, const onp_profile_readings *r,
                                  onp_error *err)
 {
-    const onp_stats *v = &row->stats;
-    const onp_measurement m = {.n = v->n,
-                               .min_ns = v->min_ns,
-                               .p05_ns = v->p05_ns,
-                               .median_ns = v->median_ns,
-                               .mean_ns = v->mean_ns,
-                               .trimmed_mean_ns = v->trimmed_mean_ns,
-                               .p90_ns = v->p90_ns,
-                               .p99_ns = v->p99_ns,
-                               .mad_ns = v->mad_ns,
-                               .cv = v->cv,
-                               .ci95_lo_ns = row->lo_ns,
-                               .ci95_hi_ns = row->hi_ns,
-                               .normalized_median_ns = row->normalised_ns,
-                               .quality = row->quality,
-                               .reason = row->reason[0] != '\0' ? row->reason : NULL,
-                               .samples_ns = r->values_ns,
-                               .n_samples = (size_t)row->n,
-                               .mode = onp_profile_mode_names[s->mode],
-                               .n_paths = row->n_paths};
+    onp_measurement m = onp_profile_of_stats(&row->stats);
+    m.ci95_lo_ns = row->lo_ns;
+    m.ci95_hi_ns = row->hi_ns;
+    m.normalized_median_ns = row->normalised_ns;
+    m.quality = row->quality;
+    m.reason = row->reason[0] != '\0' ? row->reason : NULL;
+    m.samples_ns = r->values_ns;
+    m.n_samples = (size_t)row->n;
+    m.mode = onp_profile_mode_names[s->mode];
+    m.n_paths = row->n_paths;
     return onp_store_measure_block(s->store, s->run, e->key, &m, NULL, err);
 }
 
