@@ -25,6 +25,7 @@
     1000 /* after so long whether it has ended; its children may hold the pipes                    \
           */
 #define MILLISECOND_NS ((int64_t)1000000)
+#define KILLED_NS      (5000 * MILLISECOND_NS) /* in which a process that was killed is gone */
 
 extern char **environ;
 
@@ -269,7 +270,7 @@ static onp_status talk(onp_process *p, const char *text, size_t length, int64_t 
         const bool ended = has_ended(p->pid, &info); /* asked first: its last words may be there */
         ONP_TRY(wait_ready(p, length > 0, deadline_ns, fds, err));
         ONP_TRY(hear(p, fds, err));
-        if (ended && fds[0].revents == 0 && fds[1].revents == 0)
+        if (ended && fds[0].revents == 0) /* a child may write to standard error for ever */
             return gone(p, "output", err);
         if (length > 0 && fds[2].revents != 0)
             ONP_TRY(write_some(p, &text, &length, err));
@@ -352,19 +353,31 @@ onp_status onp_process_wait(onp_process *p, int64_t deadline_ns, const char **ou
 
 /* ---- end ---- */
 
+static bool ends_within(pid_t pid, int64_t patience_ns)
+{
+    const int64_t deadline = onp_now_ns() + patience_ns;
+    siginfo_t info;
+    while (!has_ended(pid, &info)) {
+        if (onp_now_ns() >= deadline)
+            return false;
+        (void)nanosleep(&(struct timespec){.tv_nsec = MILLISECOND_NS}, NULL);
+    }
+    return true;
+}
+
 void onp_process_end(onp_process *p, int64_t patience_ns)
 {
     if (p->pid <= 0)
         return;
     close_fd(&p->in_fd);
-    const int64_t deadline = onp_now_ns() + patience_ns;
-    siginfo_t info;
-    while (!has_ended(p->pid, &info) && onp_now_ns() < deadline)
-        (void)nanosleep(&(struct timespec){.tv_nsec = MILLISECOND_NS}, NULL);
+    (void)ends_within(p->pid, patience_ns);
     /* the group goes before its leader is reaped: until then no other group has this number */
     (void)kill(-p->pid, SIGKILL);
-    while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) {
-    }
+    (void)kill(p->pid, SIGKILL); /* it may have joined another group */
+    /* one of another user (sudo) cannot be killed: it is left, and not waited for */
+    if (ends_within(p->pid, KILLED_NS))
+        while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) {
+        }
     if (p->err_fd >= 0)
         hear_stderr(p);
     close_fd(&p->out_fd);

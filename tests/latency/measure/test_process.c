@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs that are run to their end, and what a child inherits. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +67,42 @@ static void ends(void **state)
     e = run("sleep 30 & echo left", NULL, 4096, 20 * SECOND);
     assert_int_equal(e.exit_code, 0);
     assert_string_equal(e.output, "left\n");
+}
+
+/* What it leaves behind talks on. */
+static void leaves_a_flood(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c", "while :; do echo flood >&2; done & exit 5", NULL};
+    onp_process p;
+    onp_error err = {0};
+    const char *line = NULL;
+    size_t n = 0;
+    assert_int_equal(onp_process_start(&ctx, argv, 4096, &p, &err), ONP_OK);
+    assert_int_equal(onp_process_next(&p, onp_now_ns() + 20 * SECOND, &line, &n, &err),
+                     ONP_E_DEVICE);
+    onp_assert_contains(err.msg, "ended with exit code 5");
+    onp_process_end(&p, 0);
+}
+
+/* One that left its group, as a shell with job control can be, is ended all the same. */
+static void leaves_its_group(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"python3", "-c",
+                                "import os, time; os.setpgid(0, os.getpgid(os.getppid()));"
+                                "print('left', flush=True); time.sleep(60)",
+                                NULL};
+    onp_process p;
+    onp_error err = {0};
+    const char *line = NULL;
+    size_t n = 0;
+    assert_int_equal(onp_process_start(&ctx, argv, 4096, &p, &err), ONP_OK);
+    assert_int_equal(onp_process_next(&p, onp_now_ns() + 20 * SECOND, &line, &n, &err), ONP_OK);
+    const pid_t pid = p.pid;
+    onp_process_end(&p, 0);
+    assert_int_equal(kill(pid, 0), -1);
+    assert_int_equal(errno, ESRCH);
 }
 
 static void reads_a_file(void **state)
@@ -151,8 +189,9 @@ static void advises(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ends),    cmocka_unit_test(reads_a_file),
-        cmocka_unit_test(limits),  cmocka_unit_test(threads_are_not_inherited),
+        cmocka_unit_test(ends),           cmocka_unit_test(leaves_its_group),
+        cmocka_unit_test(leaves_a_flood), cmocka_unit_test(reads_a_file),
+        cmocka_unit_test(limits),         cmocka_unit_test(threads_are_not_inherited),
         cmocka_unit_test(advises),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
