@@ -165,9 +165,16 @@ onp_status onp_message_facts(const onp_message *m, onp_runner_facts *out, onp_er
     json_t *platform = NULL, *run = NULL;
     ONP_TRY(get_accepts(m, &facts, err));
     ONP_TRY(onp_message_get_bool(m->root, "stamps", &facts.stamps, m->where, err));
+    if (facts.stamps && !facts.takes_graph)
+        return onp_fail(
+            err, ONP_E_FORMAT,
+            "%s: \"stamps\" is true, wanted false where \"accepts\" is without \"graph\": "
+            "they are of a graph's groups",
+            m->where);
     ONP_TRY(onp_message_get_bool(m->root, "alive", &facts.alive, m->where, err));
     ONP_TRY(onp_json_get_object(m->root, "platform", &platform, m->where, err));
-    ONP_TRY(onp_json_get_object(m->root, "run", &run, m->where, err));
+    if (json_object_get(m->root, "run") != NULL)
+        ONP_TRY(onp_json_get_object(m->root, "run", &run, m->where, err));
     for (size_t i = 0; i < ONP_COUNT(text_fields); i++) {
         const text_field *f = &text_fields[i];
         ONP_TRY(onp_message_get_text(f->object[0] == 'p' ? platform : run, f->key, f->required,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a runner measured. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "latency/measure/protocol_internal.h"
 
 #define MAX_SAMPLE_NS ((int64_t)1000000 * 1000000000) /* eleven days: more is nonsense */
+#define LEAST_STAMPS  0.5                             /* of a sample, that its stamps add up to */
+#define MOST_STAMPS   1.05
 
 /* ---- write ---- */
 
@@ -117,6 +120,24 @@ static onp_status get_temperatures(const onp_context *ctx, const onp_message *m,
     return ONP_OK;
 }
 
+/* Each is its share: rows made of others would be no latencies. What stands in no block may lack; a
+ * clock of whole microseconds may lose one of them in each group. */
+static onp_status check_sum_of_stamps(const onp_message *m, const onp_timing *t, onp_error *err)
+{
+    const double n = (double)t->n, ticks_ns = 1000.0 * (double)t->n_groups;
+    double whole = 0.0, parts = 0.0;
+    for (size_t i = 0; i < t->n; i++)
+        whole += (double)t->samples_ns[i] / n;
+    for (size_t i = 0; i < t->n_groups * t->n; i++)
+        parts += (double)t->stamps_ns[i] / n;
+    if (parts >= LEAST_STAMPS * whole - ticks_ns && parts <= MOST_STAMPS * whole + ticks_ns)
+        return ONP_OK;
+    return onp_fail(err, ONP_E_FORMAT,
+                    "%s: \"stamps_ns\" add up to %.0f ns on average, \"samples_ns\" are %.0f ns: "
+                    "wanted %.0f to %.0f %% of them",
+                    m->where, parts, whole, 100.0 * LEAST_STAMPS, 100.0 * MOST_STAMPS);
+}
+
 static onp_status get_stamps(const onp_message *m, onp_timing *t, onp_error *err)
 {
     for (size_t g = 0; g < t->n_groups; g++) {
@@ -128,7 +149,7 @@ static onp_status get_stamps(const onp_message *m, onp_timing *t, onp_error *err
         ONP_TRY(onp_json_read_ints(array, "stamps_ns", 0, MAX_SAMPLE_NS, t->stamps_ns + g * t->n,
                                    m->where, err));
     }
-    return ONP_OK;
+    return t->n_groups > 0 ? check_sum_of_stamps(m, t, err) : ONP_OK;
 }
 
 /* Reasons of a later version count in n_rejected only. */
@@ -189,6 +210,9 @@ static onp_status get_result(const onp_context *ctx, const onp_message *m,
     ONP_TRY(get_rejected(m, t, err));
     if (json_object_get(m->root, "overhead_ns") != NULL)
         ONP_TRY(onp_json_get_real(m->root, "overhead_ns", &t->overhead_ns, m->where, err));
+    if (!(t->overhead_ns >= 0.0 && t->overhead_ns <= (double)MAX_SAMPLE_NS))
+        return onp_fail(err, ONP_E_FORMAT, "%s: key \"overhead_ns\" is %g, wanted 0..%g", m->where,
+                        t->overhead_ns, (double)MAX_SAMPLE_NS);
     return judge(ctx, m, rule, t, err);
 }
 

@@ -145,6 +145,12 @@ static onp_status open_exec(const onp_context *ctx, const onp_target *t,
 {
     arguments a = {.n = 0};
     const char *word = t->words;
+    if (o->cluster != NULL)
+        return onp_fail(
+            err, ONP_E_USAGE,
+            "%.80s: a command is not told of cluster \"%.64s\": choose its cores in it, "
+            "as by its own --cluster or taskset -c",
+            t->text, o->cluster);
     for (size_t i = 0; i < t->n_words; i++, word = onp_words_next(word))
         add(&a, word);
     return onp_runner_open(ctx, a.argv, &o->runner, out, err);

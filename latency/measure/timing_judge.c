@@ -27,14 +27,17 @@ const char *onp_reject_name(onp_reject r)
 
 /* ---- the clock ---- */
 
-/* The median of the clocks around sample i, fewer at the ends. */
+/* The median of the known clocks around sample i, fewer at the ends; 0: its own is not known. */
 static int64_t smooth_clock(const onp_timing *t, size_t i)
 {
     int64_t window[SMOOTH];
+    size_t n = 0;
     const size_t half = SMOOTH / 2;
     const size_t first = i > half ? i - half : 0, last = i + half < t->n ? i + half : t->n - 1;
-    memcpy(window, t->clock_khz + first, (last - first + 1) * sizeof *window);
-    return onp_stats_median(window, last - first + 1);
+    for (size_t k = first; k <= last && t->clock_khz[i] > 0; k++)
+        if (t->clock_khz[k] > 0)
+            window[n++] = t->clock_khz[k];
+    return n > 0 ? onp_stats_median(window, n) : 0;
 }
 
 /* The median of those of the sorted clocks that lie within 2 % on either side of a middle, where
@@ -56,19 +59,30 @@ static int64_t usual_clock(const int64_t *sorted, size_t n)
 typedef struct clock_use {
     int64_t usual_khz;
     size_t n_slow, n_off; /* samples below 98 % of it; these, and those as far above it */
+    size_t n_known;       /* samples whose clock is known */
 } clock_use;
+
+static bool is_slow(int64_t khz, const clock_use *use)
+{
+    return khz > 0 && (double)khz < SLOW * (double)use->usual_khz;
+}
 
 /* Smooth clocks in scratch[0..n-1], in the order of the samples. */
 static clock_use use_of_clock(const onp_timing *t, int64_t *scratch)
 {
     int64_t *smooth = scratch, *sorted = scratch + t->n;
-    for (size_t i = 0; i < t->n; i++)
-        smooth[i] = smooth_clock(t, i);
-    memcpy(sorted, smooth, t->n * sizeof *sorted);
-    (void)onp_stats_median(sorted, t->n);
-    clock_use use = {.usual_khz = usual_clock(sorted, t->n)};
+    clock_use use = {.usual_khz = 0};
     for (size_t i = 0; i < t->n; i++) {
-        const bool slow = (double)smooth[i] < SLOW * (double)use.usual_khz;
+        smooth[i] = smooth_clock(t, i);
+        if (smooth[i] > 0)
+            sorted[use.n_known++] = smooth[i];
+    }
+    if (use.n_known == 0)
+        return use;
+    (void)onp_stats_median(sorted, use.n_known);
+    use.usual_khz = usual_clock(sorted, use.n_known);
+    for (size_t i = 0; i < t->n; i++) {
+        const bool slow = is_slow(smooth[i], &use);
         const bool fast = (double)smooth[i] > (2.0 - SLOW) * (double)use.usual_khz;
         use.n_slow += slow;
         use.n_off += slow || fast;
@@ -76,9 +90,9 @@ static clock_use use_of_clock(const onp_timing *t, int64_t *scratch)
     return use;
 }
 
-static bool clock_changed(const onp_timing *t, const clock_use *use)
+static bool clock_changed(const clock_use *use)
 {
-    return (double)use->n_off > MAX_SHARE * (double)t->n;
+    return (double)use->n_off > MAX_SHARE * (double)use->n_known;
 }
 
 /* Moves column `from` of all arrays to column `to`. */
@@ -91,12 +105,12 @@ static void move_sample(onp_timing *t, size_t to, size_t from)
 }
 
 /* Rows of stamps are as long as there are samples. */
-static void move_stamps(onp_timing *t, const int64_t *smooth, double slowest, size_t kept)
+static void move_stamps(onp_timing *t, const int64_t *smooth, const clock_use *use, size_t kept)
 {
     for (size_t g = 0; g < t->n_groups; g++) {
         int64_t *to = t->stamps_ns + g * kept;
         for (size_t i = 0; i < t->n; i++)
-            if ((double)smooth[i] >= slowest)
+            if (!is_slow(smooth[i], use))
                 *to++ = t->stamps_ns[g * t->n + i];
     }
 }
@@ -104,13 +118,12 @@ static void move_stamps(onp_timing *t, const int64_t *smooth, double slowest, si
 void onp_timing_reject_slow_clock(onp_timing *t, int64_t *scratch)
 {
     const clock_use use = use_of_clock(t, scratch);
-    const double slowest = SLOW * (double)use.usual_khz;
-    if (use.n_slow == 0 || clock_changed(t, &use))
+    if (use.n_slow == 0 || clock_changed(&use))
         return;
-    move_stamps(t, scratch, slowest, t->n - use.n_slow);
+    move_stamps(t, scratch, &use, t->n - use.n_slow);
     size_t kept = 0;
     for (size_t i = 0; i < t->n; i++)
-        if ((double)scratch[i] >= slowest)
+        if (!is_slow(scratch[i], &use))
             move_sample(t, kept++, i);
     t->n = kept;
     t->n_rejected += (int64_t)use.n_slow;
@@ -170,9 +183,9 @@ void onp_timing_judge(onp_timing *t, const onp_stop_rule *rule, int64_t *scratch
     const double cv = usual_variation(t, scratch);
     t->quality = ONP_TIMING_OK;
     t->reason[0] = '\0';
-    if (clock_changed(t, &use))
+    if (clock_changed(&use))
         verdict(t, ONP_TIMING_THROTTLED, "%zu of %zu samples more than 2 %% off the usual %.0f MHz",
-                use.n_off, t->n, (double)use.usual_khz / 1e3);
+                use.n_off, use.n_known, (double)use.usual_khz / 1e3);
     else if (s->bimodal)
         verdict(t, ONP_TIMING_BIMODAL, "two modes, %" PRId64 " ns and %" PRId64 " ns",
                 s->mode_lo_ns, s->mode_hi_ns);

@@ -118,7 +118,8 @@ static void refuses_hellos(void **state)
         {HELLO PLATFORM ", \"run\": {\"clusters\": [{\"cores\": \"\"}]}}", "\"cores\" has 0 bytes"},
         {HELLO PLATFORM ", \"run\": {\"clusters\": [1,2,3,4,5,6,7,8,9]}}",
          "9 clusters, wanted at most 8"},
-        {"{\"message\": \"hello\", \"accepts\": [\"graph\"], " PLATFORM "}", "\"run\" is missing"},
+        {"{\"message\": \"hello\", \"accepts\": [\"onnx\"], \"stamps\": true, " PLATFORM "}",
+         "\"stamps\" is true, wanted false"},
         {"{\"message\": \"hello\", \"accepts\": [\"graph\"], \"run\": {\"os\": 1}, " PLATFORM "}",
          "\"os\" is an integer"},
         {"{\"message\": \"hello\", \"accepts\": [\"graph\"], \"run\": {\"clock_khz\": "
@@ -242,6 +243,23 @@ static void result_round_trip(void **state)
     assert_int_equal(t.inner_reps, 1);
     onp_timing_reset(&ctx, &t);
     onp_message_reset(&m);
+
+    /* a clock of whole microseconds loses one of them in each group */
+    m = decode(
+        "{\"message\": \"result\", \"id\": 0, \"samples_ns\": [4000], \"stamps_ns\": [[1000],"
+        " [1000], [0]]}");
+    assert_int_equal(onp_message_result(&ctx, &m, NULL, &t, NULL), ONP_OK);
+    onp_timing_reset(&ctx, &t);
+    onp_message_reset(&m);
+
+    /* clocks that are not known say nothing of the others */
+    m = decode("{\"message\": \"result\", \"id\": 0, \"samples_ns\": [100, 100, 100, 100, 100, 100,"
+               " 100, 100, 100], \"clock_khz\": [0, 9, 0, 9, 0, 9, 0, 9, 0]}");
+    assert_int_equal(onp_message_result(&ctx, &m, NULL, &t, NULL), ONP_OK);
+    assert_int_equal(t.quality, ONP_TIMING_OK);
+    assert_string_equal(t.reason, "");
+    onp_timing_reset(&ctx, &t);
+    onp_message_reset(&m);
     onp_strbuf_reset(&s);
 }
 
@@ -266,10 +284,16 @@ static void refuses_results(void **state)
         {RESULT "\"samples_ns\": [1], \"stamps_ns\": [1]}", "element 0 of \"stamps_ns\" is not"},
         {RESULT "\"samples_ns\": [1], \"stamps_ns\": [[1], [1, 1]]}", "has 2 elements, wanted 1"},
         {RESULT "\"samples_ns\": [1], \"stamps_ns\": [[-1]]}", "element 0 of \"stamps_ns\""},
+        {RESULT "\"samples_ns\": [90000, 90000], \"stamps_ns\": [[50000, 50000], [50000, 50000]]}",
+         "add up to 100000 ns on average, \"samples_ns\" are 90000 ns"},
+        {RESULT "\"samples_ns\": [90000], \"stamps_ns\": [[20000], [20000]]}",
+         "add up to 40000 ns"},
         {RESULT
          "\"samples_ns\": [1], \"n_rejected\": 1, \"rejected\": {\"moved\": 1, \"stolen\": 1}}",
          "\"moved\" is 1, wanted 0..0"},
         {RESULT "\"samples_ns\": [1], \"inner_reps\": 0}", "\"inner_reps\" is 0"},
+        {RESULT "\"samples_ns\": [1], \"overhead_ns\": -0.5}", "\"overhead_ns\" is -0.5, wanted 0"},
+        {RESULT "\"samples_ns\": [1], \"overhead_ns\": 1e300}", "\"overhead_ns\" is 1e+300"},
         {RESULT "\"samples_ns\": [1], \"inner_reps\": 1, \"n_rejected\": 0, \"quality\": \"fine\"}",
          "quality \"fine\" is unknown"},
     };

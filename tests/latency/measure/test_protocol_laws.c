@@ -63,7 +63,7 @@ static onp_runner_facts draw_facts(void)
     }
     f.takes_onnx = below(2) == 0;
     f.takes_graph = !f.takes_onnx || below(2) == 0;
-    f.stamps = below(2) == 0;
+    f.stamps = f.takes_graph && below(2) == 0;
     f.alive = below(2) == 0;
     return f;
 }
@@ -112,7 +112,10 @@ static onp_timing draw_timing(void)
     draw_values(t.samples_ns, t.n, 1, longest);
     draw_values(t.clock_khz, t.n, 0, 100000000);
     for (size_t g = 0; g < t.n_groups; g++)
-        draw_values(t.stamps_ns + g * t.n, t.n, 0, longest);
+        for (size_t i = 0; i < t.n; i++) /* the last takes what is left */
+            t.stamps_ns[g * t.n + i] =
+                t.samples_ns[i] / (int64_t)t.n_groups +
+                (g + 1 == t.n_groups ? t.samples_ns[i] % (int64_t)t.n_groups : 0);
     if (below(2) == 0) {
         t.temperature_mc = onp_alloc(&ctx, t.n, sizeof *t.temperature_mc);
         draw_values(t.temperature_mc, t.n, -40000, 150000);

@@ -99,6 +99,20 @@ static void no_targets(void **state)
     onp_assert_contains(err.msg, "150 words, wanted at most 64");
 }
 
+/* What it cannot be told is not ignored. */
+static void commands_choose_their_cores(void **state)
+{
+    (void)state;
+    onp_target t;
+    onp_runner *r = NULL;
+    onp_error err = {0};
+    assert_int_equal(onp_target_parse("exec:cat", &t, NULL), ONP_OK);
+    assert_int_equal(
+        onp_runner_open_target(&ctx, &t, &(onp_target_options){.cluster = "4-7"}, &r, &err),
+        ONP_E_USAGE);
+    onp_assert_contains(err.msg, "exec:cat: a command is not told of cluster \"4-7\"");
+}
+
 /* ---- words ---- */
 
 static void splits(void **state)
@@ -215,8 +229,12 @@ static void harmless_words_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(targets), cmocka_unit_test(no_targets),          cmocka_unit_test(splits),
-        cmocka_unit_test(quotes),  cmocka_unit_test(harmless_words_stay),
+        cmocka_unit_test(commands_choose_their_cores),
+        cmocka_unit_test(targets),
+        cmocka_unit_test(no_targets),
+        cmocka_unit_test(splits),
+        cmocka_unit_test(quotes),
+        cmocka_unit_test(harmless_words_stay),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
