@@ -61,6 +61,14 @@ function busyClock() {
     return khz;
 }
 
+// The protocol's texts are shorter than 160 bytes: of a longer one its beginning, and what tells it from others.
+function fit(text) {
+    const bytes = Buffer.from(text);
+    if (bytes.length < 160) return text;
+    const hash = crypto.createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+    return `${bytes.subarray(0, 120).toString().replace(/\ufffd$/, '')}... ${hash}`;
+}
+
 // The core that the main thread is on: the 39th field, counted behind the name in parentheses.
 const core = () => read('/proc/self/stat').split(') ')[1]?.split(' ')[36] ?? '';
 const switches = () => process.resourceUsage().involuntaryContextSwitches;
@@ -73,13 +81,13 @@ function facts(options, runtime) {
     return {
         message: 'hello', version: PROTOCOL, accepts: ['onnx'], stamps: false,
         platform: {
-            device: options.device || read('/proc/device-tree/model') || os.cpus()[0]?.model || os.hostname(),
+            device: fit(options.device || read('/proc/device-tree/model') || os.cpus()[0]?.model || os.hostname()),
             backend: 'onnxruntime', backend_version: runtime.version, kernel_set: `level=${options.level}`,
-            kernel_hash: runtime.hash, cluster: allowed && allowed !== online ? allowed : 'any', precision: 'f32',
+            kernel_hash: runtime.hash, cluster: allowed && allowed !== online ? fit(allowed) : 'any', precision: 'f32',
             threads: options.threads, batch: options.batch,
         },
         run: {
-            os: `${os.type()} ${os.release()} ${os.machine()}`, allowed, compiler: `node ${process.version}`,
+            os: fit(`${os.type()} ${os.release()} ${os.machine()}`), allowed: fit(allowed), compiler: `node ${process.version}`,
             governor: read('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'), clock_khz: busyClock(),
         },
     };
@@ -201,7 +209,7 @@ function measure(run, rule) {
     }
     return {
         samples_ns: samples, clock_khz: clocks, inner_reps: reps, n_rejected: rejected,
-        rejected: rejected > 0 ? { preempted: rejected } : {}, cores: [...cores].sort((a, b) => a - b).join(','),
+        rejected: rejected > 0 ? { preempted: rejected } : {}, cores: fit([...cores].sort((a, b) => a - b).join(',')),
     };
 }
 
