@@ -41,7 +41,7 @@ static const onp_option options[] = {
      "times that all is measured (default: 4; difference: 2; isolated: 1)",
      offsetof(profile_args, passes), 1, 100},
     {"max-temperature", ONP_OPTION_REAL, "C",
-     "wait until the target is this cool, where it tells (default: do not wait)",
+     "wait, within the budget, until the target is this cool, where it tells (default: do not)",
      offsetof(profile_args, temperature), 1, 150},
     {"check", ONP_OPTION_FLAG, NULL, "measure some rows again and tell how they have changed",
      offsetof(profile_args, check), 0, 0},

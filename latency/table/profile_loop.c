@@ -32,12 +32,14 @@ typedef struct loop {
     int32_t n_work, at;
     int32_t n_todo, n_left; /* of these, not measured: at first, and now */
     bool *enough;           /* of entries: their readings in quiet */
+    bool *refused;          /* of units: the runner cannot measure it, so that it is no sentinel */
     int32_t sentinel;       /* its unit */
     int64_t since;          /* the first run that the history is of; 0: it has not begun */
     double history[MAX_HISTORY], sorted[MAX_HISTORY];
     int32_t n_history;
     double last; /* the last sentinel's value; 0: not known well enough to tell anything */
     int64_t temperature_mc;
+    bool told_warm;
     int32_t n_waits;
     int64_t lost_ns; /* in waits */
 } loop;
@@ -75,14 +77,16 @@ static void order_all(loop *l)
     l->n_left = l->n_todo;
 }
 
-/* The unit with the most to do: its time is the steadiest. Of all that the plan has, so that it is
- * the same one whichever of them are measured. */
-static int32_t choose_sentinel(const onp_profile_plan *p)
+/* The unit with the most to do: its time is the steadiest. Of all that the plan has and that was
+ * not refused, so that it is the same one whichever of them are measured; -1: none is left. */
+static int32_t choose_sentinel(const onp_profile_plan *p, const bool *refused)
 {
     int32_t best = -1;
     int64_t most = -1;
     for (int32_t i = 0; i < p->n_units && !p->units[i].whole; i++) {
         int64_t macs = 0;
+        if (refused[i])
+            continue;
         for (int32_t k = 0; k < p->units[i].n; k++)
             macs += onp_block_n_macs(&p->blocks[p->units[i].start + k]);
         if (macs > most) {
@@ -208,19 +212,30 @@ static onp_status take_sentinel(loop *l, bool waiting, onp_error *err)
     return st;
 }
 
-/* Where the device says that it is too warm, waits until it is not. */
+/* Where the device says that it is too warm, waits until it is not; no longer than it helps. */
 static onp_status let_cool(loop *l, onp_error *err)
 {
     const int64_t limit = l->s->options.max_temperature_mc;
     const int64_t wait_ns = l->s->options.pause_ns > 0 ? l->s->options.pause_ns : HEAT_WAIT;
-    for (int i = 0; i < HEAT_WAITS && limit > 0 && l->temperature_mc > limit; i++) {
+    const int64_t since = onp_now_ns();
+    int i = 0;
+    for (; i < HEAT_WAITS && limit > 0 && l->temperature_mc > limit && has_time(l); i++) {
         if (onp_profile_stopped(l->s))
             return ONP_OK;
-        if (i == 0)
+        if (i == 0) {
+            l->out->n_pauses++;
             onp_log(l->s->ctx, ONP_LOG_INFO, "profile: %.1f C, waiting for %.1f C",
                     (double)l->temperature_mc / 1e3, (double)limit / 1e3);
+        }
         onp_profile_sleep(l->s, wait_ns);
         ONP_TRY(take_sentinel(l, true, err));
+    }
+    if (limit > 0 && l->temperature_mc > limit && !l->told_warm) {
+        l->told_warm = true;
+        onp_log(l->s->ctx, ONP_LOG_WARN,
+                "profile: still %.1f C after %.0f s, wanted %.1f C: measured all the same",
+                (double)l->temperature_mc / 1e3, (double)(onp_now_ns() - since) / 1e9,
+                (double)limit / 1e3);
     }
     return ONP_OK;
 }
@@ -257,12 +272,21 @@ static onp_status wait_for_device(loop *l, onp_error *err)
     return ONP_OK;
 }
 
-/* The first graph that a runner measures is slower: its memory is new, and the core's clock low. */
-static onp_status warm_up(const loop *l, onp_error *err)
+/* The first graph that a runner measures is slower: its memory is new, and the core's clock low.
+ * One that it refuses makes room for another: it can still be asked for others. */
+static onp_status warm_up(loop *l, onp_error *err)
 {
-    onp_profile_sample sample = {0};
-    onp_status st = read_sentinel(l, &sample, err);
-    onp_profile_sample_reset(l->s, &sample);
+    onp_status st = ONP_OK;
+    do {
+        onp_profile_sample sample = {0};
+        const int32_t next = choose_sentinel(l->p, l->refused);
+        if (next < 0)
+            return st;
+        l->sentinel = next;
+        st = read_sentinel(l, &sample, err);
+        onp_profile_sample_reset(l->s, &sample);
+        l->refused[next] = st != ONP_OK;
+    } while (st == ONP_E_DEVICE && onp_runner_is_alive(l->s->runner));
     return st;
 }
 
@@ -281,8 +305,8 @@ static onp_status take_history(loop *l, onp_error *err)
 
 static onp_status begin(loop *l, onp_error *err)
 {
-    ONP_TRY(take_history(l, err));
     ONP_TRY(warm_up(l, err));
+    ONP_TRY(take_history(l, err));
     ONP_TRY(take_sentinel(l, false, err));
     for (int32_t i = 0; i < l->n_work; i++) { /* what was taken over may have lacked one after it */
         onp_profile_reading *r = &l->r->of[l->work[i]];
@@ -429,7 +453,6 @@ static onp_status measure_again(loop *l, onp_error *err)
 
 static onp_status run(loop *l, onp_error *err)
 {
-    l->sentinel = choose_sentinel(l->p);
     order_all(l);
     if (l->n_todo == 0)
         return ONP_OK;
@@ -449,12 +472,14 @@ onp_status onp_profile_loop(onp_profile_session *s, onp_profile_plan *p, onp_pro
     *l = (loop){.s = s, .p = p, .r = r, .out = progress};
     l->work = onp_alloc(s->ctx, (size_t)p->passes * (size_t)p->n_units, sizeof *l->work);
     l->enough = onp_alloc(s->ctx, (size_t)p->n_entries, sizeof *l->enough);
-    onp_status st = l->work != NULL && l->enough != NULL
+    l->refused = onp_alloc(s->ctx, (size_t)p->n_units, sizeof *l->refused);
+    onp_status st = l->work != NULL && l->enough != NULL && l->refused != NULL
                         ? run(l, err)
                         : onp_fail(err, ONP_E_NOMEM, "profile: out of memory");
     onp_progress_end(s->options.progress);
     onp_free(s->ctx, l->work);
     onp_free(s->ctx, l->enough);
+    onp_free(s->ctx, l->refused);
     onp_free(s->ctx, l);
     return st;
 }

@@ -203,6 +203,7 @@ onp_status onp_profile_store_row(const onp_profile_session *s, const onp_profile
                                  onp_error *err)
 {
     onp_measurement m = onp_profile_of_stats(&row->stats);
+    m.median_ns = m.median_ns > 0 ? m.median_ns : row->ns; /* stamps of 0: below the clock's tick */
     m.ci95_lo_ns = row->lo_ns;
     m.ci95_hi_ns = row->hi_ns;
     m.normalized_median_ns = row->normalised_ns;

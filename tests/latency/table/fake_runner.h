@@ -9,6 +9,7 @@
  *     h  the same as o, a fifth slower, and the last block three times as slow
  *     t  the same as o, at a quarter of the clock of hello, and so twice as slow
  *     n  as o, called noisy
+ *     z  as o, the first block in no time
  *     w  as o, at 80 degrees; c: at 40. The others know no temperature
  *     e  answers with an error
  *     d  dies
@@ -85,7 +86,7 @@ static inline void fake_samples(const onp_graph *g, char what, int32_t n_groups,
                               : what == 'X'                ? 10 * ns
                                                            : ns;
         for (int i = 0; i < FAKE_N; i++) {
-            const int64_t sample = shown + i - FAKE_N / 2;
+            const int64_t sample = what == 'z' && k == 0 ? 0 : shown + i - FAKE_N / 2;
             t->samples_ns[i] += sample;
             if (t->stamps_ns != NULL)
                 t->stamps_ns[k * FAKE_N + i] = sample;
