@@ -7,8 +7,9 @@
  *
  *     conv -> batch norm -> ReLU -> depthwise
  *
- * computed again, when both gradients of both convolutions are wanted. Where the depthwise
- * convolution is computed again as well, the output is stored for that, and forgotten.
+ * computed again, when both gradients of both convolutions are wanted, in one block: the batch
+ * norm's sums ride on the depthwise convolution's call, which alone has the rows. Where the
+ * depthwise convolution is computed again as well, the output is stored for that, and forgotten.
  */
 #include "graph/plan_internal.h"
 
@@ -78,8 +79,8 @@ static const onp_node *partner(const search *s, onp_tid gy, onp_op data, onp_op 
     return i == ONP_NONE ? NULL : onp_plan_weight_partner(s->g, i, weight);
 }
 
-/* conv -> batch norm -> ReLU -> depthwise, whose gradients are one call. */
-static bool forward_side(const search *s, onp_tid raw, onp_tid *normed)
+/* conv -> batch norm -> ReLU -> depthwise, whose gradients are one call, of gradient *gy. */
+static bool forward_side(const search *s, onp_tid raw, onp_tid *normed, onp_tid *gy)
 {
     *normed = out_of(s, reader(s, raw, ONP_OP_BN_APPLY, 0));
     if (!is_lazy(s, *normed, 2))
@@ -91,18 +92,33 @@ static bool forward_side(const search *s, onp_tid raw, onp_tid *normed)
     if (weight == ONP_NONE)
         return false;
     const onp_node *n = onp_graph_node(s->g, weight);
+    *gy = n->in[1];
     return partner(s, n->in[1], ONP_OP_DEPTHWISE_BWD_DATA, ONP_OP_DEPTHWISE_BWD_WEIGHT) == n;
 }
 
-/* The gradient comes back through ReLU and batch norm to the convolution's own gradients. */
-static bool backward_side(const search *s, const onp_node *conv, onp_tid raw, onp_tid normed)
+/* What is masked is the gradient of the depthwise convolution and of nothing beside it, such as a
+ * shortcut, and in the convolution's own block: else the sums over it are another call's. */
+static bool comes_from_depthwise(const search *s, const onp_node *conv, onp_tid masked, onp_tid gy)
 {
+    const onp_tid g = onp_graph_node(s->g, onp_graph_tensor(s->g, masked)->producer)->in[0];
+    const int32_t producer = onp_graph_tensor(s->g, g)->producer;
+    if (producer == ONP_NONE)
+        return false;
+    const onp_node *data = onp_graph_node(s->g, producer);
+    return data->op == ONP_OP_DEPTHWISE_BWD_DATA && data->in[0] == gy && data->group == conv->group;
+}
+
+/* The gradient comes back through ReLU and batch norm to the convolution's own gradients. */
+static bool backward_side(const search *s, const onp_node *conv, onp_tid normed, onp_tid depth_gy)
+{
+    const onp_tid raw = conv->out[0];
     const onp_tid masked = out_of(s, relu_reader(s, normed, true, 1));
     const int32_t sums = reader(s, raw, ONP_OP_BN_BWD_SUMS, 1);
     const onp_tid gy = out_of(s, reader(s, raw, ONP_OP_BN_BWD_APPLY, 1));
     if (!is_lazy(s, masked, 2) || !is_lazy(s, gy, 2) || sums == ONP_NONE ||
         onp_graph_node(s->g, sums)->in[0] != masked ||
-        onp_graph_node(s->g, onp_graph_tensor(s->g, gy)->producer)->in[0] != masked)
+        onp_graph_node(s->g, onp_graph_tensor(s->g, gy)->producer)->in[0] != masked ||
+        !comes_from_depthwise(s, conv, masked, depth_gy))
         return false;
     const int32_t data = reader(s, gy, ONP_OP_CONV_BWD_DATA, 0);
     const onp_node *weight = partner(s, gy, ONP_OP_CONV_BWD_DATA, ONP_OP_CONV_BWD_WEIGHT);
@@ -114,11 +130,11 @@ onp_made onp_plan_makes_again(const onp_plan *p, const onp_graph *g, int32_t nod
 {
     const onp_node *n = onp_graph_node(g, node);
     const search s = {p, g, node};
-    onp_tid normed;
+    onp_tid normed, gy;
     if (n->op != ONP_OP_CONV || n->repeats == ONP_NONE || n->n_in != 2 || n->attr.kernel != 1 ||
         n->attr.stride != 1 || onp_attr_groups(&n->attr) != 1 || p->state[n->out[0]].n_uses != 3)
         return ONP_MADE_NOT;
-    if (!forward_side(&s, n->out[0], &normed) || !backward_side(&s, n, n->out[0], normed))
+    if (!forward_side(&s, n->out[0], &normed, &gy) || !backward_side(&s, n, normed, gy))
         return ONP_MADE_NOT;
     return is_repeated(&s, out_of(&s, relu_reader(&s, normed, false, 0))) ? ONP_MADE_BACKWARD
                                                                           : ONP_MADE_ALWAYS;

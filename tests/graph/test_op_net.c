@@ -138,6 +138,28 @@ static void forward(net *t)
     onp_graph_keep(t->g, t->logits);
 }
 
+/* What a pointwise convolution widens is read by the next block: with a shortcut, and without. */
+static void forward_across(net *t)
+{
+    const onp_shape in = {t->batch, 15, 13, 3}, all = {BATCH, 15, 13, 3};
+    const onp_attr three = {.kernel = 3, .stride = 1}, pointwise = {.kernel = 1, .stride = 1};
+    float *images = take(t, onp_shape_count(all), 0, 1);
+    onp_tid x = onp_graph_external(t->g, in, images + t->first * 15 * 13 * 3);
+    onp_graph_set_group(t->g, 0);
+    x = one(t, ONP_OP_RELU6, conv(t, x, 10, three), NULL);
+    onp_graph_set_group(t->g, 1);
+    x = one(t, ONP_OP_RELU6, conv(t, x, 19, pointwise), NULL);
+    onp_graph_set_group(t->g, 2);
+    onp_tid y = conv(t, one(t, ONP_OP_RELU6, conv(t, x, 0, three), NULL), 19, pointwise);
+    x = onp_graph_add(t->g, ONP_OP_ADD, (const onp_tid[]){y, x}, 2, NULL);
+    onp_graph_set_group(t->g, 3);
+    x = one(t, ONP_OP_RELU, conv(t, x, 27, pointwise), NULL);
+    onp_graph_set_group(t->g, 4);
+    t->tapped = x = one(t, ONP_OP_RELU6, conv(t, x, 0, three), NULL);
+    t->logits = linear(t, one(t, ONP_OP_GLOBAL_AVG_POOL, x, NULL), CLASSES);
+    onp_graph_keep(t->g, t->logits);
+}
+
 /* G = <dL/dy, y> of a block whose output has no batch norm. */
 static onp_status gate(void *user, onp_graph *g, onp_tid tapped, onp_tid grad, onp_error *err)
 {
@@ -150,7 +172,7 @@ static onp_status gate(void *user, onp_graph *g, onp_tid tapped, onp_tid grad, o
     return onp_graph_status(g, err);
 }
 
-static net *net_new(int64_t first, int64_t batch, bool batch_norm, onp_recompute mode)
+static net *net_make(int64_t first, int64_t batch, bool batch_norm, bool across, onp_recompute mode)
 {
     onp_error err = {0};
     net *t = test_calloc(1, sizeof *t);
@@ -161,7 +183,10 @@ static net *net_new(int64_t first, int64_t batch, bool batch_norm, onp_recompute
     t->ctx.kernels = onp_kernels_at(0);
     t->g = onp_graph_new(&t->ctx, &err);
     assert_non_null(t->g);
-    forward(t);
+    if (across)
+        forward_across(t);
+    else
+        forward(t);
     for (int64_t i = 0; i < batch; i++)
         t->labels[i] = (int32_t)((first + i) * 3 % CLASSES);
     const onp_tid in[2] = {t->logits, onp_graph_labels(t->g, batch, t->labels)};
@@ -172,6 +197,11 @@ static net *net_new(int64_t first, int64_t batch, bool batch_norm, onp_recompute
         onp_graph_backward(t->g, t->loss, gate, t, &err) != ONP_OK)
         fail_msg("%s", err.msg);
     return t;
+}
+
+static net *net_new(int64_t first, int64_t batch, bool batch_norm, onp_recompute mode)
+{
+    return net_make(first, batch, batch_norm, false, mode);
 }
 
 static void net_free(net *t)
@@ -261,16 +291,15 @@ static void assert_same_grads(const net *a, const net *b)
     assert_memory_equal(&a->gate, &b->gate, sizeof a->gate);
 }
 
-static void test_recompute(void **state)
+static void recompute(bool across)
 {
-    (void)state;
     for (int stored = 0; stored < 2; stored++) {
         float logits[BATCH * CLASSES], again_logits[BATCH * CLASSES];
         const onp_plan_options options = {.stored = stored != 0};
-        net *kept = net_new(0, BATCH, true, ONP_RECOMPUTE_NONE);
+        net *kept = net_make(0, BATCH, true, across, ONP_RECOMPUTE_NONE);
         const size_t bytes = run(kept, &options, logits);
         for (int mode = ONP_RECOMPUTE_CHEAP; mode < ONP_RECOMPUTE_COUNT; mode++) {
-            net *again = net_new(0, BATCH, true, (onp_recompute)mode);
+            net *again = net_make(0, BATCH, true, across, (onp_recompute)mode);
             assert_true(run(again, &options, again_logits) < bytes);
             assert_memory_equal(logits, again_logits, sizeof logits);
             assert_same_grads(kept, again);
@@ -278,6 +307,18 @@ static void test_recompute(void **state)
         }
         net_free(kept);
     }
+}
+
+static void test_recompute(void **state)
+{
+    (void)state;
+    recompute(false);
+}
+
+static void test_recompute_across_blocks(void **state)
+{
+    (void)state;
+    recompute(true);
 }
 
 /* Without batch norm samples do not know of each other: pieces have the logits of the whole, mask
@@ -356,6 +397,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_reference),
         cmocka_unit_test(test_recompute),
+        cmocka_unit_test(test_recompute_across_blocks),
         cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_threads),
     };
