@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <sha256.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -115,11 +116,29 @@ struct onp_file_writer {
     char path[PATH_MAX], temporary[PATH_MAX];
 };
 
+/* Where a file goes that is renamed into place: not over a link, but over what it leads to; and
+ * never over a device or a pipe. *mode: of the file that is there, or 0. */
+static onp_status settle_path(onp_file_writer *w, const char *path, mode_t *mode, onp_error *err)
+{
+    struct stat s;
+    ONP_TRY(onp_path_join(w->path, sizeof w->path, "", path, err));
+    if (lstat(path, &s) == 0 && S_ISLNK(s.st_mode) && realpath(path, w->path) == NULL)
+        return fail_errno(err, path); /* it leads nowhere */
+    if (stat(path, &s) != 0)
+        return ONP_OK;
+    if (!S_ISREG(s.st_mode))
+        return onp_fail(err, ONP_E_IO, "%s: is %s, wanted a regular file", path,
+                        S_ISDIR(s.st_mode) ? "a folder" : "a special file");
+    *mode = s.st_mode & 0777;
+    return ONP_OK;
+}
+
 /* mkstemp would make it private (0600) whatever the umask says, hence O_EXCL and a name of our own:
  * the process and the first number that is free. */
 static onp_status writer_open(onp_file_writer *w, const char *path, onp_error *err)
 {
-    ONP_TRY(onp_path_join(w->path, sizeof w->path, "", path, err));
+    mode_t mode = 0;
+    ONP_TRY(settle_path(w, path, &mode, err));
     int fd = -1;
     for (int i = 0; fd < 0 && i < 1000; i++) {
         int n = snprintf(w->temporary, sizeof w->temporary, "%s.%ld-%d.tmp", w->path,
@@ -132,6 +151,8 @@ static onp_status writer_open(onp_file_writer *w, const char *path, onp_error *e
     }
     if (fd < 0)
         return fail_errno(err, w->path);
+    if (mode != 0)
+        (void)fchmod(fd, mode); /* a wish: some file systems have no modes */
     w->file = fdopen(fd, "wb");
     if (w->file == NULL) {
         onp_status st = fail_errno(err, w->path);

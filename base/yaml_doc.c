@@ -281,6 +281,10 @@ onp_status onp_yaml_parse(const onp_context *ctx, const char *text, size_t size,
     onp_status st = ONP_OK;
     yaml_parser_t parser;
     loader l = {.doc = doc, .err = err};
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* libyaml counts it as a column */
+        text += 3;
+        size -= 3;
+    }
     if (!yaml_parser_initialize(&parser)) {
         st = fail_memory(doc, err);
     } else {

@@ -164,6 +164,29 @@ static void write_fails_cleanly(void **state)
     }
 }
 
+/* What is renamed into place would take a link, a pipe or a device away. */
+static void write_keeps_what_is_no_plain_file(void **state)
+{
+    place *p = *state;
+    char link[ONP_TEST_PATH], pipe[ONP_TEST_PATH];
+    onp_error err = {0};
+    struct stat st;
+    onp_test_path(link, p->dir, "link");
+    onp_test_path(pipe, p->dir, "pipe");
+    onp_test_write(p->path, "old", 3);
+    assert_int_equal(chmod(p->path, 0640), 0);
+    assert_int_equal(symlink(p->path, link), 0);
+    assert_int_equal(onp_file_write_atomic(link, "new", 3, &err), ONP_OK);
+    assert_holds(p->path, "new");
+    assert_true(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    assert_true(stat(p->path, &st) == 0 && (st.st_mode & 0777) == 0640);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(onp_file_write_atomic(pipe, "x", 1, &err), ONP_E_IO);
+    onp_assert_contains(err.msg, "special file, wanted a regular file");
+    assert_true(lstat(pipe, &st) == 0 && S_ISFIFO(st.st_mode));
+    assert_int_equal(count_entries(p->dir), 3);
+}
+
 static onp_status write_in_pieces(const onp_context *ctx, void *path)
 {
     onp_file_writer *w = NULL;
@@ -277,6 +300,7 @@ int main(void)
         TEST(map_shows_the_bytes),
         TEST(write_replaces_and_leaves_nothing),
         TEST(write_fails_cleanly),
+        TEST(write_keeps_what_is_no_plain_file),
         TEST(writer_commits_or_leaves_nothing),
         TEST(dir_make_makes_parents),
         TEST(lock_is_exclusive),
