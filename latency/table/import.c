@@ -211,7 +211,8 @@ static onp_status parse(onp_import *import, onp_import_duplicates duplicates, co
                         size_t size, onp_error *err)
 {
     onp_import_sink *sink = &import->sink;
-    ONP_TRY(import->importer->parse(sink, text, size, err));
+    const size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* of UTF-8 */
+    ONP_TRY(import->importer->parse(sink, text + mark, size - mark, err));
     ONP_TRY(check_problems(sink, err));
     if (sink->n_rows + sink->n_networks == 0)
         return onp_fail(err, ONP_E_FORMAT, "%s: no rows", sink->file);

@@ -15,10 +15,29 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "latency/table/import_internal.h"
 
 enum { MAX_LINE = 256 };
+
+/* Whether a heading's last word is a unit other than ms: "latency(us)", "time_us", "latency [s]".
+ */
+static bool has_other_unit(const char *heading)
+{
+    static const char *const units[] = {"ns", "us", "s", "sec", "seconds", "microseconds", "usec"};
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t end = strlen(heading), begin;
+    while (end > 0 && strchr(letters, heading[end - 1]) == NULL)
+        end--;
+    for (begin = end; begin > 0 && strchr(letters, heading[begin - 1]) != NULL;)
+        begin--;
+    for (size_t i = 0; i < ONP_COUNT(units); i++)
+        if (strlen(units[i]) == end - begin &&
+            strncasecmp(heading + begin, units[i], end - begin) == 0)
+            return true;
+    return false;
+}
 
 /* The unit in "latency(us)" must be ms. */
 static onp_status check_heading(const char *file, char *line, onp_error *err)
@@ -29,7 +48,8 @@ static onp_status check_heading(const char *file, char *line, onp_error *err)
                         "%s:1:1: error: the heading is \"%.60s\", wanted \"block_name,...\"", file,
                         line);
     const char *unit = strchr(line, '(');
-    if (strchr(line + sizeof first - 1, ',') != NULL || (unit != NULL && strcmp(unit, "(ms)") != 0))
+    if (strchr(line + sizeof first - 1, ',') != NULL ||
+        (unit != NULL && strcmp(unit, "(ms)") != 0) || has_other_unit(line + sizeof first - 1))
         return onp_fail(err, ONP_E_FORMAT,
                         "%s:1:%zu: error: the heading is \"%.60s\", wanted one column of times in "
                         "ms after block_name",
