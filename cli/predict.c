@@ -39,7 +39,7 @@ onp_status onp_predict_by_total(onp_store *store, int64_t platform, const onp_es
                                 onp_prediction *out, onp_error *err)
 {
     onp_calibration cal;
-    ONP_TRY(onp_store_calibration_get(store, platform, &cal, err));
+    ONP_TRY(onp_store_calibration_for(store, platform, total->sum_ns, total->n_ops, &cal, err));
     predict(&cal, total, out);
     return ONP_OK;
 }

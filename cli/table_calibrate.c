@@ -27,10 +27,11 @@ static onp_status print_result(onp_app *app, onp_store *store, int64_t platform,
     if (app->args->json)
         return onp_app_print(
             app,
-            json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
                       "platform", label, "networks", (json_int_t)r->n, "without_blocks",
-                      (json_int_t)r->n_unknown, "without_rows", (json_int_t)r->n_missing, "a", c->a,
-                      "b_us", c->b_ns / 1e3, "c_ms", c->c_ns / 1e6, "mape_before_percent",
+                      (json_int_t)r->n_unknown, "without_rows", (json_int_t)r->n_missing,
+                      "other_calibrations", (json_int_t)r->n_others, "a", c->a, "b_us",
+                      c->b_ns / 1e3, "c_ms", c->c_ns / 1e6, "mape_before_percent",
                       100 * c->mape_before, "mape_percent", 100 * c->mape_after, "within5_percent",
                       100 * c->within5, "within10_percent", 100 * c->within10, "spearman",
                       c->spearman, "half95_percent", 100 * c->half95),
@@ -42,6 +43,8 @@ static onp_status print_result(onp_app *app, onp_store *store, int64_t platform,
         "%.0f %%, within 10 %% %.0f %%, Spearman %.4f; 95 %% interval +-%.1f %%\n",
         100 * c->mape_after, 100 * c->mape_before, 100 * c->within5, 100 * c->within10, c->spearman,
         100 * c->half95);
+    if (r->n_others > 0)
+        (void)printf("and %zu more, each by the networks of another space\n", r->n_others);
     if (r->n_unknown + r->n_missing > 0)
         (void)printf("left out: %zu networks of unknown blocks, %zu that lack rows\n", r->n_unknown,
                      r->n_missing);

@@ -14,6 +14,7 @@
 #include "latency/table/estimate_sum.h"
 #include "latency/table/profile.h"
 #include "latency/table/store_evidence.h"
+#include "latency/table/trust.h"
 
 /* Passes: what a graph lasts varies more from one time that it is made and measured to the next
  * than the samples of one time tell. */
@@ -99,6 +100,7 @@ static onp_status prepare(session *s, onp_error *err)
     const onp_context *ctx = &s->app->ctx;
     const int64_t n = s->args->networks > 0 ? s->args->networks : NETWORKS;
     ONP_TRY(onp_profile_platform(s->store, s->runner, 0, s->mode, &s->platform, err));
+    ONP_TRY(onp_trust_supersede(s->store, s->platform, NULL, err));
     ONP_TRY(onp_networks_choose(s->app, s->source->space, s->store, s->platform, (int32_t)n,
                                 seed_of(s), &s->networks, err));
     ONP_TRY(onp_space_cover(ctx, s->source->space, seed_of(s), ONP_PROFILE_ROUNDS, &s->paths, err));

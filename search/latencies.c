@@ -242,13 +242,43 @@ static onp_status copy_rows(const collector *c, onp_rundb *db, onp_error *err)
     return ONP_OK;
 }
 
-/* Where the platform has one. */
+/* Sum and blocks of the space's cheapest network. */
+static onp_status take_cheapest(const collector *c, double *sum_ns, double *n_ops, onp_error *err)
+{
+    const onp_space *space = c->options->cfg->space;
+    *sum_ns = *n_ops = 0;
+    for (int32_t i = 0; i < space->n_positions; i++) {
+        onp_estimate best = {0};
+        for (int32_t j = 0; j < space->positions[i].n; j++) {
+            char key[ONP_BLOCK_KEY];
+            onp_estimate e;
+            onp_block_key(&space->positions[i].candidate[j], key);
+            ONP_TRY(onp_store_estimate_get(c->store, c->platform, key, &e, err));
+            if (j == 0 || e.median_ns < best.median_ns)
+                best = e;
+        }
+        *sum_ns += (double)best.median_ns;
+        *n_ops += best.source != ONP_SOURCE_DEFINITION;
+    }
+    return ONP_OK;
+}
+
+/* Where the platform has one of networks of about such a size. */
 static onp_status copy_calibration(const collector *c, onp_rundb *db, onp_error *err)
 {
     onp_calibration cal;
-    ONP_TRY(onp_store_calibration_get(c->store, c->platform, &cal, err));
-    if (cal.n == 0)
+    double sum_ns, n_ops;
+    ONP_TRY(take_cheapest(c, &sum_ns, &n_ops, err));
+    ONP_TRY(onp_store_calibration_for(c->store, c->platform, sum_ns, n_ops, &cal, err));
+    if (cal.n == 0) {
+        ONP_TRY(onp_store_calibration_get(c->store, c->platform, &cal, err));
+        if (cal.n > 0)
+            onp_log(c->ctx, ONP_LOG_WARN,
+                    "latencies: the calibration is of networks of other sizes (this space begins "
+                    "at a sum of %.4g ms) and not used: `onepath table validate` makes one",
+                    sum_ns / 1e6);
         return ONP_OK;
+    }
     onp_log(c->ctx, ONP_LOG_INFO,
             "latencies: calibrated by %d networks, %.4g x sum + %.4g us x blocks + %.4g ms, error "
             "%.2f %%",

@@ -218,6 +218,11 @@ static onp_status fit_best(const onp_context *ctx, search *s, onp_calibration *o
                              .within10 = after.within10,
                              .spearman = after.spearman};
     take_residuals(p, s->best, s->terms, out);
+    out->lo_ns = out->hi_ns = p->sum[0];
+    for (size_t i = 1; i < p->n; i++) {
+        out->lo_ns = fmin(out->lo_ns, p->sum[i]);
+        out->hi_ns = fmax(out->hi_ns, p->sum[i]);
+    }
     return ONP_OK;
 }
 
@@ -239,6 +244,14 @@ onp_status onp_calibration_fit(const onp_context *ctx, const double *sum_ns, con
 onp_calibration onp_calibration_none(void)
 {
     return (onp_calibration){.a = 1};
+}
+
+bool onp_calibration_holds(const onp_calibration *cal, double sum_ns, double n_ops)
+{
+    const double beyond = 3.0;
+    const bool near =
+        cal->hi_ns <= 0 || (sum_ns * beyond >= cal->lo_ns && sum_ns <= beyond * cal->hi_ns);
+    return near && cal->b_ns * n_ops + cal->c_ns >= -0.5 * cal->a * sum_ns;
 }
 
 double onp_calibration_apply(const onp_calibration *cal, double sum_ns, double n_ops)

@@ -16,6 +16,7 @@
 #ifndef ONP_LATENCY_PREDICT_CALIBRATION_H
 #define ONP_LATENCY_PREDICT_CALIBRATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/context.h"
@@ -29,11 +30,12 @@ extern "C" {
 typedef struct onp_calibration {
     double a, b_ns, c_ns; /* a > 0; b_ns, c_ns: 0 where they do not help, of either sign */
     /* Of measured / predicted - 1, each network predicted by a fit to the others. */
-    double residual_sd; /* root of the mean square: relative, 0.02 is 2 % */
-    double half95;      /* latency is predicted * (1 +- half95) with a probability of 95 % */
-    int64_t n;          /* networks */
-    double mape_before; /* of the plain sum */
-    double mape_after;  /* of the others' fits, as the three below */
+    double residual_sd;  /* root of the mean square: relative, 0.02 is 2 % */
+    double half95;       /* latency is predicted * (1 +- half95) with a probability of 95 % */
+    int64_t n;           /* networks */
+    double lo_ns, hi_ns; /* the least and the greatest of their sums; 0: not known */
+    double mape_before;  /* of the plain sum */
+    double mape_after;   /* of the others' fits, as the three below */
     double within5, within10, spearman;
 } onp_calibration;
 
@@ -53,6 +55,13 @@ onp_status onp_calibration_fit(const onp_context *ctx, const double *sum_ns, con
                                const double *measured_ns, size_t n, onp_calibration *out,
                                onp_error *err) ONP_MUST_USE;
 
+/*
+ * Whether the line may be used for a network of such a sum. Its constant parts are right about the
+ * networks that it was fitted to: far from those they can be most of a prediction, or make it
+ * negative. A sum may be a third of the least of theirs, and three times the greatest; of a * sum
+ * the constant parts may take half away.
+ */
+bool onp_calibration_holds(const onp_calibration *cal, double sum_ns, double n_ops);
 double onp_calibration_apply(const onp_calibration *cal, double sum_ns, double n_ops);
 /* 95 % interval of a calibrated prediction; lo is never below 0. */
 void onp_calibration_interval(const onp_calibration *cal, double predicted_ns, double *lo_ns,

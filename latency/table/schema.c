@@ -166,7 +166,8 @@ static const char version_2_tables[] =
     "  UNIQUE (id, platform_id)"
     ") STRICT;"
 
-    /* network = a * sum of rows + b * blocks + c; the newest of a platform is the one in force */
+    /* network = a * sum of rows + b * blocks + c; the newest of a platform that holds is in force
+     */
     "CREATE TABLE calibration ("
     "  id INTEGER PRIMARY KEY,"
     "  platform_id INTEGER NOT NULL REFERENCES platform,"
@@ -231,11 +232,14 @@ static const char version_2_estimates[] =
     "  quality, run_id, updated_unix_ns FROM estimate_1;"
     "DROP TABLE estimate_1;";
 
+static const char version_3[] =
+    /* sums of the networks of a calibration, the least and the greatest; NULL: not known */
+    "ALTER TABLE calibration ADD COLUMN lo_ns REAL CHECK (lo_ns > 0);"
+    "ALTER TABLE calibration ADD COLUMN hi_ns REAL CHECK (hi_ns >= lo_ns);";
+
 static const onp_sql_script scripts[] = {
-    {1, version_1},
-    {2, version_2_measurements},
-    {2, version_2_tables},
-    {2, version_2_estimates},
+    {1, version_1}, {2, version_2_measurements}, {2, version_2_tables}, {2, version_2_estimates},
+    {3, version_3},
 };
 
 const onp_sql_schema onp_table_schema = {

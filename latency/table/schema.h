@@ -10,7 +10,7 @@
 
 #include "latency/table/sql.h"
 
-#define ONP_TABLE_VERSION 2
+#define ONP_TABLE_VERSION 3
 
 extern const onp_sql_schema onp_table_schema;
 

@@ -240,6 +240,11 @@ onp_status onp_store_model_add(onp_store *s, int64_t platform, const onp_model_i
 
 /* ---- calibrations ---- */
 
+static onp_sql_value known_sum(double ns)
+{
+    return ns > 0 ? onp_sql_real(ns) : onp_sql_text(NULL);
+}
+
 onp_status onp_store_calibration_set(onp_store *s, int64_t platform, int64_t run,
                                      const onp_calibration *cal, onp_error *err)
 {
@@ -248,15 +253,23 @@ onp_status onp_store_calibration_set(onp_store *s, int64_t platform, int64_t run
         onp_sql_real(cal->b_ns),       onp_sql_real(cal->c_ns),    onp_sql_real(cal->residual_sd),
         onp_sql_real(cal->half95),     onp_sql_int(cal->n),        onp_sql_real(cal->mape_before),
         onp_sql_real(cal->mape_after), onp_sql_real(cal->within5), onp_sql_real(cal->within10),
-        onp_sql_real(cal->spearman),   onp_sql_int(onp_unix_ns()),
+        onp_sql_real(cal->spearman),   onp_sql_int(onp_unix_ns()), known_sum(cal->lo_ns),
+        known_sum(cal->hi_ns),
     };
     return ONP_STORE_RUN(s, ONP_Q_CALIBRATION_SET, values, err);
 }
 
+typedef struct choice {
+    bool any;
+    double sum_ns, n_ops;
+    onp_calibration best;
+} choice;
+
 static onp_status read_calibration(void *user, sqlite3_stmt *q, onp_error *err)
 {
+    choice *c = user;
     (void)err;
-    *(onp_calibration *)user = (onp_calibration){
+    const onp_calibration cal = {
         .a = sqlite3_column_double(q, 0),
         .b_ns = sqlite3_column_double(q, 1),
         .c_ns = sqlite3_column_double(q, 2),
@@ -268,20 +281,45 @@ static onp_status read_calibration(void *user, sqlite3_stmt *q, onp_error *err)
         .within5 = sqlite3_column_double(q, 8),
         .within10 = sqlite3_column_double(q, 9),
         .spearman = sqlite3_column_double(q, 10),
+        .lo_ns = sqlite3_column_double(q, 11),
+        .hi_ns = sqlite3_column_double(q, 12),
     };
+    if (c->best.n == 0 && (c->any || onp_calibration_holds(&cal, c->sum_ns, c->n_ops)))
+        c->best = cal;
     return ONP_OK;
+}
+
+/* Newest first. Of imported rows only one that is of them: later rows may have replaced those. */
+static onp_status choose_calibration(onp_store *s, int64_t platform, choice *c, onp_error *err)
+{
+    const onp_sql_value value = onp_sql_int(platform);
+    c->best = onp_calibration_none();
+    return onp_sql_each(s->db,
+                        "SELECT a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,"
+                        " within5, within10, spearman, lo_ns, hi_ns FROM calibration c"
+                        " JOIN platform p ON p.id = c.platform_id WHERE p.id = ?1"
+                        " AND (p.backend NOT LIKE 'import:%' OR c.created_unix_ns >="
+                        "  (SELECT ifnull(max(updated_unix_ns), 0) FROM estimate"
+                        "   WHERE platform_id = ?1 AND source = 'imported')) ORDER BY c.id DESC",
+                        &value, 1, read_calibration, c, err);
 }
 
 onp_status onp_store_calibration_get(onp_store *s, int64_t platform, onp_calibration *out,
                                      onp_error *err)
 {
-    const onp_sql_value value = onp_sql_int(platform);
-    *out = onp_calibration_none();
-    return onp_sql_each(s->db,
-                        "SELECT a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,"
-                        " within5, within10, spearman FROM calibration WHERE platform_id = ?"
-                        " ORDER BY id DESC LIMIT 1",
-                        &value, 1, read_calibration, out, err);
+    choice c = {.any = true};
+    ONP_TRY(choose_calibration(s, platform, &c, err));
+    *out = c.best;
+    return ONP_OK;
+}
+
+onp_status onp_store_calibration_for(onp_store *s, int64_t platform, double sum_ns, double n_ops,
+                                     onp_calibration *out, onp_error *err)
+{
+    choice c = {.sum_ns = sum_ns, .n_ops = n_ops};
+    ONP_TRY(choose_calibration(s, platform, &c, err));
+    *out = c.best;
+    return ONP_OK;
 }
 
 /* ---- validations ---- */

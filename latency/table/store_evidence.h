@@ -100,13 +100,17 @@ onp_status onp_store_model_add(onp_store *s, int64_t platform, const onp_model_i
 
 /* ---- calibrations ---- */
 
-/* The calibration of a platform from now on; run: the one that measured its networks, 0 when they
- * are of several. Errors: ONP_E_RANGE. */
+/* The calibration of a platform's networks of about such sums from now on; run: the one that
+ * measured its networks, 0 when they are of several. Errors: ONP_E_RANGE. */
 onp_status onp_store_calibration_set(onp_store *s, int64_t platform, int64_t run,
                                      const onp_calibration *cal, onp_error *err) ONP_MUST_USE;
-/* The newest; onp_calibration_none() when there is none. */
+/* The newest; onp_calibration_none() when there is none. One of imported rows counts until others
+ * are imported. */
 onp_status onp_store_calibration_get(onp_store *s, int64_t platform, onp_calibration *out,
                                      onp_error *err) ONP_MUST_USE;
+/* The newest that holds for a network of so many blocks and such a sum of rows. */
+onp_status onp_store_calibration_for(onp_store *s, int64_t platform, double sum_ns, double n_ops,
+                                     onp_calibration *out, onp_error *err) ONP_MUST_USE;
 
 /* ---- validations ---- */
 

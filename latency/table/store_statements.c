@@ -62,8 +62,8 @@ static const char *const sql[ONP_Q_COUNT] = {
         " coverage95, created_unix_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [ONP_Q_CALIBRATION_SET] =
         "INSERT INTO calibration (platform_id, run_id, a, b_ns, c_ns, residual_sd, half95, n,"
-        " mape_before, mape_after, within5, within10, spearman, created_unix_ns)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " mape_before, mape_after, within5, within10, spearman, created_unix_ns, lo_ns, hi_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [ONP_Q_VALIDATION_ADD] =
         "INSERT INTO validation (run_id, platform_id, network, part, sum_ns, predicted_ns, lo_ns,"
         " hi_ns, measured_ns, repeated_ns, measurement_id)"

@@ -191,34 +191,39 @@ static onp_status note_platform(void *user, const onp_platform_row *row, onp_err
     return ONP_OK;
 }
 
+/* What was looked at last: the newest check, and the sessions since whose rows stand. */
 typedef struct look {
-    char os[ONP_ESTIMATE_TEXT];
-    int64_t checked_unix_ns; /* 0: never */
+    const char *os_now;
+    char os[ONP_ESTIMATE_TEXT]; /* one that is not today's, where there is one */
+    int64_t checked_unix_ns;    /* 0: never */
 } look;
 
-static onp_status read_look(void *user, sqlite3_stmt *q, onp_error *err)
+static onp_status note_look(void *user, sqlite3_stmt *q, onp_error *err)
 {
     look *l = user;
     const char *os = (const char *)sqlite3_column_text(q, 0);
     (void)err;
-    (void)snprintf(l->os, sizeof l->os, "%s", os != NULL ? os : "");
-    l->checked_unix_ns = sqlite3_column_int64(q, 1);
+    if (l->os[0] == '\0' || strcmp(l->os, l->os_now) == 0)
+        (void)snprintf(l->os, sizeof l->os, "%s", os != NULL ? os : "");
+    if (sqlite3_column_type(q, 1) != SQLITE_NULL)
+        l->checked_unix_ns = sqlite3_column_int64(q, 1);
     return ONP_OK;
 }
 
-/* The system that rows were last measured, or checked, under, and when they were last checked. Runs
+/* A check is of all rows that were there; each row since then tells its own session's system. Runs
  * that only measured networks say nothing of rows. */
 static onp_status last_look(onp_store *s, int64_t platform, look *out, onp_error *err)
 {
     static const char sql[] =
-        "WITH looked AS (SELECT id, os, started_unix_ns, status = 'done' AND CASE WHEN"
-        "  json_valid(settings) THEN json_extract(settings, '$.check') END > 0 AS checked"
-        "  FROM run WHERE platform_id = ?1)"
-        " SELECT os, CASE WHEN checked THEN started_unix_ns END FROM looked"
-        " WHERE checked OR id IN (SELECT run_id FROM estimate WHERE platform_id = ?1)"
-        " ORDER BY id DESC LIMIT 1";
+        "WITH checked AS (SELECT id FROM run WHERE platform_id = ?1 AND status = 'done' AND CASE"
+        "  WHEN json_valid(settings) THEN json_extract(settings, '$.check') END > 0"
+        "  ORDER BY id DESC LIMIT 1)"
+        " SELECT os, CASE WHEN id = (SELECT id FROM checked) THEN started_unix_ns END FROM run"
+        " WHERE platform_id = ?1 AND (id = (SELECT id FROM checked)"
+        "  OR id > ifnull((SELECT id FROM checked), 0) AND id IN (SELECT run_id FROM estimate"
+        "   WHERE platform_id = ?1 AND stale_reason IS NULL)) ORDER BY id";
     const onp_sql_value value = onp_sql_int(platform);
-    return onp_sql_each(s->db, sql, &value, 1, read_look, out, err);
+    return onp_sql_each(s->db, sql, &value, 1, note_look, out, err);
 }
 
 onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, onp_trust *out,
@@ -226,8 +231,8 @@ onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, on
 {
     onp_trust trust = {.noise = (double)NAN};
     origin o = {.platform = platform};
-    look last = {0};
     char now[ONP_ESTIMATE_TEXT];
+    look last = {.os_now = now};
     int64_t since = 0;
     onp_stale_facts facts = {.now_unix_ns = onp_unix_ns()};
     ONP_TRY(onp_store_platforms(s, note_platform, &o, err));
@@ -236,10 +241,10 @@ onp_status onp_trust_take(onp_store *s, int64_t platform, const char *os_now, on
                         (long long)platform);
     ONP_TRY(onp_store_calibration_get(s, platform, &trust.calibration, err));
     ONP_TRY(last_validation(s, platform, &trust, err));
+    (void)snprintf(now, sizeof now, "%s", os_now != NULL ? os_now : ""); /* cut as last.os is */
     ONP_TRY(last_look(s, platform, &last, err));
     ONP_TRY(onp_store_fresh_since(s, platform, &since, err));
     ONP_TRY(take_sentinels(s, platform, since, &facts, err));
-    (void)snprintf(now, sizeof now, "%s", os_now != NULL ? os_now : ""); /* cut as last.os is */
     facts.imported = o.imported;
     facts.n_calibrated = trust.calibration.n;
     facts.os_then = last.os[0] != '\0' ? last.os : NULL;

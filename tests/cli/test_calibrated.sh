@@ -7,7 +7,8 @@ rows_of_a_phone
 
 # a calibrated platform: the search uses what that makes of the sums, and copies it into the run
 sqlite3 phone.db "INSERT INTO calibration (platform_id, a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,
-    within5, within10, spearman, created_unix_ns) VALUES (1, 2, 100, 5e4, 0.02, 0.04, 30, 0.5, 0.016, 1, 1, 0.99, 1)"
+    within5, within10, spearman, created_unix_ns) VALUES (1, 2, 100, 5e4, 0.02, 0.04, 30, 0.5, 0.016, 1, 1, 0.99,
+    (SELECT max(updated_unix_ns) FROM estimate))"
 exits 0 search tiny.yaml --db phone.db --run calibrated --allow-imported --json --set target.bound=upper
 cp out found
 says err 'latencies: calibrated by 30 networks'

@@ -50,7 +50,8 @@ says err '1 latencies of phone (import:jsonl) are predicted, not measured, and -
 # calibrated by five networks measured on the device, they need no word
 cp phone.db calibrated.db
 sqlite3 calibrated.db "insert into calibration (platform_id, a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,
-    within5, within10, spearman, created_unix_ns) values ((select max(id) from platform), 1.5, 0, 0, 0.01, 0.02, 5, 0.3, 0.01, 1, 1, 1, 1)"
+    within5, within10, spearman, created_unix_ns) values ((select max(id) from platform), 1.5, 0, 0, 0.01, 0.02, 5, 0.3, 0.01, 1, 1, 1,
+    (select max(updated_unix_ns) from estimate))"
 exits 0 search tiny.yaml --db calibrated.db --run calibrated --json
 holds "d['imported_rows'] == $n"
 says err 'calibrated by 5 networks'

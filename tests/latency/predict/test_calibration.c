@@ -36,6 +36,8 @@ static void takes_the_form_that_predicts(void **state)
     /* Student's t with 10 degrees of freedom: 2.2281. */
     assert_near(cal.half95, 2.2281 * cal.residual_sd, 4e-3 * cal.residual_sd);
     assert_true(cal.mape_before > 0.3);
+    for (int i = 0; i < N; i++)
+        assert_true(cal.lo_ns <= sum[i] && sum[i] <= cal.hi_ns);
 
     double lo = 0, hi = 0;
     const double p = onp_calibration_apply(&cal, 40, 15);
@@ -43,6 +45,21 @@ static void takes_the_form_that_predicts(void **state)
     onp_calibration_interval(&cal, p, &lo, &hi);
     assert_near(lo, p * (1 - cal.half95), 1e-9);
     assert_near(hi, p * (1 + cal.half95), 1e-9);
+}
+
+/* A line of large networks says nothing of small ones. */
+static void holds_near_its_networks(void **state)
+{
+    (void)state;
+    onp_calibration cal = {.a = 1.1, .b_ns = 2, .c_ns = -100, .n = 5, .lo_ns = 900, .hi_ns = 5000};
+    assert_true(onp_calibration_holds(&cal, 300, 5) && onp_calibration_holds(&cal, 15000, 5));
+    assert_false(onp_calibration_holds(&cal, 299, 5) || onp_calibration_holds(&cal, 15001, 5));
+    cal.lo_ns = cal.hi_ns = 0; /* of an older table */
+    assert_true(onp_calibration_holds(&cal, 200, 0) && onp_calibration_holds(&cal, 1e9, 0));
+    assert_false(onp_calibration_holds(&cal, 181, 0));
+    assert_true(onp_calibration_holds(&cal, 181, 1));
+    cal = onp_calibration_none();
+    assert_true(onp_calibration_holds(&cal, 0, 0));
 }
 
 /* Exact data gives back what it was made of. */
@@ -127,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(takes_the_form_that_predicts),
                                        cmocka_unit_test(finds_overheads),
+                                       cmocka_unit_test(holds_near_its_networks),
                                        cmocka_unit_test(same_depth),
                                        cmocka_unit_test(refuses),
                                        cmocka_unit_test(none_changes_nothing),

@@ -6,7 +6,7 @@
 
 #include "latency/table/calibrate.h"
 
-enum { N = 6, KEYS = 3 };
+enum { N = 6, MOST = 2 * N + 4, KEYS = 3 };
 static const char *const keys[KEYS] = {ONP_TEST_KEY_A, ONP_TEST_KEY_B, ONP_TEST_KEY_C};
 static const int64_t row_ns[KEYS] = {1000, 2000, 5000};
 
@@ -19,18 +19,45 @@ static void set_rows(onp_test_table *t, int64_t run)
 }
 
 /* Network i: i times A, then B; 1.5 * sum + 400. */
-static int64_t add_network(onp_test_table *t, int64_t run, int i, int64_t more)
+static int64_t add_network_of(onp_test_table *t, int64_t run, const char *space, int i,
+                              int64_t more)
 {
-    onp_block blocks[N + 2];
+    onp_block blocks[MOST];
     char hash[ONP_SHA256_HEX];
     for (int k = 0; k < i + 1; k++)
         assert_int_equal(onp_block_parse(keys[k < i ? 0 : 1], &blocks[k], &t->err), ONP_OK);
     const int64_t ns = 3 * (1000 * i + 2000) / 2 + 400 + more;
     const onp_measurement m = {.n = 1, .median_ns = ns};
     onp_sha256(&i, sizeof i, hash);
-    assert_int_equal(onp_store_network_add(t->store, hash, blocks, i + 1, NULL, &t->err), ONP_OK);
+    assert_int_equal(onp_store_network_add(t->store, hash, blocks, i + 1, space, &t->err), ONP_OK);
     assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
     return ns;
+}
+
+static int64_t add_network(onp_test_table *t, int64_t run, int i, int64_t more)
+{
+    return add_network_of(t, run, NULL, i, more);
+}
+
+/* One line each; that of the most networks goes first. Too few make none. */
+static void each_space_by_itself(void **state)
+{
+    onp_test_table *t = *state;
+    onp_calibrate_result r;
+    onp_calibration cal;
+    int64_t p = 0, run = onp_test_run(t->store, "d", &p);
+    set_rows(t, run);
+    for (int i = 0; i < 2 * N; i++)
+        (void)add_network_of(t, run, i % 2 == 0 ? "even" : "odd", i, i % 2 == 0 ? 0 : 5000);
+    (void)add_network_of(t, run, "odd", 2 * N + 1, 5000);
+    (void)add_network_of(t, run, "lone", 2 * N + 2, 99999);
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n, N + 1);
+    assert_int_equal(r.n_others, 1);
+    assert_true(fabs(r.calibration.a - 1.5) < 1e-6 && fabs(r.calibration.c_ns - 5400) < 1e-3);
+    assert_int_equal(onp_store_calibration_get(t->store, p, &cal, &t->err), ONP_OK);
+    assert_memory_equal(&cal, &r.calibration, sizeof cal);
+    assert_query(t->path, "SELECT group_concat(round(c_ns)) FROM calibration", "400.0,5400.0");
 }
 
 static void by_the_newest_measurements(void **state)
@@ -93,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(by_the_newest_measurements),
         WITH_STORE(rows_that_are_gone_or_stale),
+        WITH_STORE(each_space_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,6 +268,32 @@ static void calibrations(void **state)
     assert_int_equal(seen.n, 0);
 }
 
+/* Of two spaces: each counts for networks like its own, the newest where both do. */
+static void calibrations_of_sizes(void **state)
+{
+    onp_test_table *t = *state;
+    onp_calibration large = {.a = 2, .n = 9, .lo_ns = 1e6, .hi_ns = 5e6}, small = large, seen;
+    int64_t p = 0;
+    (void)onp_test_run(t->store, "d", &p);
+    small.a = 3;
+    small.lo_ns = 1e5;
+    small.hi_ns = 2e5;
+    assert_int_equal(onp_store_calibration_set(t->store, p, 0, &large, &t->err), ONP_OK);
+    assert_int_equal(onp_store_calibration_set(t->store, p, 0, &small, &t->err), ONP_OK);
+    static const struct {
+        double sum_ns, a;
+        int64_t n;
+    } rows[] = {{3e6, 2, 9}, {1.5e5, 3, 9}, {4e5, 3, 9}, {7e5, 2, 9}, {1e3, 1, 0}, {1e9, 1, 0}};
+    for (size_t i = 0; i < ONP_COUNT(rows); i++) {
+        assert_int_equal(onp_store_calibration_for(t->store, p, rows[i].sum_ns, 4, &seen, &t->err),
+                         ONP_OK);
+        assert_true(seen.a == rows[i].a);
+        assert_int_equal(seen.n, rows[i].n);
+    }
+    assert_int_equal(onp_store_calibration_get(t->store, p, &seen, &t->err), ONP_OK);
+    assert_memory_equal(&seen, &small, sizeof seen);
+}
+
 static onp_status collect_validation(void *user, int64_t run, int64_t started_unix_ns,
                                      const onp_validation *v, onp_error *err)
 {
@@ -319,6 +345,7 @@ int main(void)
         WITH_STORE(stale_rows_count_as_missing),
         WITH_STORE(a_name_finds_the_fresh_platform),
         WITH_STORE(calibrations),
+        WITH_STORE(calibrations_of_sizes),
         WITH_STORE(validations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

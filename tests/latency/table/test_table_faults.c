@@ -146,7 +146,7 @@ static void other_versions(void **state)
     onp_store_close(t->store);
     t->store = NULL;
     assert_int_equal(onp_test_sql(t->path, "PRAGMA user_version = 9"), SQLITE_OK);
-    refused(t, ONP_SQL_CREATE, "schema version 9, this onepath reads version 2");
+    refused(t, ONP_SQL_CREATE, "schema version 9, this onepath reads version 3");
 }
 
 static void tables_that_do_not_fit(void **state)

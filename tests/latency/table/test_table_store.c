@@ -450,7 +450,7 @@ static void rows_survive_closing(void **state)
                      ONP_OK);
     assert_int_equal(onp_store_estimate_get(t->store, p, ONP_TEST_KEY_A, &seen, &t->err), ONP_OK);
     assert_query(t->path, "PRAGMA journal_mode", "wal");
-    assert_query(t->path, "PRAGMA user_version", "2");
+    assert_query(t->path, "PRAGMA user_version", "3");
 }
 
 static void samples_round_trip(void **state)

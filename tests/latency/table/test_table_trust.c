@@ -58,6 +58,27 @@ static void system_and_age(void **state)
     assert_int_equal(onp_trust_take(t->store, 99, NULL, &trust, &t->err), ONP_E_MISSING);
 }
 
+/* Rows of another space, measured later, say nothing of those that were there. */
+static void rows_that_are_added(void **state)
+{
+    onp_test_table *t = *state;
+    const onp_estimate e = {.median_ns = 100};
+    onp_trust trust;
+    int64_t p = 0;
+    (void)measured(t, &here, &p);
+    int64_t run = start(t, p, "Linux 6.6", NULL);
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_B, &e, &t->err), ONP_OK);
+    assert_int_equal(action(t, p, "Linux 6.6", &trust), ONP_STALE_RECHECK);
+    /* nor do they undo a check */
+    assert_int_equal(onp_test_sql(t->path, "UPDATE estimate SET updated_unix_ns = 1"), SQLITE_OK);
+    run = start(t, p, "Linux 6.6", "{\"check\": 0.1}");
+    assert_int_equal(onp_store_run_end(t->store, run, ONP_RUN_DONE, &t->err), ONP_OK);
+    assert_int_equal(action(t, p, "Linux 6.6", &trust), ONP_STALE_FRESH);
+    run = start(t, p, "Linux 6.6", NULL);
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_B, &e, &t->err), ONP_OK);
+    assert_int_equal(action(t, p, "Linux 6.6", &trust), ONP_STALE_FRESH);
+}
+
 static void add_sentinels(onp_test_table *t, int64_t run, const char *key, int64_t ns, int64_t khz)
 {
     assert_int_equal(onp_store_run_end(t->store, run, ONP_RUN_DONE, &t->err), ONP_OK);
@@ -148,6 +169,11 @@ static void an_imported_table(void **state)
     assert_int_equal(onp_store_calibration_set(t->store, id, 0, &cal, &t->err), ONP_OK);
     assert_int_equal(action(t, id, "Linux 6.6", &trust), ONP_STALE_FRESH);
     assert_int_equal(trust.calibration.n, 5);
+    /* it is of the rows that were there */
+    (void)measured(t, &p, &id);
+    assert_int_equal(onp_test_sql(t->path, "UPDATE estimate SET source = 'imported'"), SQLITE_OK);
+    assert_int_equal(action(t, id, "Linux 6.6", &trust), ONP_STALE_IMPORTED);
+    assert_int_equal(trust.calibration.n, 0);
 }
 
 static void stale(onp_test_table *t, int64_t platform, bool wanted)
@@ -189,11 +215,9 @@ static void new_kernels_make_the_old_rows_stale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(system_and_age),
-        WITH_STORE(sentinels),
-        WITH_STORE(the_last_validation),
-        WITH_STORE(an_imported_table),
-        WITH_STORE(new_kernels_make_the_old_rows_stale),
+        WITH_STORE(system_and_age),    WITH_STORE(rows_that_are_added),
+        WITH_STORE(sentinels),         WITH_STORE(the_last_validation),
+        WITH_STORE(an_imported_table), WITH_STORE(new_kernels_make_the_old_rows_stale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ static void nothing_is_lost(void **state)
     assert_int_equal(e.source, ONP_SOURCE_INTERPOLATED);
     assert_int_equal(e.quality, ONP_QUALITY_NOISY);
     onp_store_close(s);
-    assert_query(path, "PRAGMA user_version", "2");
+    assert_query(path, "PRAGMA user_version", "3");
     assert_query(path, "SELECT group_concat(id || quality || ifnull(mode, '-')) FROM measurement",
                  "1okisolated,2noisyisolated,3ok-");
     assert_query(path, "SELECT group_concat(hex(samples) || ifnull(clocks, '-')) FROM sample",
