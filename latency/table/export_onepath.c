@@ -80,6 +80,7 @@ static bool set_origin(json_t *members, json_t *origin)
         char longer[96];
         const bool is_origin = strncmp(name, prefix, sizeof prefix - 1) == 0;
         const bool is_own = strcmp(name, "version") == 0 || strcmp(name, "unit") == 0 ||
+                            strcmp(name, "rows") == 0 || strcmp(name, "networks") == 0 ||
                             strncmp(name, "imported_", 9) == 0;
         (void)snprintf(longer, sizeof longer, "%s%.80s", is_origin ? "" : prefix, name);
         if (!is_own && (is_origin || json_object_get(origin, longer) == NULL))
@@ -200,13 +201,18 @@ static onp_status write_taken(write_entry write, const char *name, json_t *membe
 }
 
 /* Networks of which nothing is known but a hash do not go out. */
+static bool is_known(const onp_whole_network *net)
+{
+    return net->n_blocks > 0 || net->text != NULL;
+}
+
 static onp_status write_networks(onp_export *x, const own_form *form, onp_error *err)
 {
     for (size_t i = 0; i < x->networks.n; i++) {
         const onp_whole_network *net = &x->networks.list[i];
         char name[32];
         (void)snprintf(name, sizeof name, "%zu", i + 1);
-        if (net->n_blocks == 0 && net->text == NULL) {
+        if (!is_known(net)) {
             onp_export_leave_out_network(x, net, "what it is made of is not known");
             continue;
         }
@@ -215,11 +221,28 @@ static onp_status write_networks(onp_export *x, const own_form *form, onp_error 
     return ONP_OK;
 }
 
+/* How much follows, so that a file that was cut short is known as one. */
+static onp_status add_counts(const onp_export *x, json_t *members, onp_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < x->networks.n; i++)
+        n += is_known(&x->networks.list[i]);
+    if (json_object_set_new(members, "rows", json_integer((json_int_t)x->n_rows)) != 0 ||
+        json_object_set_new(members, "networks", json_integer((json_int_t)n)) != 0)
+        return onp_fail(err, ONP_E_NOMEM, "export: out of memory");
+    return ONP_OK;
+}
+
 static onp_status write_table(onp_export *x, const own_form *form, onp_error *err)
 {
     const int64_t reference_khz = find_reference(x);
     json_t *members = NULL;
     ONP_TRY(read_head(x, reference_khz, &members, err));
+    onp_status st = add_counts(x, members, err);
+    if (st != ONP_OK) {
+        json_decref(members);
+        return st;
+    }
     ONP_TRY(write_taken(form->head, "onepath_table", members, x->out, err));
     for (size_t i = 0; i < x->n_rows; i++)
         ONP_TRY(write_taken(form->row, x->rows[i].key, row_members(&x->rows[i].e, reference_khz),

@@ -180,11 +180,11 @@ static onp_status predict(filler *f, const onp_block *b, onp_estimate *e, onp_er
 static void refuse(filler *f, const char *key)
 {
     const size_t used = strlen(f->refused);
-    if (used + strlen(key) + 8 < sizeof f->refused)
+    const bool fits = used + strlen(key) + 8 < sizeof f->refused;
+    onp_log(onp_store_context(f->store), ONP_LOG_INFO, "cannot be predicted: %s", key);
+    if (used == 0 || f->refused[used - 1] != '.') /* "...": some did not fit */
         (void)snprintf(f->refused + used, sizeof f->refused - used, "%s%s", used > 0 ? "; " : "",
-                       key);
-    else if (used > 0 && f->refused[used - 1] != '.')
-        (void)snprintf(f->refused + used, sizeof f->refused - used, "; ...");
+                       fits ? key : "...");
     f->n_refused++;
 }
 

@@ -65,6 +65,7 @@ typedef struct reader {
     bool seen[N_MEMBERS];
     bool head_done, in_head, open, bad; /* in_head: of HEAD; open: a row or network has begun; bad:
                                            it has a problem already */
+    size_t n_begun[2];                  /* rows, networks */
 } reader;
 
 /* ---- the head ---- */
@@ -122,6 +123,7 @@ static void begin(reader *r, bool is_network, int line, int column)
     r->is_network = is_network;
     r->open = true;
     r->bad = false;
+    r->n_begun[is_network]++;
 }
 
 static void begin_row(reader *r, const char *key, int line, int column)
@@ -321,6 +323,20 @@ static onp_status end_row(reader *r, onp_error *err)
                          : onp_import_add(r->sink, &r->net.row, err);
 }
 
+/* Heads of earlier versions do not say how much follows. */
+static onp_status check_counts(const reader *r, onp_error *err)
+{
+    static const char *const names[] = {"rows", "networks"};
+    for (int i = 0; i < 2; i++) {
+        const char *text = json_string_value(json_object_get(r->sink->origin, names[i]));
+        if (text != NULL && strtoull(text, NULL, 10) != r->n_begun[i])
+            return onp_fail(err, ONP_E_FORMAT,
+                            "%s: has %zu %s, wanted the %.20s of its " HEAD ": was it cut short?",
+                            r->sink->file, r->n_begun[i], names[i], text);
+    }
+    return ONP_OK;
+}
+
 /* ---- YAML ---- */
 
 static onp_status visit(void *user, const char *key, const char *child, const char *scalar,
@@ -353,6 +369,8 @@ static onp_status parse_yaml(onp_import_sink *sink, const char *text, size_t siz
         st = end_head(&r, err);
     if (st == ONP_OK)
         st = end_row(&r, err);
+    if (st == ONP_OK)
+        st = check_counts(&r, err);
     onp_import_network_clear(sink->ctx, &r.net);
     onp_yaml_free(doc);
     return st == ONP_E_CONFIG ? onp_import_unreadable(err) : st;
@@ -465,6 +483,8 @@ static onp_status parse_jsonl(onp_import_sink *sink, const char *text, size_t si
         st = read_line(&r, text, n, number, err);
         text += n + (newline != NULL);
     }
+    if (st == ONP_OK)
+        st = check_counts(&r, err);
     onp_import_network_clear(sink->ctx, &r.net);
     return st;
 }

@@ -70,6 +70,13 @@ static onp_status store_device(storing *c, size_t device, onp_error *err)
     const onp_run_info info = {
         .tool_version = ONEPATH_VERSION, .target = "import", .command = c->command};
     int64_t id = 0, run = 0;
+    size_t n_known = 0;
+    for (size_t i = 0; i < nets->n; i++)
+        n_known += nets->ns[device * nets->n + i] > 0;
+    if (n_known == 0) { /* the file names it, and no more */
+        c->result.n_missing += nets->n;
+        return ONP_OK;
+    }
     ONP_TRY(onp_store_platform_add(c->store, &platform, &id, err));
     ONP_TRY(onp_store_run_start(c->store, id, &info, &run, err));
     c->source.n_rows = 0;
@@ -98,6 +105,9 @@ static onp_status store_all(storing *c, const char *device, onp_error *err)
     for (size_t d = 0; d < nets->n_devices; d++)
         if (device == NULL || strcmp(nets->devices[d], device) == 0)
             ONP_TRY(store_device(c, d, err));
+    if (c->result.n_times == 0)
+        return onp_fail(err, ONP_E_FORMAT, "%s: has no times%s%.60s", c->source.file,
+                        device != NULL ? " of " : "", device != NULL ? device : "");
     return ONP_OK;
 }
 

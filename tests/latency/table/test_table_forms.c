@@ -258,6 +258,36 @@ static void a_file_cut_short(void **state)
     }
 }
 
+#define COUNTED                                                                                    \
+    "{\"onepath_table\": {\"version\": 2, \"unit\": \"ns\", \"device\": \"phone\", "               \
+    "\"rows\": 2, \"networks\": 1}}\n"
+#define ROW(key)                                                                                   \
+    "{\"block\": \"" key "\", \"median_ns\": 5, \"n\": 1, \"cv\": 0, \"quality\": \"ok\"}\n"
+#define NETWORK                                                                                    \
+    "{\"network\": 1, \"text\": \"a\", \"space\": \"s\", \"median_ns\": 9, \"n\": 1, \"cv\": 0, "  \
+    "\"quality\": \"ok\"}\n"
+
+/* The head of an export says how much follows. */
+static void a_file_cut_at_a_row(void **state)
+{
+    onp_test_table *t = *state;
+    static const char one[] = COUNTED ROW(MIX),
+                      two[] = COUNTED ROW(MIX) ROW("head in=7x7x8 out=10"),
+                      all[] = COUNTED ROW(MIX) ROW("head in=7x7x8 out=10") NETWORK;
+    onp_import_result r = {0};
+    assert_int_equal(import_as(t, "jsonl", one, sizeof one - 1, ONP_DUPLICATES_REFUSE, &r),
+                     ONP_E_FORMAT);
+    onp_assert_contains(t->err.msg, "has 1 rows, wanted the 2 of its onepath_table");
+    assert_int_equal(import_as(t, "jsonl", two, sizeof two - 1, ONP_DUPLICATES_REFUSE, &r),
+                     ONP_E_FORMAT);
+    onp_assert_contains(t->err.msg, "has 0 networks, wanted the 1");
+    nothing_is_stored(t);
+    if (import_as(t, "jsonl", all, sizeof all - 1, ONP_DUPLICATES_REFUSE, &r) != ONP_OK)
+        fail_msg("%s", t->err.msg);
+    assert_int_equal(r.n_rows, 2);
+    assert_int_equal(r.n_networks, 1);
+}
+
 /* ---- memory ---- */
 
 typedef struct form_case {
@@ -311,9 +341,13 @@ static void each_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(a_csv_is_read),         WITH_STORE(repeated_blocks),
-        WITH_STORE(bad_files_are_refused), WITH_STORE(bytes_that_are_no_text),
-        WITH_STORE(a_file_cut_short),      WITH_STORE(each_allocation_may_fail),
+        WITH_STORE(a_csv_is_read),
+        WITH_STORE(repeated_blocks),
+        WITH_STORE(bad_files_are_refused),
+        WITH_STORE(bytes_that_are_no_text),
+        WITH_STORE(a_file_cut_short),
+        WITH_STORE(a_file_cut_at_a_row),
+        WITH_STORE(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
