@@ -251,8 +251,11 @@ static onp_status run_files(const onp_context *ctx, const bench_files *files, ui
     if (tables == NULL)
         return onp_fail(err, ONP_E_NOMEM, "calibrate: out of memory");
     for (size_t i = 0; i < files->n; i++)
-        if (read_csv(ctx, files->paths[i], &tables[i], err) != ONP_OK)
+        if (read_csv(ctx, files->paths[i], &tables[i], err) != ONP_OK) {
+            if (tables[i].n_columns > 1 && strcmp(tables[i].cells[0], "model") == 0)
+                onp_log(ctx, ONP_LOG_WARN, "left out: %s", err->msg);
             free_csv(ctx, &tables[i]); /* another kind of file */
+        }
     for (size_t i = 0; i < files->n; i++)
         for (size_t j = 0; j < files->n && st == ONP_OK; j++)
             if (is_operators(&tables[i]) && is_networks(&tables[j]))

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/philox.h"
 #include "bench/predict.h"
@@ -121,6 +122,14 @@ static bool same_device(const char *a, const char *b)
     return stem(a) == stem(b) && strncmp(a, b, stem(a)) == 0;
 }
 
+static size_t n_others(const onp_networks *nets, size_t target)
+{
+    size_t n = 0;
+    for (size_t d = 0; d < nets->n_devices; d++)
+        n += !same_device(nets->devices[d], nets->devices[target]);
+    return n;
+}
+
 /* What the other devices' tables say, network by network; returns how many devices. */
 static int take_sources(few_shot *f, size_t target)
 {
@@ -128,6 +137,9 @@ static int take_sources(few_shot *f, size_t target)
     size_t others[ONP_NETWORKS_MAX_DEVICES], k = 0;
     for (size_t d = 0; d < nets->n_devices; d++)
         if (!same_device(nets->devices[d], nets->devices[target]))
+            others[k++] = d;
+    for (size_t d = 0; d < nets->n_devices && n_others(nets, target) == 0; d++)
+        if (d != target) /* names that differ in a number only: better those than none */
             others[k++] = d;
     for (size_t i = 0; i < nets->n; i++)
         for (size_t s = 0; s < k; s++)
@@ -383,16 +395,35 @@ static onp_status run_set(const onp_context *ctx, const onp_networks *nets, cons
     few_shot f = {.ctx = ctx, .nets = nets};
     f.n_terms = (size_t)nets->n_positions * (size_t)nets->n_codes + 1;
     ONP_TRY(allocate(&f, err));
+    size_t n_run = 0;
     onp_status st = fit_tables(&f, err);
     for (size_t d = 0; d < nets->n_devices && st == ONP_OK; d++) {
         device_result r = {0};
         st = run_draws(&f, d, seed, &r, err);
-        if (st == ONP_OK)
+        if (st == ONP_OK) {
             st = print_device(&f, source, d, &r, err);
+            n_run++;
+        } else if (st == ONP_E_MISSING) {
+            onp_log(ctx, ONP_LOG_WARN, "%s: left out: %s", source, err->msg);
+            st = ONP_OK;
+        }
     }
+    if (st == ONP_OK && n_run == 0)
+        st = onp_fail(err, ONP_E_MISSING, "%s: no device to evaluate", source);
     onp_free(ctx, f.tables); /* the first of the one room */
     onp_free(ctx, f.runs);
     return st;
+}
+
+/* A file or folder that looks like one of networks, and is not: says why. */
+static void say_why(const onp_context *ctx, const char *path, const onp_error *why)
+{
+    char latency[4096];
+    struct stat info;
+    const size_t n = strlen(path);
+    (void)snprintf(latency, sizeof latency, "%s/latency", path);
+    if (stat(latency, &info) == 0 || (n > 4 && strcmp(path + n - 4, ".csv") == 0))
+        onp_log(ctx, ONP_LOG_WARN, "left out: %s", why->msg);
 }
 
 /* A folder as it is, or a CSV in it. */
@@ -408,13 +439,16 @@ static onp_status run_folder(const onp_context *ctx, const char *folder, uint64_
         onp_networks_free(nets);
         return st;
     }
+    say_why(ctx, folder, err);
     const bench_folders one = {.paths = &folder, .n = 1};
     bench_files files;
     ONP_TRY(bench_predict_files(ctx, &one, &files, err));
     onp_status st = ONP_OK;
     for (size_t i = 0; i < files.n && st == ONP_OK; i++) {
-        if (onp_import_networks(ctx, files.paths[i], NULL, &nets, err) != ONP_OK)
+        if (onp_import_networks(ctx, files.paths[i], NULL, &nets, err) != ONP_OK) {
+            say_why(ctx, files.paths[i], err);
             continue;
+        }
         *found = true;
         st = run_set(ctx, nets, bench_predict_name(files.paths[i]), seed, err);
         onp_networks_free(nets);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resolution: the tables of all folders that are the same ops at other maps are one series; each
- * but the smallest and the largest is left out in turn, and predicted from the others.
+ * resolution: the tables of all folders that are the same ops at other maps, at least half of the
+ * smaller one's, are one series; each but the smallest and the largest is left out in turn, and
+ * predicted from the others. Where a series has a resolution twice it is of several devices, and
+ * falls into one for each name of file and folder, digits aside.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,50 +16,80 @@ enum { MIN_TABLES = 3 };
 /* A table as a member of a series. */
 typedef struct member {
     const bench_table *table;
-    char ops[ONP_BLOCK_KEY]; /* what all of a series share: a digest of their ops */
-    int32_t size;            /* height of the largest map */
+    uint64_t *ops; /* of the table's rows: hashes of their ops, sorted */
+    int32_t size;  /* height of the largest map */
+    size_t series; /* the first table of those of the same ops */
 } member;
 
 /* The op: the block as it would be on one map. */
-static void op_of(const onp_block *b, char key[ONP_BLOCK_KEY])
+static uint64_t op_of(const onp_block *b)
 {
+    char key[ONP_BLOCK_KEY];
     onp_block op = *b;
+    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
     op.in_h = op.in_w = op.out_h = op.out_w = 1;
     onp_block_key(&op, key);
-}
-
-static uint64_t hash(const char *text)
-{
-    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (; *text != '\0'; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    for (const char *p = key; *p != '\0'; p++)
+        h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
     return h;
 }
 
-/* Which ops, in whatever order; and the size. */
-static member describe(const bench_table *t)
+static int by_value(const void *a, const void *b)
 {
-    member m = {.table = t};
-    uint64_t sum = 0;
-    for (size_t i = 0; i < t->n; i++) {
-        char key[ONP_BLOCK_KEY];
-        op_of(&t->rows[i].block, key);
-        sum += hash(key);
-        if (t->rows[i].block.in_h > m.size)
-            m.size = t->rows[i].block.in_h;
-    }
-    (void)snprintf(m.ops, sizeof m.ops, "%s %zu %016llx", t->format, t->n, (unsigned long long)sum);
-    return m;
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
 }
 
-static int by_series(const void *a, const void *b)
+static void describe(const bench_table *t, uint64_t *ops, member *m)
+{
+    *m = (member){.table = t, .ops = ops};
+    for (size_t i = 0; i < t->n; i++) {
+        ops[i] = op_of(&t->rows[i].block);
+        if (t->rows[i].block.in_h > m->size)
+            m->size = t->rows[i].block.in_h;
+    }
+    if (t->n > 1)
+        qsort(ops, t->n, sizeof *ops, by_value);
+}
+
+static bool same_ops(const member *a, const member *b)
+{
+    size_t shared = 0;
+    for (size_t i = 0, j = 0; i < a->table->n && j < b->table->n;) {
+        const int order = by_value(&a->ops[i], &b->ops[j]);
+        shared += order == 0;
+        i += order <= 0;
+        j += order >= 0;
+    }
+    const size_t smaller = a->table->n < b->table->n ? a->table->n : b->table->n;
+    return strcmp(a->table->format, b->table->format) == 0 && 2 * shared >= smaller;
+}
+
+/* Names, their digits left out. */
+static int compare_names(const member *a, const member *b)
+{
+    const char *x = a->table->path, *y = b->table->path;
+    for (;; x++, y++) {
+        x += strspn(x, "0123456789");
+        y += strspn(y, "0123456789");
+        if (*x != *y || *x == '\0')
+            return (unsigned char)*x - (unsigned char)*y;
+    }
+}
+
+static int by_size(const void *a, const void *b)
 {
     const member *x = a, *y = b;
-    const int order = strcmp(x->ops, y->ops);
-    if (order != 0)
-        return order;
+    if (x->series != y->series)
+        return (x->series > y->series) - (x->series < y->series);
     return x->size != y->size ? (x->size > y->size) - (x->size < y->size)
                               : strcmp(x->table->path, y->table->path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const int order = compare_names(a, b);
+    return order != 0 ? order : by_size(a, b);
 }
 
 /* All rows of the series but those of the size. */
@@ -120,30 +152,68 @@ static size_t n_sizes(const member *m, size_t n)
     return sizes;
 }
 
-static onp_status run_tables(const onp_context *ctx, const bench_table *tables, size_t n,
-                             onp_error *err)
+/* Sets the series of n tables, and sorts them by it. */
+static void find_series(member *m, size_t n)
 {
-    member *m = onp_alloc(ctx, n, sizeof *m);
-    if (m == NULL)
-        return onp_fail(err, ONP_E_NOMEM, "resolution: out of memory");
-    for (size_t i = 0; i < n; i++)
-        m[i] = describe(&tables[i]);
+    for (size_t i = 0; i < n; i++) {
+        m[i].series = i;
+        for (size_t j = 0; j < i && m[i].series == i; j++)
+            if (m[j].series == j && same_ops(&m[i], &m[j]))
+                m[i].series = j;
+    }
     if (n > 1)
-        qsort(m, n, sizeof *m, by_series);
-    onp_status st = ONP_OK;
-    size_t n_run = 0;
-    for (size_t i = 0, length; st == ONP_OK && i < n; i += length) {
-        for (length = 1; i + length < n && strcmp(m[i].ops, m[i + length].ops) == 0;)
+        qsort(m, n, sizeof *m, by_size);
+}
+
+/* A series of tables, or one for each device. */
+static onp_status run_devices(const onp_context *ctx, member *m, size_t n, size_t *n_run,
+                              onp_error *err)
+{
+    const bool one = n_sizes(m, n) == n;
+    if (!one)
+        qsort(m, n, sizeof *m, by_name);
+    for (size_t i = 0, length; i < n; i += length) {
+        for (length = 1; i + length < n && (one || compare_names(&m[i], &m[i + length]) == 0);)
             length++;
         if (n_sizes(m + i, length) < MIN_TABLES)
             continue;
-        st = run_series(ctx, m + i, length, err);
-        n_run++;
+        ONP_TRY(run_series(ctx, m + i, length, err));
+        ++*n_run;
     }
+    return ONP_OK;
+}
+
+static onp_status run_members(const onp_context *ctx, member *m, size_t n, onp_error *err)
+{
+    size_t n_run = 0;
+    find_series(m, n);
+    for (size_t i = 0, length; i < n; i += length) {
+        for (length = 1; i + length < n && m[i].series == m[i + length].series;)
+            length++;
+        ONP_TRY(run_devices(ctx, m + i, length, &n_run, err));
+    }
+    return n_run > 0 ? ONP_OK
+                     : onp_fail(err, ONP_E_MISSING,
+                                "no block tables of the same ops at %d resolutions", MIN_TABLES);
+}
+
+static onp_status run_tables(const onp_context *ctx, const bench_table *tables, size_t n,
+                             onp_error *err)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < n; i++)
+        rows += tables[i].n;
+    member *m = onp_alloc(ctx, n, sizeof *m);
+    uint64_t *ops = onp_alloc(ctx, rows, sizeof *ops);
+    onp_status st = ONP_OK;
+    if (m == NULL || ops == NULL)
+        st = onp_fail(err, ONP_E_NOMEM, "resolution: out of memory");
+    for (size_t i = 0, at = 0; st == ONP_OK && i < n; at += tables[i++].n)
+        describe(&tables[i], ops + at, &m[i]);
+    if (st == ONP_OK)
+        st = run_members(ctx, m, n, err);
     onp_free(ctx, m);
-    if (st == ONP_OK && n_run == 0)
-        return onp_fail(err, ONP_E_MISSING, "no block tables of the same ops at %d resolutions",
-                        MIN_TABLES);
+    onp_free(ctx, ops);
     return st;
 }
 

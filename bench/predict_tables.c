@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/strbuf.h"
 #include "bench/predict.h"
 #include "latency/table/import.h"
 
@@ -18,15 +19,30 @@ const char *bench_predict_name(const char *path)
     return name;
 }
 
-/* The first form that takes the file. */
+/* The first form that takes the file. why: what is wrong with it in the form that most of its rows
+ * are of; empty when it is of none. */
 static onp_status read_any(const onp_context *ctx, const char *path, onp_import **out,
-                           onp_error *err)
+                           onp_error *why)
 {
+    size_t least = SIZE_MAX;
     for (size_t i = 0; onp_import_format(i) != NULL; i++) {
-        const onp_status st =
-            onp_import_read(ctx, onp_import_format(i), path, ONP_DUPLICATES_MEAN, NULL, out, err);
-        if (st != ONP_E_FORMAT)
+        onp_error err = {0};
+        onp_strbuf problems;
+        size_t n = 0;
+        onp_strbuf_init(&problems, ctx);
+        const onp_status st = onp_import_read(ctx, onp_import_format(i), path, ONP_DUPLICATES_MEAN,
+                                              &problems, out, &err);
+        for (size_t c = 0; c < problems.length; c++)
+            n += problems.text[c] == '\n';
+        onp_strbuf_reset(&problems);
+        if (st != ONP_E_FORMAT) {
+            *why = err;
             return st;
+        }
+        if (n > 0 && n < least) {
+            least = n;
+            *why = err;
+        }
     }
     return ONP_E_FORMAT;
 }
@@ -56,6 +72,8 @@ onp_status bench_predict_tables(const onp_context *ctx, const bench_files *files
             st = take_table(import, files->paths[i], &t[*n], err);
             *n += st == ONP_OK;
         } else if (st == ONP_E_FORMAT) {
+            if (why.msg[0] != '\0')
+                onp_log(ctx, ONP_LOG_WARN, "left out: %s", why.msg);
             st = ONP_OK;
         } else {
             st = onp_fail(err, st, "%s", why.msg);

@@ -5,12 +5,19 @@
 
 #include "latency/predict/block_features.h"
 
+/* As wide, or both as wide as is usual for their hidden width. */
+static bool same_se(const onp_block *a, const onp_block *b)
+{
+    return a->se == b->se &&
+           (!a->se || a->se_width == b->se_width || onp_block_se_width(a) == onp_block_se_width(b));
+}
+
 static bool same_kind_of_op(const onp_block *a, const onp_block *b)
 {
     return a->kind == b->kind && a->in_c == b->in_c && a->out_c == b->out_c &&
            a->kernel == b->kernel && a->stride == b->stride && a->skip == b->skip &&
            a->dilation == b->dilation && a->groups == b->groups && a->act == b->act &&
-           a->se == b->se && (a->expand == 1) == (b->expand == 1);
+           same_se(a, b) && (a->expand == 1) == (b->expand == 1);
 }
 
 static bool same_op(const onp_block *a, const onp_block *b, onp_predict_method method)

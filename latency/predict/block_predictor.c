@@ -258,7 +258,15 @@ static void sizes_of(const onp_block *b, double v[N_SIZES])
     memcpy(v, sizes, sizeof sizes);
 }
 
-/* Any size outside those of the rows of the kind. *known: whether there is such a row. */
+/* Whether rows of the one say anything of the other: what a squeeze-excite, an activation, groups
+ * or a dilation cost on a device, blocks without them do not tell. */
+static bool is_like(const onp_block *row, const onp_block *b)
+{
+    return row->kind == b->kind && row->act == b->act && row->se == b->se &&
+           (row->groups > 1) == (b->groups > 1) && (row->dilation > 1) == (b->dilation > 1);
+}
+
+/* Any size outside those of the rows of the kind. *known: whether a row is like it. */
 static bool extrapolates(const onp_block_predictor *m, const onp_block *b, bool *known)
 {
     double lo[N_SIZES], hi[N_SIZES], v[N_SIZES];
@@ -266,14 +274,15 @@ static bool extrapolates(const onp_block_predictor *m, const onp_block *b, bool 
         lo[j] = (double)INFINITY;
         hi[j] = -(double)INFINITY;
     }
+    *known = false;
     for (size_t i = 0; i < m->n; i++) {
+        *known = *known || is_like(&m->rows[i].block, b);
         sizes_of(&m->rows[i].block, v);
         for (int j = 0; j < N_SIZES && m->rows[i].block.kind == b->kind; j++) {
             lo[j] = fmin(lo[j], v[j]);
             hi[j] = fmax(hi[j], v[j]);
         }
     }
-    *known = isfinite(lo[0]);
     sizes_of(b, v);
     for (int j = 0; j < N_SIZES; j++)
         if (v[j] < lo[j] || v[j] > hi[j])
@@ -336,7 +345,10 @@ onp_status onp_block_predictor_predict(const onp_block_predictor *m, const onp_b
     if (!known || onp_block_is_free(b)) {
         char key[ONP_BLOCK_KEY];
         onp_block_key(b, key);
-        return onp_fail(err, ONP_E_MISSING, "no block of the kind of \"%s\" is known", key);
+        return onp_fail(err, ONP_E_MISSING,
+                        "no block like \"%s\" is known: of its kind, activation, groups, dilation, "
+                        "with or without a squeeze-excite",
+                        key);
     }
     if (!predict_line(m, b, ONP_PREDICT_MAP, &p) && !predict_line(m, b, ONP_PREDICT_WIDTH, &p))
         ONP_TRY(predict_model(m, b, &p, err));

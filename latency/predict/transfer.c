@@ -9,9 +9,9 @@
 
 /* The grid: shares of the sources' covariance, variances of a block's choice and of the noise, in
  * squares of a relative error. */
-static const double source_shares[] = {0.05, 0.3, 1};
-static const double choice_variances[] = {1e-5, 1e-4};
-static const double noise_variances[] = {1e-5, 1e-4, 1e-3, 1e-2};
+static const double source_shares[] = {0.001, 0.02, 0.1, 1};
+static const double choice_variances[] = {1e-6, 1e-5, 1e-4};
+static const double noise_variances[] = {1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 1e-1};
 
 enum {
     N_SETTINGS = ONP_COUNT(source_shares) * ONP_COUNT(choice_variances) * ONP_COUNT(noise_variances)

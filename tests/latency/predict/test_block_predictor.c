@@ -204,6 +204,35 @@ static void lines_between_maps_and_widths(void **state)
     onp_block_predictor_free(model);
 }
 
+/* Lines of one width of squeeze and excite: another's rows lie between, and are slower. */
+static void lines_of_one_squeeze(void **state)
+{
+    (void)state;
+    onp_context ctx;
+    onp_error err = {0};
+    onp_block_row rows[MAX_ROWS];
+    onp_block_predictor *model = NULL;
+    onp_predicted p;
+    size_t n = 0;
+    onp_context_init(&ctx);
+    for (int se = 16; se <= 32; se += 16)
+        for (int mid = 64; mid <= 384; mid += 32) {
+            onp_block b = block_of("mbconv in=14x14x32 out=14x14x40 k=5 e=2 s=1 skip=0");
+            b.mid = mid;
+            b.se = true;
+            b.se_width = se;
+            assert_int_equal(onp_block_complete(&b, NULL), ONP_OK);
+            rows[n++] = (onp_block_row){b, (se == 16 ? 1e6 : 3e6) + 1e3 * mid};
+        }
+    if (onp_block_predictor_fit(&ctx, rows, n, &model, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    onp_block b = block_of("mbconv in=14x14x32 out=14x14x40 k=5 e=2 s=1 skip=0 mid=208 se=16");
+    assert_int_equal(onp_block_predictor_predict(model, &b, &p, NULL), ONP_OK);
+    assert_int_equal(p.method, ONP_PREDICT_WIDTH);
+    near(p.ns, 1e6 + 208e3, 1e-9);
+    onp_block_predictor_free(model);
+}
+
 static void refuses(void **state)
 {
     (void)state;
@@ -228,6 +257,15 @@ static void refuses(void **state)
     assert_int_equal(onp_block_predictor_predict(model, &stem, &p, &err), ONP_E_MISSING);
     onp_assert_contains(err.msg, "stem in=32x32x3");
     assert_int_equal(onp_block_predictor_predict(model, &zero, &p, &err), ONP_E_MISSING);
+    /* of the kind and a size that are known, but for one thing */
+    onp_block b = rows[3].block;
+    assert_int_equal(onp_block_predictor_predict(model, &b, &p, &err), ONP_OK);
+    b.act = b.act == ONP_ACT_HSWISH ? ONP_ACT_RELU : ONP_ACT_HSWISH;
+    assert_int_equal(onp_block_predictor_predict(model, &b, &p, &err), ONP_E_MISSING);
+    onp_assert_contains(err.msg, "no block like \"mbconv");
+    b = rows[3].block;
+    b.se = true;
+    assert_int_equal(onp_block_predictor_predict(model, &b, &p, &err), ONP_E_MISSING);
     onp_block_predictor_free(model);
 }
 
@@ -291,6 +329,7 @@ int main(void)
                                        cmocka_unit_test(finds_the_device),
                                        cmocka_unit_test(tells_its_own_error),
                                        cmocka_unit_test(lines_between_maps_and_widths),
+                                       cmocka_unit_test(lines_of_one_squeeze),
                                        cmocka_unit_test(refuses),
                                        cmocka_unit_test(same_bits),
                                        cmocka_unit_test(each_allocation)};
