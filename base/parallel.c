@@ -86,13 +86,33 @@ static bool is_bound_to(int core)
     return onp_cores_count(&now) == 1 && onp_cores_has(&now, core);
 }
 
+/* OMP_THREAD_LIMIT. */
+static int openmp_limit(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_limit();
+#else
+    return ONP_MAX_THREADS;
+#endif
+}
+
+static onp_status check_limit(int threads, onp_error *err)
+{
+    if (threads <= openmp_limit())
+        return ONP_OK;
+    return onp_fail(err, ONP_E_RANGE, "threads: %d, but OMP_THREAD_LIMIT is %d", threads,
+                    openmp_limit());
+}
+
 /* The number that is meant, or an error. */
 static onp_status count_threads(int threads, int *out, onp_error *err)
 {
     if (threads < 0 || threads > ONP_MAX_THREADS)
         return onp_fail(err, ONP_E_RANGE, "threads: %d is not in 0..%d", threads, ONP_MAX_THREADS);
-    const int processors = onp_parallel_processors();
-    const int most = processors < ONP_MAX_THREADS ? processors : ONP_MAX_THREADS;
+    ONP_TRY(check_limit(threads, err));
+    const int processors = onp_parallel_processors(), limit = openmp_limit();
+    int most = processors < ONP_MAX_THREADS ? processors : ONP_MAX_THREADS;
+    most = most < limit ? most : limit;
     *out = threads != 0 ? threads : most;
     return ONP_OK;
 }
@@ -105,6 +125,18 @@ static onp_status already_started(int started, int wanted, onp_error *err)
                     started, wanted);
 }
 
+#ifdef _OPENMP
+/* A region must have the threads that OpenMP has been told: of a team of one (OMP_DYNAMIC,
+ * OMP_MAX_ACTIVE_LEVELS=0) OpenBLAS believes that it is outside of any, starts threads of its own
+ * and waits for them for ever. */
+static void want_whole_teams(void)
+{
+    omp_set_dynamic(0);
+    if (omp_get_max_active_levels() < 1)
+        omp_set_max_active_levels(1);
+}
+#endif
+
 /* Starts the threads, each bound to a core of the set unless it is empty. */
 static void start_threads(int threads, const onp_cores *cores)
 {
@@ -113,6 +145,7 @@ static void start_threads(int threads, const onp_cores *cores)
     bound = onp_cores_next(cores, 0) >= 0;
 #ifdef _OPENMP
     omp_set_num_threads(threads);
+    want_whole_teams();
     thread_count = threads;
     flush_denormals(); /* before the region too: see onp_parallel_enter */
 #    pragma omp parallel
@@ -148,6 +181,7 @@ onp_status onp_parallel_start_on(const onp_cores *cores, int threads, onp_error 
     if (threads < 1 || threads > n || threads > ONP_MAX_THREADS)
         return onp_fail(err, ONP_E_RANGE, "threads: %d on %d core%s (%s), wanted 1..%d", threads, n,
                         n == 1 ? "" : "s", text, n < ONP_MAX_THREADS ? n : ONP_MAX_THREADS);
+    ONP_TRY(check_limit(threads, err));
     if (thread_count != 0)
         return onp_fail(err, ONP_E_FAIL, "threads: already started, cannot be bound to cores %s",
                         text);
@@ -221,7 +255,10 @@ onp_parallel_host onp_parallel_enter(void)
     plain_modes();
 #ifdef _OPENMP
     host.threads = omp_get_max_threads();
+    host.dynamic = omp_get_dynamic();
+    host.levels = omp_get_max_active_levels();
     omp_set_num_threads(thread_count);
+    want_whole_teams();
 #    pragma omp parallel
     plain_modes();
 #endif
@@ -233,6 +270,8 @@ void onp_parallel_leave(onp_parallel_host host)
     (void)fesetenv(&host.modes);
 #ifdef _OPENMP
     omp_set_num_threads(host.threads);
+    omp_set_dynamic(host.dynamic);
+    omp_set_max_active_levels(host.levels);
 #endif
 }
 

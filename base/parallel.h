@@ -30,7 +30,8 @@ typedef void (*onp_tile_fn)(void *arg, int64_t tile, int thread);
  * Sets the number of threads of this process (0: one per allowed processor), binds thread i to the
  * i-th allowed processor when `bind`, and sets flush-to-zero in each. Call once, before the first
  * loop; a second call with another count is ONP_E_FAIL. Without it, the first loop starts with 0
- * and no binding. Errors: ONP_E_RANGE when threads < 0 or above ONP_MAX_THREADS.
+ * and no binding. Errors: ONP_E_RANGE when threads < 0 or above ONP_MAX_THREADS or
+ * OMP_THREAD_LIMIT.
  */
 #define ONP_MAX_THREADS 256
 onp_status onp_parallel_start(int threads, bool bind, onp_error *err) ONP_MUST_USE;
@@ -56,8 +57,8 @@ onp_cores onp_parallel_bound(void);
  * number that is set already. Any thread may embed at any time. Errors as above.
  */
 typedef struct onp_parallel_host {
-    int threads;  /* of the caller's own OpenMP regions */
-    fenv_t modes; /* of its floating point: rounding, traps, denormals */
+    int threads, dynamic, levels; /* of the caller's own OpenMP regions */
+    fenv_t modes;                 /* of its floating point: rounding, traps, denormals */
 } onp_parallel_host;
 onp_status onp_parallel_embed(int threads, onp_error *err) ONP_MUST_USE;
 onp_parallel_host onp_parallel_enter(void);

@@ -100,11 +100,31 @@ static void test_same_bits(void **state)
     }
 }
 
+/* Whatever OpenMP was told before: teams stay whole, no program waits for threads that never come.
+ */
+static void test_environment(void **state)
+{
+    static const struct {
+        const char *name, *value;
+        int threads;
+    } all[] = {{"OMP_THREAD_LIMIT", "1", 0}, {"OMP_MAX_ACTIVE_LEVELS", "0", 2}};
+    const tiny_candidates which = tiny_of(state);
+    char first[LINE], line[LINE];
+    run_child(1, which, first);
+    for (size_t i = 0; i < ONP_COUNT(all); i++) {
+        assert_int_equal(setenv(all[i].name, all[i].value, 1), 0);
+        run_child(all[i].threads, which, line);
+        assert_int_equal(unsetenv(all[i].name), 0);
+        assert_string_equal(line, first);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 2)
         return run((int)strtol(argv[1], NULL, 10), (tiny_candidates)strtol(argv[2], NULL, 10));
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits),
+                                       cmocka_unit_test(test_environment),
                                        cmocka_unit_test_prestate(test_same_bits, &tiny_kinds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
