@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Format image-folder: one sub-folder of JPEG and PNG files per class, as it is or in a .tar.gz. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/parallel.h"
@@ -17,6 +18,7 @@ typedef struct hashes {
     char (*hex)[ONP_SHA256_HEX]; /* one per entry */
     onp_error *errors;           /* one per entry of a chunk */
     size_t first;
+    bool skip_bad;
 } hashes;
 
 static void hash_tile(void *arg, int64_t tile, int thread)
@@ -41,7 +43,9 @@ static onp_status hash_files(hashes *h, onp_strbuf *identity, onp_error *err)
         const size_t left = h->tree->n - h->first, n = left < CHUNK_IMAGES ? left : CHUNK_IMAGES;
         onp_parallel_for((int64_t)n, hash_tile, h);
         for (size_t i = 0; i < n; i++)
-            if (h->errors[i].status != ONP_OK)
+            if (h->errors[i].status == ONP_E_FORMAT && h->skip_bad)
+                (void)snprintf(h->hex[h->first + i], sizeof h->hex[0], "cannot be opened");
+            else if (h->errors[i].status != ONP_OK)
                 return onp_fail(err, h->errors[i].status, "%s", h->errors[i].msg);
     }
     for (size_t i = 0; i < h->tree->n; i++) {
@@ -53,10 +57,12 @@ static onp_status hash_files(hashes *h, onp_strbuf *identity, onp_error *err)
     return ONP_OK;
 }
 
-static onp_status identify_folder(onp_image_tree *tree, onp_strbuf *identity, onp_error *err)
+static onp_status identify_folder(onp_image_tree *tree, bool skip_bad, onp_strbuf *identity,
+                                  onp_error *err)
 {
     ONP_TRY(onp_image_tree_list(tree, NULL, err));
     hashes h = {.tree = tree,
+                .skip_bad = skip_bad,
                 .hex = onp_alloc(tree->ctx, tree->n, sizeof *h.hex),
                 .errors = onp_alloc(tree->ctx, CHUNK_IMAGES, sizeof *h.errors)};
     const onp_status st = h.hex != NULL && h.errors != NULL
@@ -97,7 +103,7 @@ static onp_status identify(const onp_context *ctx, const onp_source *source, onp
     if (tree.is_archive)
         onp_strbuf_addf(identity, "folder in archive %s\n", tree.inner);
     const onp_status st = tree.is_archive ? onp_format_add_hash(tree.file, identity, err)
-                                          : identify_folder(&tree, identity, err);
+                                          : identify_folder(&tree, source->skip_bad, identity, err);
     onp_image_tree_free(&tree);
     return st;
 }

@@ -118,23 +118,15 @@ static onp_status visit_folder(onp_image_tree *tree, const char *path, const cha
     return st;
 }
 
-static onp_status stat_below(const onp_image_tree *tree, const char *name, char path[PATH_MAX],
-                             struct stat *info, onp_error *err)
-{
-    ONP_TRY(onp_path_join(path, PATH_MAX, tree->file, name, err));
-    if (stat(path, info) != 0)
-        return onp_fail(err, ONP_E_IO, "%s: %s", path, strerror(errno));
-    return ONP_OK;
-}
-
 static onp_status visit_file(onp_image_tree *tree, const char *class_name, const char *name,
                              onp_error *err)
 {
     char below[PATH_MAX], path[PATH_MAX];
     struct stat info;
     ONP_TRY(onp_path_join(below, sizeof below, class_name, name, err));
-    ONP_TRY(stat_below(tree, below, path, &info, err));
-    if (!S_ISREG(info.st_mode))
+    ONP_TRY(onp_path_join(path, sizeof path, tree->file, below, err));
+    /* what cannot be looked at, such as a link to nothing, is a file that cannot be read */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return onp_fail(err, ONP_E_FORMAT, "%s: is not a file, wanted images only", path);
     return onp_image_tree_add(tree, class_name, strlen(class_name), name, 0, 0, err);
 }
@@ -222,7 +214,9 @@ onp_status onp_image_tree_open(const onp_image_tree *tree, size_t i, char name[P
             out->data += e->offset;
         return ONP_OK;
     }
-    ONP_TRY(onp_file_map(name, map, err));
+    const onp_status st = onp_file_map(name, map, err);
+    if (st != ONP_OK) /* one file that cannot be read, as one that is no image */
+        return onp_fail_prefix(err, st == ONP_E_IO ? ONP_E_FORMAT : st, "%s", "");
     out->data = map->data;
     out->size = map->size;
     if ((int64_t)map->size <= ONP_IMAGE_MAX_FILE)

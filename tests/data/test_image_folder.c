@@ -383,6 +383,26 @@ static void bad_files_are_left_out(void **state)
     assert_int_equal(files_in(f->cache), 2);
 }
 
+/* A link to nothing stands for whatever the system does not open. */
+static void unopened_files_are_left_out(void **state)
+{
+    const fixture *f = *state;
+    char path[ONP_TEST_PATH];
+    onp_source source = source_of(f, f->folder);
+    onp_context ctx;
+    onp_dataset ds;
+    onp_context_init(&ctx);
+    onp_test_path(path, f->folder, "a/gone.png");
+    assert_int_equal(symlink("nowhere", path), 0);
+    refused(f, f->folder, "/images/a/gone.png: No such file");
+    source.skip_bad = true;
+    assert_int_equal(onp_dataset_open(&ctx, &source, &ds, NULL), ONP_OK);
+    assert_int_equal(ds.n, N_IMAGES);
+    assert_int_equal(ds.n_skipped, 1);
+    onp_assert_contains(ds.skipped, "/images/a/gone.png: No such file");
+    onp_dataset_close(&ds);
+}
+
 static void another_size_is_no_damage(void **state)
 {
     const fixture *f = *state;
@@ -591,6 +611,7 @@ int main(void)
         TEST(other_images_are_refused_by_name),
         TEST(grey_and_colour_become_one),
         TEST(bad_files_are_left_out),
+        TEST(unopened_files_are_left_out),
         TEST(another_size_is_no_damage),
         TEST(nothing_but_bad_files),
         TEST(images_of_any_size),
