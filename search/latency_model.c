@@ -179,17 +179,42 @@ static moments changed(const onp_latency_model *m, moments v, int32_t i, int fro
     return v;
 }
 
+static void fastest_path(const onp_latency_model *m, const onp_supernet *net, int32_t *path)
+{
+    for (int32_t i = 0; i < m->n_positions; i++) {
+        path[i] = 0;
+        for (int c = 1; c < net->positions[i].n; c++)
+            path[i] = cost(m, i, c) < cost(m, i, path[i]) ? c : path[i];
+    }
+}
+
+/* A slower candidate whose row is more certain may have the smaller bound: single changes for as
+ * long as one lowers it. */
 double onp_latency_model_least(const onp_latency_model *m, const onp_supernet *net)
 {
-    moments v = of_constant(m);
-    for (int32_t i = 0; i < m->n_positions; i++) {
-        int least = 0;
-        for (int c = 1; c < net->positions[i].n; c++)
-            least = cost(m, i, c) < cost(m, i, least) ? c : least;
-        v.latency += cost(m, i, least);
-        v.variance += variance(m, i, least);
+    int32_t path[ONP_MAX_POSITIONS];
+    fastest_path(m, net, path);
+    double least = bound(m, of_path(m, path));
+    for (int32_t at = 0; at >= 0;) {
+        int to = 0;
+        at = -1;
+        for (int32_t i = 0; i < m->n_positions; i++) {
+            const int32_t from = path[i];
+            for (int c = 0; c < net->positions[i].n; c++) {
+                path[i] = c;
+                const double now = bound(m, of_path(m, path));
+                if (now < least) {
+                    least = now;
+                    at = i;
+                    to = c;
+                }
+            }
+            path[i] = from;
+        }
+        if (at >= 0)
+            path[at] = to;
     }
-    return bound(m, v);
+    return least;
 }
 
 /* One position's change to a cheaper candidate that is left. */

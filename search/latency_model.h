@@ -54,7 +54,8 @@ void onp_latency_model_slopes(const onp_latency_model *m, const onp_supernet *ne
                               double (*slopes)[ONP_MAX_CANDIDATES]);
 /* E with equal p everywhere: what a search starts from. */
 double onp_latency_model_uniform(const onp_latency_model *m, const onp_supernet *net);
-/* The bound of the cheapest network of the space. */
+/* The smallest bound of a network of the space (with deviations: that single changes of the fastest
+ * lead to). */
 double onp_latency_model_least(const onp_latency_model *m, const onp_supernet *net);
 /* Predicted latency of a path, and its 95 % interval: from the calibration and the rows' own; both
  * 0 where neither has one. */

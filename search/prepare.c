@@ -111,40 +111,50 @@ static onp_status space_hash(const onp_pipeline *p, char hex[ONP_SHA256_HEX], on
     return st;
 }
 
-static onp_status record_predicted(onp_pipeline *p, const onp_latency_origin *origin,
-                                   onp_error *err)
+/* What the manifest says of latencies that were not measured here, as warnings among the events. */
+static onp_status record_notes(const onp_pipeline *p, onp_error *err)
 {
-    char text[320];
-    if (origin->n_predicted == 0)
-        return ONP_OK;
-    (void)snprintf(text, sizeof text,
-                   "%d latencies of %s are predicted, not measured: %.0f %% of the mean latency "
-                   "over all paths",
-                   (int)origin->n_predicted, origin->label, 100 * origin->predicted_share);
-    onp_log(p->ctx, ONP_LOG_WARN, "%s", text);
-    ONP_TRY(onp_run_folder_fact(p->folder, "predicted_latencies", text, err));
-    return onp_rundb_event(p->db, 0, "search", 0, "predicted", text, err);
+    static const char *const notes[][2] = {{"predicted_latencies", "predicted"},
+                                           {"imported_latencies", "imported"}};
+    for (size_t i = 0; i < ONP_COUNT(notes); i++) {
+        const char *text = onp_run_folder_get(p->folder, notes[i][0]);
+        if (text == NULL)
+            continue;
+        onp_log(p->ctx, ONP_LOG_WARN, "%s", text);
+        ONP_TRY(onp_rundb_event(p->db, 0, "search", 0, notes[i][1], text, err));
+    }
+    return ONP_OK;
 }
 
 /* Into the manifest and the run's events, which the report shows. */
 static onp_status record_origin(onp_pipeline *p, const onp_latency_origin *origin, onp_error *err)
 {
     char text[320];
-    ONP_TRY(record_predicted(p, origin, err));
+    if (origin->n_predicted > 0) {
+        (void)snprintf(text, sizeof text,
+                       "%d latencies of %s are predicted, not measured: %.0f %% of the mean "
+                       "latency over all paths",
+                       (int)origin->n_predicted, origin->label, 100 * origin->predicted_share);
+        ONP_TRY(onp_run_folder_fact(p->folder, "predicted_latencies", text, err));
+    }
+    if (origin->n_imported > 0) {
+        (void)snprintf(text, sizeof text,
+                       "%d latencies are imported rows of %s, not measured from here: expected and "
+                       "predicted latency are only as good as those",
+                       (int)origin->n_imported, origin->label);
+        ONP_TRY(onp_run_folder_fact(p->folder, "imported_latencies", text, err));
+    }
     ONP_TRY(onp_run_folder_fact(p->folder, "platform", origin->signature, err));
     if (origin->platform[0] != '\0')
         ONP_TRY(onp_run_folder_fact(p->folder, "platform_is", origin->platform, err));
-    if (origin->n_imported == 0)
-        return onp_run_folder_fact(p->folder, "latencies", "measured", err);
-    (void)snprintf(text, sizeof text, "imported: %d rows of %s", (int)origin->n_imported,
-                   origin->label);
+    if (origin->n_imported > 0)
+        (void)snprintf(text, sizeof text, "imported: %d rows of %s", (int)origin->n_imported,
+                       origin->label);
+    else
+        (void)snprintf(text, sizeof text, "%s",
+                       origin->n_predicted > 0 ? "measured and predicted" : "measured");
     ONP_TRY(onp_run_folder_fact(p->folder, "latencies", text, err));
-    (void)snprintf(text, sizeof text,
-                   "%d latencies are imported rows of %s, not measured from here: expected and "
-                   "predicted latency are only as good as those",
-                   (int)origin->n_imported, origin->label);
-    onp_log(p->ctx, ONP_LOG_WARN, "%s", text);
-    return onp_rundb_event(p->db, 0, "search", 0, "imported", text, err);
+    return record_notes(p, err);
 }
 
 /* Latencies are taken once: a resumed run uses the copy in its database. */
@@ -161,6 +171,12 @@ static onp_status get_latencies(onp_pipeline *p, onp_error *err)
         ONP_TRY(onp_run_folder_fact(p->folder, "latency_hash", hash, err));
         return onp_run_folder_done(p->folder, "latencies", err);
     }
+    const char *predicted = onp_run_folder_get(p->folder, "predicted_latencies");
+    if (predicted != NULL && p->options->no_predicted)
+        return onp_fail(err, ONP_E_MISSING, "%s: %s, and --no-predicted was given",
+                        p->options->run_dir, predicted);
+    if (!p->saved.found) /* the events were forgotten with all that came before a checkpoint */
+        ONP_TRY(record_notes(p, err));
     ONP_TRY(onp_rundb_latency_imported(p->db, &p->result->n_imported, err));
     ONP_TRY(onp_latencies_allow_imported(p->db, p->options, &allowed, err));
     if (p->result->n_imported > 0 && !allowed)
@@ -224,9 +240,22 @@ static onp_status set_target(onp_pipeline *p, onp_error *err)
     return onp_objective_check(&p->cfg->search.loss, (int64_t)least, p->target_ns, err);
 }
 
+static void tell_every(const onp_pipeline *p)
+{
+    const onp_config *cfg = p->cfg;
+    const int64_t every = cfg->search.architecture.every;
+    const int64_t batches = onp_feed_batches(&p->feed, ONP_STREAM_WEIGHTS, cfg->search.batch);
+    if (every > batches && cfg->space->n_choices > 0)
+        onp_log(p->ctx, ONP_LOG_WARN,
+                "search.architecture.every is %lld, but an epoch has %lld batches of %lld images: "
+                "an architecture step is made at the end of each",
+                (long long)every, (long long)batches, (long long)cfg->search.batch);
+}
+
 onp_status onp_pipeline_prepare(onp_pipeline *p, onp_error *err)
 {
     char space[ONP_SHA256_HEX];
+    tell_every(p);
     ONP_TRY(space_hash(p, space, err));
     ONP_TRY(onp_pipeline_open(p, space, err));
     ONP_TRY(get_latencies(p, err));

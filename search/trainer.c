@@ -35,12 +35,19 @@ int64_t onp_trainer_steps(const onp_trainer *t, onp_stage stage)
     return epochs_of(t->cfg, stage) * batches_per_epoch(t, stage);
 }
 
+/* Batches from one architecture step to the next; the last of an epoch that has fewer. */
+static int64_t arch_every(const onp_trainer *t)
+{
+    const int64_t batches = batches_per_epoch(t, ONP_STAGE_SEARCH);
+    const int64_t every = t->cfg->search.architecture.every;
+    return every < batches ? every : batches;
+}
+
 int64_t onp_trainer_arch_steps(const onp_trainer *t)
 {
     const int64_t skipped = t->cfg->search.architecture.skip_first_epoch ? 1 : 0;
     const int64_t epochs = t->cfg->search.epochs - skipped;
-    const int64_t steps =
-        epochs * (batches_per_epoch(t, ONP_STAGE_SEARCH) / t->cfg->search.architecture.every);
+    const int64_t steps = epochs * (batches_per_epoch(t, ONP_STAGE_SEARCH) / arch_every(t));
     return steps > 1 ? steps : 1;
 }
 
@@ -280,7 +287,7 @@ static bool arch_step_due(const onp_trainer *t, onp_stage stage)
         return false;
     if (t->cfg->search.architecture.skip_first_epoch && t->cursor.epoch == 0)
         return false;
-    return (t->cursor.batch + 1) % t->cfg->search.architecture.every == 0;
+    return (t->cursor.batch + 1) % arch_every(t) == 0;
 }
 
 static onp_status one_batch(onp_trainer *t, onp_stage stage, onp_error *err)

@@ -9,6 +9,12 @@ rows_of_a_phone
 sqlite3 phone.db "INSERT INTO calibration (platform_id, a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,
     within5, within10, spearman, created_unix_ns) VALUES (1, 2, 100, 5e4, 0.02, 0.04, 30, 0.5, 0.016, 1, 1, 0.99,
     (SELECT max(updated_unix_ns) FROM estimate))"
+
+# an epoch of fewer batches than `every` still ends in an architecture step
+exits 0 search tiny.yaml --db phone.db --run few --allow-imported --set search.architecture.every=1000
+says err 'search.architecture.every is 1000, but an epoch has'
+[ "$(sqlite3 few/run.db "SELECT count(*) FROM metric WHERE name = 'architecture_loss'")" -gt 0 ] || wrong 'no architecture step'
+
 exits 0 search tiny.yaml --db phone.db --run calibrated --allow-imported --json --set target.bound=upper
 cp out found
 says err 'latencies: calibrated by 30 networks'

@@ -29,10 +29,16 @@ grep -q "imported rows of phone" run/report.html || wrong 'the report does not t
 exits 1 search tiny.yaml --db phone.db --run run
 says err 'add --allow-imported to go on'
 exits 0 search tiny.yaml --db phone.db --run run --allow-imported
+
+# stopped before its first checkpoint, the run still tells
+rm run/checkpoint.safetensors
+exits 0 search tiny.yaml --db phone.db --run run --allow-imported
+says err "$n latencies are imported rows of phone"
+[ "$(sqlite3 run/run.db "select count(*) from event where kind = 'imported'")" -eq 1 ] || wrong 'the event is gone'
 says out 'not measured: the target is a device of the table, whose latencies are imported'
 
 # a row that the phone lacks is predicted, by its ratio to a twin of it, and said to be
-grep -v '"mix ' rows.jsonl >part.jsonl
+grep -v '"mix ' rows.jsonl | sed '1s/, "rows": [0-9]*, "networks": [0-9]*//' >part.jsonl
 exits 0 table import --db part.db --format jsonl --device twin rows.jsonl
 exits 0 table import --db part.db --format jsonl --device phone part.jsonl
 exits 1 search tiny.yaml --db part.db --run part --allow-imported --no-predicted
@@ -44,6 +50,8 @@ says err '1 latencies of phone (import:jsonl) are predicted, not measured'
 grep -q 'predicted_latencies.*1 latencies of phone' part/manifest.json || wrong 'the manifest does not tell'
 [ "$(sqlite3 part/run.db "select count(*) from latency where source = 'transferred'")" -eq 1 ] ||
     wrong 'run.db does not tell'
+exits 1 search tiny.yaml --db part.db --run part --allow-imported --no-predicted
+says err "over all paths, and --no-predicted was given"
 exits 1 search tiny.yaml --db part.db --run again --allow-imported --no-predicted
 says err '1 latencies of phone (import:jsonl) are predicted, not measured, and --no-predicted was given'
 

@@ -291,6 +291,17 @@ static void test_derive_by_the_bound(void **state)
     assert_int_equal(onp_latency_model_derive(&f->m, f->net, 184.4, path, &f->err), ONP_E_BUDGET);
 }
 
+/* The fastest candidate's row is uncertain, another's is not: that one's bound is the smallest. */
+static void test_least_bound(void **state)
+{
+    fixture *f = *state;
+    f->m.sd = onp_alloc(&f->ctx, N, sizeof *f->m.sd);
+    f->m.ns[1][3] = 30; /* of 40, 60, 90 and this one */
+    f->m.sd[1][3] = 50;
+    f->m.deviations = 2;
+    assert_true(fabs(onp_latency_model_least(&f->m, f->net) - (100 + 40 + 25)) < 1e-9);
+}
+
 /* ---- derivation ---- */
 
 static void assert_path(const int32_t *path, int a, int b, int c)
@@ -405,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_calibrated, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gradient, setup, teardown),
         cmocka_unit_test_setup_teardown(test_derive_by_the_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_least_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_derive_argmax, setup, teardown),
         cmocka_unit_test_setup_teardown(test_derive_swaps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_derive_infeasible, setup, teardown),
