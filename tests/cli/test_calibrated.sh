@@ -21,6 +21,10 @@ says err 'latencies: calibrated by 30 networks'
 holds "0.9 * d['predicted_ms'] < d['predicted_lo_ms'] < d['predicted_ms'] < d['predicted_hi_ms'] < 1.1 * d['predicted_ms']"
 grep -q 'calibrated by 30 networks measured whole' calibrated/report.html || wrong 'the report does not tell the calibration'
 [ "$(sqlite3 calibrated/run.db 'SELECT a * n FROM calibration')" = 60.0 ] || wrong 'the run has not the calibration'
+# how well each row is known: an interval of 95 % is 3.92 deviations wide
+[ "$(sqlite3 calibrated/run.db "attach 'phone.db' as t; select count(*) || ' ' || sum(abs(l.sd_ns - (e.hi_ns - e.lo_ns) / 3.919928)
+    > 0.001 * l.sd_ns) from latency l join t.block b using (key) join t.estimate e on e.block_id = b.id where e.hi_ns > e.lo_ns")" = \
+    "$(($(wc -l <rows.jsonl) - 1)) 0" ] || wrong 'the run has other deviations than the rows'
 # what the run uses is its own copy, and no other than it began with
 sqlite3 phone.db 'DELETE FROM calibration'
 exits 0 search tiny.yaml --db phone.db --run calibrated --allow-imported --json --set target.bound=upper

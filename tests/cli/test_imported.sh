@@ -65,6 +65,13 @@ holds "d['imported_rows'] == $n"
 says err 'calibrated by 5 networks'
 exits 0 search tiny.yaml --db calibrated.db --run calibrated # once more
 
+# the threads and cores that the config wants are those of the rows
+searches tiny.yaml --db here.db --run two --set target.device=this-machine --set target.threads=2 --max-seconds-per-block 0.02
+[ "$(sqlite3 here.db "select group_concat(distinct threads) from platform where id in (select platform_id from run where
+    started_unix_ns > (select max(updated_unix_ns) from estimate where platform_id = 1))")" = 2 ] || wrong 'not two threads'
+exits 6 search tiny.yaml --db here.db --run none --set target.device=this-machine --set target.cluster=nowhere
+says err 'nowhere'
+
 # one such row among those of this machine
 sqlite3 here.db "update estimate set source = 'imported' where block_id = (select min(block_id) from estimate)"
 exits 1 search tiny.yaml --db here.db --run here --set target.device=this-machine

@@ -30,6 +30,8 @@ says err 'no platform of "scripted" with threads 2, batch 1; there are: '
 says err '(scripted, threads 1, cores any, f32, batch 1, chain)'
 refuses t.db --set target.mode=isolated
 says err 'with threads 1, batch 1, isolated; there are: '
+refuses t.db --set target.cluster=4-7
+says err 'no platform of "scripted" with threads 1, cores 4-7, batch 1; there are: '
 refuses t.db --set target.device=phone
 says err 'no platform of a device "phone"; devices: scripted'
 cp t.db few.db
@@ -70,6 +72,8 @@ exits 6 profile tiny.yaml --target "$runner --os 'Linux 7.0' --scale 1.2" --max-
 says err 'is the device busy?'
 exits 0 table list --db t.db
 says out 'the sentinel is +'
+refuses t.db
+says err 'the rows of scripted are stale: the sentinel is +'
 cp t.db other.db
 here=(search.yaml --run other --set "target.device=$runner --os 'Linux 7.0' --scale 1.2" --allow-command)
 exits 1 search "${here[@]}" --db other.db

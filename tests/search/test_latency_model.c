@@ -130,6 +130,31 @@ static void test_load(void **state)
     onp_latency_model_free(&m); /* all zero */
 }
 
+/* How well a row is known comes with it; no network is said to take less than nothing. */
+static void test_load_deviations(void **state)
+{
+    fixture *f = *state;
+    onp_latency_model m = {0};
+    const int32_t path[N] = {0, 3, 3, 3, 0};
+    char key[ONP_BLOCK_KEY];
+    double lo = -1, hi = -1;
+    for (int c = 0; c < 3; c++)
+        set(f, 1, c, latencies[1][c]);
+    set(f, 4, 0, 25);
+    onp_block_key(&f->net->positions[0].candidate[0], key);
+    expect_ok(onp_rundb_latency_set(f->db, key, 100, 12.5, "modelled", "ok", &f->err), f);
+    expect_ok(onp_latency_model_load(&f->ctx, f->net, f->db, &m, &f->err), f);
+    assert_true(m.sd[0][0] == 12.5 && m.sd[1][0] == 0 && m.sd[1][3] == 0);
+    assert_true(m.runs[0][0] && m.runs[1][2] && !m.runs[1][3]);
+    onp_latency_model_interval(&m, path, &lo, &hi);
+    assert_true(fabs(lo - (125 - 1.959964 * 12.5)) < 1e-9);
+    assert_true(fabs(hi - (125 + 1.959964 * 12.5)) < 1e-9);
+    m.sd[0][0] = 125;
+    onp_latency_model_interval(&m, path, &lo, &hi);
+    assert_true(lo == 0 && fabs(hi - (125 + 1.959964 * 125)) < 1e-9);
+    onp_latency_model_free(&m);
+}
+
 static onp_status load(const onp_context *ctx, void *arg)
 {
     const fixture *f = arg;
@@ -410,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_load, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_load_deviations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_load_without_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sums, setup, teardown),
         cmocka_unit_test_setup_teardown(test_golden_position, setup, teardown),

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "latency/measure/block_graph.h"
@@ -181,10 +183,11 @@ static void agent_drops_threads(void **state)
     "echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": [\"graph\"], "                    \
     "\"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "               \
     "\"threads\": 1, \"batch\": 1}, \"run\": {}}'; "
-#define READ_ALIVE                                                                                 \
+#define READ_ALIVE READ_HELLO_ALIVE "read request; "
+#define READ_HELLO_ALIVE                                                                           \
     "read request; echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": [\"graph\"], "      \
     "\"alive\": true, \"stamps\": true, \"platform\": {\"device\": \"d\", \"backend\": \"b\", "    \
-    "\"precision\": \"f32\", \"threads\": 1, \"batch\": 1}, \"run\": {}}'; read request; "
+    "\"precision\": \"f32\", \"threads\": 1, \"batch\": 1}, \"run\": {}}'; "
 #define ALIVE "echo '{\"message\": \"alive\"}'; "
 #define RESULT                                                                                     \
     "read request; echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [7, 8, 9], "         \
@@ -318,6 +321,110 @@ static void waits_for_the_living(void **state)
     onp_graph_free(g);
 }
 
+/* More blocks than one has, so that the request is longer than what a slow link carries in a
+ * second. */
+static onp_graph *long_graph(size_t n)
+{
+    onp_block b;
+    onp_graph *g = onp_graph_new(&ctx, NULL);
+    onp_block *blocks = calloc(n, sizeof *blocks);
+    assert_int_equal(onp_block_parse("mbconv in=4x4x8 out=4x4x8 k=3 e=3 s=1 skip=1", &b, NULL),
+                     ONP_OK);
+    for (size_t i = 0; i < n; i++)
+        blocks[i] = b;
+    (void)onp_network_graph(g, blocks, n, 1, ONP_MODE_FOLDED, 0.0);
+    free(blocks);
+    return g;
+}
+
+/* The time that a rule allows comes on top of the slack, that of a long request on top of the
+ * silence. */
+static void waits_as_long_as_it_may_take(void **state)
+{
+    (void)state;
+    static const onp_stop_rule slow = {.time_max_ns = 20000 * MS};
+    static const onp_measure_options slowly = {.rule = &slow};
+    onp_graph *small = small_graph(1), *large = long_graph(300);
+    onp_runner *r = NULL;
+    onp_timing t = {0};
+    onp_error err = {0};
+#define ANSWER "echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [7]}'; cat"
+    assert_int_equal(open_shell(HELLO "read request; sleep 0.6; " ANSWER, &r, &err), ONP_OK);
+    if (onp_runner_measure(r, small, &slowly, &t, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    onp_timing_reset(&ctx, &t);
+    onp_runner_close(r);
+    assert_int_equal(
+        open_shell(READ_HELLO_ALIVE "sleep 0.4; head -n 1 >/dev/null; " ANSWER, &r, &err), ONP_OK);
+    if (onp_runner_measure(r, large, &slowly, &t, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    onp_timing_reset(&ctx, &t);
+    onp_runner_close(r);
+    onp_graph_free(small);
+    onp_graph_free(large);
+}
+
+/* Threads share what a device does else: their samples may vary more, unless the rule says how
+ * much. */
+static void rule_by_threads(void **state)
+{
+    (void)state;
+    const onp_stop_rule strict = {.cv_max = 0.02};
+    for (int threads = 1; threads <= 2; threads++) {
+        char script[512];
+        onp_runner *r = NULL;
+        onp_error err = {0};
+        (void)snprintf(script, sizeof script,
+                       "read request; echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": "
+                       "[\"graph\"], \"platform\": {\"device\": \"d\", \"backend\": \"b\", "
+                       "\"precision\": \"f32\", \"threads\": %d, \"batch\": 1}, \"run\": {}}'; cat",
+                       threads);
+        assert_int_equal(open_shell(script, &r, &err), ONP_OK);
+        assert_true(onp_runner_stop_rule(r, NULL).cv_max == (threads > 1 ? 0.08 : 0.03));
+        assert_true(onp_runner_stop_rule(r, &strict).cv_max == 0.02);
+        onp_runner_close(r);
+    }
+}
+
+/* A runner that says bye has time to put its things away. */
+static void lets_it_end(void **state)
+{
+    (void)state;
+    char dir[ONP_TEST_PATH], path[ONP_TEST_PATH], script[4096];
+    onp_runner *r = NULL;
+    onp_error err = {0};
+    onp_test_dir_make(dir);
+    onp_test_path(path, dir, "ended");
+    (void)snprintf(script, sizeof script,
+                   HELLO "read request; echo '{\"message\": \"bye\"}'; sleep 0.2; : >'%s'", path);
+    assert_int_equal(open_shell(script, &r, &err), ONP_OK);
+    onp_runner_close(r);
+    assert_true(onp_file_exists(path));
+    onp_test_dir_remove(dir);
+}
+
+/* Beside the program there is none: the folders of $PATH in turn. */
+static void finds_the_agent_in_the_path(void **state)
+{
+    (void)state;
+    char dir[ONP_TEST_PATH], agent[ONP_TEST_PATH], path[ONP_TEST_PATH + 64], found[4096] = "";
+    const char *const before = getenv("PATH");
+    char *const kept = before != NULL ? strdup(before) : NULL;
+    onp_error err = {0};
+    onp_test_dir_make(dir);
+    onp_test_path(agent, dir, "onepath-agent");
+    assert_int_equal(symlink("/bin/sh", agent), 0);
+    (void)snprintf(path, sizeof path, "/nonexistent::%s:/usr/bin", dir);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    onp_status st = onp_runner_find_agent(found, sizeof found, &err);
+    assert_int_equal(kept != NULL ? setenv("PATH", kept, 1) : unsetenv("PATH"), 0);
+    free(kept);
+    if (st != ONP_OK)
+        fail_msg("%s", err.msg);
+    assert_string_equal(found, agent);
+    onp_test_dir_remove(dir);
+}
+
 static onp_status encode(void *user, const onp_graph *g, onp_strbuf *onnx, onp_error *err)
 {
     assert_int_equal(onp_graph_n_nodes(g), 5);
@@ -354,6 +461,20 @@ static void sends_onnx(void **state)
     assert_int_equal(t.stats.median_ns, 5);
     onp_timing_reset(&ctx, &t);
     onp_runner_close(r);
+
+    /* one that takes both is sent the graph */
+    script =
+        "read request; echo '{\"message\": \"hello\", \"version\": 2, \"accepts\": [\"onnx\", "
+        "\"graph\"], \"platform\": {\"device\": \"d\", \"backend\": \"b\", \"precision\": \"f32\", "
+        "\"threads\": 1, \"batch\": 1}, \"run\": {}}'; read request; case $request in "
+        "*'\"graph\": {'*) echo '{\"message\": \"result\", \"id\": 1, \"samples_ns\": [6]}'; esac; "
+        "cat";
+    assert_int_equal(open_shell(script, &r, &err), ONP_OK);
+    if (onp_runner_measure(r, g, &quickly, &t, &err) != ONP_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(t.stats.median_ns, 6);
+    onp_timing_reset(&ctx, &t);
+    onp_runner_close(r);
     onp_graph_free(g);
 }
 
@@ -384,14 +505,7 @@ static void speaks_unasked(void **state)
 static void never_reads(void **state)
 {
     (void)state;
-    onp_block b;
-    onp_graph *g = onp_graph_new(&ctx, NULL);
-    assert_int_equal(onp_block_parse("mbconv in=4x4x8 out=4x4x8 k=3 e=3 s=1 skip=1", &b, NULL),
-                     ONP_OK);
-    onp_block *blocks = calloc(3000, sizeof *blocks);
-    for (int i = 0; i < 3000; i++)
-        blocks[i] = b;
-    (void)onp_network_graph(g, blocks, 3000, 1, ONP_MODE_FOLDED, 0.0);
+    onp_graph *g = long_graph(3000);
     onp_runner *r = NULL;
     onp_timing t = {0};
     onp_error err = {0};
@@ -399,7 +513,6 @@ static void never_reads(void **state)
     assert_int_equal(onp_runner_measure(r, g, &quickly, &t, &err), ONP_E_DEVICE);
     onp_assert_contains(err.msg, "did not answer in time");
     onp_runner_close(r);
-    free(blocks);
     onp_graph_free(g);
 }
 
@@ -495,6 +608,10 @@ int main(void)
         cmocka_unit_test(no_result),
         cmocka_unit_test(speaks_unasked),
         cmocka_unit_test(waits_for_the_living),
+        cmocka_unit_test(waits_as_long_as_it_may_take),
+        cmocka_unit_test(rule_by_threads),
+        cmocka_unit_test(lets_it_end),
+        cmocka_unit_test(finds_the_agent_in_the_path),
         cmocka_unit_test(sends_onnx),
         cmocka_unit_test(never_reads),
         cmocka_unit_test(ends_the_group),

@@ -112,6 +112,8 @@ static void refuses_hellos(void **state)
         {HELLO "\"platform\": {\"device\": \"\"}, \"run\": {}}", "\"device\" has 0 bytes"},
         {HELLO "\"platform\": {\"device\": \"a\\u001b[2J\"}, \"run\": {}}", "control characters"},
         {HELLO "\"stamps\": 1, " PLATFORM ", \"run\": {}}", "\"stamps\" is not true or false"},
+        {HELLO "\"platform\": {\"device\": \"d\", \"backend\": \"b\"}, \"run\": {}}",
+         "\"precision\" is missing"},
         {HELLO PLATFORM ", \"run\": {\"temperature_mc\": \"hot\"}}", "is no temperature"},
         {HELLO PLATFORM ", \"run\": {\"temperature_mc\": 10000000}}", "is no temperature"},
         {HELLO PLATFORM ", \"run\": {\"clusters\": [7]}}", "is not an object"},
@@ -139,6 +141,32 @@ static void refuses_hellos(void **state)
     assert_int_equal(onp_message_version(&m, &err), ONP_E_FORMAT);
     onp_assert_contains(err.msg, "speaks version 3 of the runner protocol, wanted 2");
     onp_message_reset(&m);
+}
+
+/* A text of as many bytes as there is room for has none for its end. */
+static void texts_that_just_fit(void **state)
+{
+    (void)state;
+    for (int n = ONP_FACT - 1; n <= ONP_FACT; n++) {
+        char device[ONP_FACT + 1], text[ONP_FACT + 256], part[64];
+        onp_runner_facts facts;
+        onp_error err = {0};
+        memset(device, 'x', sizeof device);
+        device[n] = '\0';
+        (void)snprintf(text, sizeof text,
+                       HELLO
+                       "\"platform\": {\"device\": \"%s\", \"backend\": \"b\", \"precision\": "
+                       "\"f32\", \"threads\": 1, \"batch\": 1}, \"run\": {}}",
+                       device);
+        onp_message m = decode(text);
+        assert_int_equal(onp_message_facts(&m, &facts, &err), n < ONP_FACT ? ONP_OK : ONP_E_FORMAT);
+        (void)snprintf(part, sizeof part, "\"device\" has %d bytes, wanted 1..%d", n, ONP_FACT - 1);
+        if (n < ONP_FACT)
+            assert_string_equal(facts.device, device);
+        else
+            onp_assert_contains(err.msg, part);
+        onp_message_reset(&m);
+    }
 }
 
 static const onp_block stem = {
@@ -260,6 +288,22 @@ static void result_round_trip(void **state)
     assert_string_equal(t.reason, "");
     onp_timing_reset(&ctx, &t);
     onp_message_reset(&m);
+    m = decode(
+        "{\"message\": \"result\", \"id\": 0, \"samples_ns\": [985, 985, 985, 1000, 1015, 1015,"
+        " 1015]}");
+    assert_int_equal(onp_message_result(&ctx, &m, NULL, &t, NULL), ONP_OK);
+    assert_int_equal(t.quality, ONP_TIMING_NOISY);
+    assert_string_equal(t.reason, "median known within 1.5 %, wanted 1.0 %");
+    onp_timing_reset(&ctx, &t);
+    onp_message_reset(&m);
+    m = decode(
+        "{\"message\": \"result\", \"id\": 0, \"samples_ns\": [9, 9, 9, 9, 9, 9, 9, 9], "
+        "\"clock_khz\": [3000000, 3000000, 3000000, 3000000, 4000000, 4000000, 4000000, 4000000]}");
+    assert_int_equal(onp_message_result(&ctx, &m, NULL, &t, NULL), ONP_OK);
+    assert_int_equal(t.quality, ONP_TIMING_THROTTLED); /* of two as usual the higher one */
+    assert_string_equal(t.reason, "4 of 8 samples more than 2 % off the usual 4000 MHz");
+    onp_timing_reset(&ctx, &t);
+    onp_message_reset(&m);
     onp_strbuf_reset(&s);
 }
 
@@ -309,6 +353,26 @@ static void refuses_results(void **state)
         assert_int_equal(memory.n_live, 0);
         onp_message_reset(&m);
     }
+}
+
+/* No more than a table keeps. */
+static void refuses_too_many_samples(void **state)
+{
+    (void)state;
+    onp_context ctx = plain();
+    onp_strbuf s;
+    onp_timing t = {0};
+    onp_error err = {0};
+    onp_strbuf_init(&s, &ctx);
+    onp_strbuf_adds(&s, RESULT "\"samples_ns\": [1");
+    for (int i = 0; i < ONP_TIMING_MAX_SAMPLES; i++)
+        onp_strbuf_adds(&s, ",1");
+    onp_strbuf_adds(&s, "]}");
+    onp_message m = decode(s.text);
+    assert_int_equal(onp_message_result(&ctx, &m, NULL, &t, &err), ONP_E_FORMAT);
+    onp_assert_contains(err.msg, "\"samples_ns\" has 100001 elements, wanted 1..100000");
+    onp_message_reset(&m);
+    onp_strbuf_reset(&s);
 }
 
 static void error_is_ascii(void **state)
@@ -400,10 +464,11 @@ static void allocation_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_lines),     cmocka_unit_test(hello_round_trip),
-        cmocka_unit_test(refuses_hellos),    cmocka_unit_test(measure_round_trip),
-        cmocka_unit_test(result_round_trip), cmocka_unit_test(refuses_results),
-        cmocka_unit_test(error_is_ascii),    cmocka_unit_test(reads_lines),
+        cmocka_unit_test(refuses_lines),      cmocka_unit_test(hello_round_trip),
+        cmocka_unit_test(refuses_hellos),     cmocka_unit_test(texts_that_just_fit),
+        cmocka_unit_test(measure_round_trip), cmocka_unit_test(result_round_trip),
+        cmocka_unit_test(refuses_results),    cmocka_unit_test(refuses_too_many_samples),
+        cmocka_unit_test(error_is_ascii),     cmocka_unit_test(reads_lines),
         cmocka_unit_test(allocation_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,22 @@ static void interrupted_too_often(void **state)
     done(&t);
 }
 
+static void waits_in_two_of_eleven(const fake *f, onp_sight *sight)
+{
+    sight->waited_ns = f->calls * 2 / 11 * MS;
+}
+
+/* A fifth of all samples, not of those that are left. */
+static void interrupted_not_too_often(void **state)
+{
+    (void)state;
+    fake f = {.cost = one_ms, .see = waits_in_two_of_eleven};
+    onp_timing t = measure(&f, NULL);
+    assert_true(t.n_rejected * 5 > (int64_t)t.n);
+    assert_int_equal(t.quality, ONP_TIMING_OK);
+    done(&t);
+}
+
 static int64_t one_second(const fake *f)
 {
     (void)f;
@@ -269,6 +285,23 @@ static void throttled(void **state)
     done(&t);
 }
 
+/* The clock falls too often for those samples to be left out. */
+static int64_t falls_by_a_tenth(const fake *f)
+{
+    return f->calls / 10 % 10 < 4 ? 2700000 : 3000000;
+}
+
+static void keeps_what_ran_slow_too_often(void **state)
+{
+    (void)state;
+    fake f = {.cost = one_ms, .khz = falls_by_a_tenth};
+    onp_timing t = measure(&f, NULL);
+    assert_int_equal(t.quality, ONP_TIMING_THROTTLED);
+    assert_int_equal(t.n_rejected, 0);
+    assert_int_equal(t.n, 500);
+    done(&t);
+}
+
 /* A tenth of the time at half the clock; twice as long. */
 static int64_t dips(const fake *f)
 {
@@ -280,6 +313,16 @@ static int64_t as_it_dips(const fake *f)
     return f->calls / 10 % 10 == 9 ? 2 * MS : MS;
 }
 
+static int64_t dips_a_little(const fake *f)
+{
+    return f->calls / 10 % 10 == 9 ? 2850000 : 3000000;
+}
+
+static void tells_the_heat_of_dips(const fake *f, onp_sight *sight)
+{
+    sight->temperature_mc = dips(f) < 3000000 ? 90000 : 40000;
+}
+
 static void rejects_what_ran_slow(void **state)
 {
     (void)state;
@@ -289,6 +332,19 @@ static void rejects_what_ran_slow(void **state)
     assert_true(t.n_rejected > 30);
     assert_int_equal(t.rejected[ONP_REJECT_CLOCK], t.n_rejected);
     assert_int_equal(t.stats.median_ns, MS);
+    done(&t);
+
+    f = (fake){.cost = one_ms, .khz = dips_a_little}; /* by 5 % */
+    t = measure(&f, NULL);
+    assert_true(t.rejected[ONP_REJECT_CLOCK] > 30);
+    done(&t);
+
+    f = (fake){.cost = as_it_dips, .khz = dips, .see = tells_the_heat_of_dips};
+    t = measure(&f, NULL);
+    size_t n_hot = 0; /* all but those at the bounds went with their samples */
+    for (size_t i = 0; i < t.n; i++)
+        n_hot += t.temperature_mc[i] == 90000;
+    assert_true(t.rejected[ONP_REJECT_CLOCK] > 30 && n_hot < t.n / 20);
     done(&t);
 }
 
@@ -514,8 +570,10 @@ int main(void)
         cmocka_unit_test(noisy_by_variation),
         cmocka_unit_test(rejects_what_was_interrupted),
         cmocka_unit_test(interrupted_too_often),
+        cmocka_unit_test(interrupted_not_too_often),
         cmocka_unit_test(slower_than_the_cap),
         cmocka_unit_test(throttled),
+        cmocka_unit_test(keeps_what_ran_slow_too_often),
         cmocka_unit_test(rejects_what_ran_slow),
         cmocka_unit_test(trusts_no_single_estimate),
         cmocka_unit_test(rejects_what_moved_or_was_stolen),

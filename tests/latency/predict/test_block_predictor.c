@@ -10,7 +10,8 @@
 #include "base/parallel.h"
 #include "base/philox.h"
 #include "latency/predict/block_features.h"
-#include "latency/predict/block_predictor.h"
+#include "latency/predict/block_lines.h"
+#include "latency/predict/block_transfer.h"
 
 enum { MAX_ROWS = 80 };
 
@@ -201,6 +202,7 @@ static void lines_between_maps_and_widths(void **state)
     assert_int_equal(onp_block_predictor_predict(model, &narrow, &p, NULL), ONP_OK);
     assert_true(p.extrapolated);
     assert_true(p.ns >= 6400); /* never below what was measured */
+    assert_true(p.hi_ns >= p.ns);
     onp_block_predictor_free(model);
 }
 
@@ -231,6 +233,162 @@ static void lines_of_one_squeeze(void **state)
     assert_int_equal(p.method, ONP_PREDICT_WIDTH);
     near(p.ns, 1e6 + 208e3, 1e-9);
     onp_block_predictor_free(model);
+}
+
+/* Whether a line leads to `key` between two rows of another block, whose work is a little less and
+ * so many times that. */
+static bool has_line(const char *other, const char *key, double ratio)
+{
+    const onp_block b = block_of(key);
+    const onp_block_row rows[] = {{block_of(other), 100}, {block_of(other), 200}};
+    const double work[] = {0.9 * onp_block_work(&b), 0.9 * ratio * onp_block_work(&b)};
+    onp_block_line line;
+    return onp_block_line_find(rows, work, 2, -1, &b, ONP_PREDICT_MAP, &line);
+}
+
+/* What two ops do not share makes a line between them a guess. */
+static void lines_of_one_op_only(void **state)
+{
+    (void)state;
+#define MBCONV "mbconv in=9x9x24 out=9x9x24 k=5 e=3 s=1 skip=1"
+#define CONV   "conv in=9x9x24 out=9x9x24 k=3 s=1"
+    static const char *const rows[][2] = {
+        {MBCONV, "mbconv in=9x9x24 out=9x9x24 k=5 e=3 s=1 skip=0"},
+        {MBCONV, "mbconv in=9x9x24 out=9x9x24 k=3 e=3 s=1 skip=1"},
+        {MBCONV, MBCONV " act=hswish"},
+        {MBCONV, MBCONV " se=16"},
+        {MBCONV, MBCONV " mid=80"},
+        {"mbconv in=9x9x24 out=9x9x24 k=5 e=1 s=1 skip=1",
+         "mbconv in=9x9x24 out=9x9x24 k=5 e=2 s=1 skip=1 mid=24"},
+        {CONV, CONV " d=2"},
+        {CONV, CONV " g=2"},
+        {CONV, "conv in=18x18x24 out=9x9x24 k=3 s=2"},
+    };
+    for (size_t i = 0; i < ONP_COUNT(rows); i++) {
+        assert_true(has_line(rows[i][0], rows[i][0], 1.9));
+        assert_false(has_line(rows[i][0], rows[i][0], 2.1)); /* too far apart */
+        assert_false(has_line(rows[i][0], rows[i][1], 1.9));
+        assert_false(has_line(rows[i][1], rows[i][0], 1.9));
+    }
+}
+
+/* Rows of maps of so many sizes from 10 on, off a line by 2 %; one is left out. */
+static size_t rows_of_maps(onp_block_row *rows, int n_sizes, int without)
+{
+    const onp_rng rng = onp_rng_make(5, ONP_RNG_TEST);
+    size_t n = 0;
+    for (int size = 10; size < 10 + n_sizes; size++) {
+        char key[ONP_BLOCK_KEY];
+        (void)snprintf(key, sizeof key, "mbconv in=%dx%dx24 out=%dx%dx40 k=5 e=3 s=1 skip=0", size,
+                       size, size, size);
+        const double noise = 0.02 * onp_rng_normal(rng, (uint64_t)size, 0, 0);
+        if (size != without)
+            rows[n++] = (onp_block_row){block_of(key), 1000.0 * size * size * (1 + noise)};
+    }
+    return n;
+}
+
+/* So many of the rows that have a neighbour on either side are within the interval of a line; of
+ * few rows nobody knows it. */
+static void interval_of_lines(void **state)
+{
+    (void)state;
+    onp_context ctx;
+    onp_block_row rows[MAX_ROWS];
+    double work[MAX_ROWS];
+    onp_block_predictor *model = NULL;
+    onp_predicted p;
+    size_t n_lines = 0, n_within = 0;
+    onp_context_init(&ctx);
+    size_t n = rows_of_maps(rows, 62, 20);
+    assert_int_equal(onp_block_predictor_fit(&ctx, rows, n, &model, NULL), ONP_OK);
+    const onp_block left = block_of("mbconv in=20x20x24 out=20x20x40 k=5 e=3 s=1 skip=0");
+    assert_int_equal(onp_block_predictor_predict(model, &left, &p, NULL), ONP_OK);
+    assert_int_equal(p.method, ONP_PREDICT_MAP);
+    near(p.ns / p.lo_ns, p.hi_ns / p.ns, 1e-12);
+    for (size_t i = 0; i < n; i++)
+        work[i] = onp_block_work(&rows[i].block);
+    for (size_t i = 0; i < n; i++) {
+        onp_block_line line;
+        if (!onp_block_line_find(rows, work, n, (ptrdiff_t)i, &rows[i].block, ONP_PREDICT_MAP,
+                                 &line))
+            continue;
+        n_lines++;
+        n_within += fabs(log(line.ns / rows[i].ns)) <= log(p.hi_ns / p.ns) + 1e-12;
+    }
+    assert_int_equal(n_lines, 59);
+    assert_int_equal(n_within, 57); /* 95 % of one more */
+    onp_block_predictor_free(model);
+
+    n = rows_of_maps(rows, 10, 14);
+    assert_int_equal(onp_block_predictor_fit(&ctx, rows, n, &model, NULL), ONP_OK);
+    const onp_block other = block_of("mbconv in=14x14x24 out=14x14x40 k=5 e=3 s=1 skip=0");
+    assert_int_equal(onp_block_predictor_predict(model, &other, &p, NULL), ONP_OK);
+    assert_int_equal(p.method, ONP_PREDICT_MODEL);
+    onp_block_predictor_free(model);
+}
+
+/* Two rows of a block are their mean. */
+static void rows_that_repeat(void **state)
+{
+    (void)state;
+    onp_context ctx;
+    onp_block_row rows[2 * MAX_ROWS];
+    onp_block_predictor *model = NULL;
+    onp_predicted p;
+    onp_context_init(&ctx);
+    const size_t n = rows_of_maps(rows, 30, 20);
+    for (size_t i = 0; i < n; i++) {
+        rows[n + i] = rows[i];
+        rows[i].ns *= 0.5;
+        rows[n + i].ns *= 1.5;
+    }
+    assert_int_equal(onp_block_predictor_fit(&ctx, rows, 2 * n, &model, NULL), ONP_OK);
+    const onp_block left = block_of("mbconv in=20x20x24 out=20x20x40 k=5 e=3 s=1 skip=0");
+    assert_int_equal(onp_block_predictor_predict(model, &left, &p, NULL), ONP_OK);
+    near(p.ns, 400000, 0.05);
+    onp_block_predictor_free(model);
+}
+
+/* Each pair's error by a fit to the others, and Student's quantile of so few. */
+static void interval_of_a_transfer(void **state)
+{
+    (void)state;
+    enum { N_PAIRS = 10 };
+    onp_context ctx;
+    onp_block_row rows[MAX_ROWS];
+    onp_block_pair pairs[N_PAIRS], others[N_PAIRS];
+    onp_block_transfer all, t;
+    onp_predicted p;
+    onp_error err = {0};
+    double squares = 0;
+    const onp_rng rng = onp_rng_make(6, ONP_RNG_TEST);
+    onp_context_init(&ctx);
+    (void)make_rows(rows, 0);
+    for (size_t i = 0; i < N_PAIRS; i++)
+        pairs[i] = (onp_block_pair){rows[7 * i].block,
+                                    rows[7 * i].ns * exp(0.1 * onp_rng_normal(rng, i, 0, 0)),
+                                    rows[7 * i].ns};
+    for (size_t i = 0; i < N_PAIRS; i++) {
+        size_t n = 0;
+        for (size_t k = 0; k < N_PAIRS; k++)
+            if (k != i)
+                others[n++] = pairs[k];
+        assert_int_equal(onp_block_transfer_fit(&ctx, others, n, &t, NULL), ONP_OK);
+        onp_block_transfer_predict(&t, &pairs[i].block, pairs[i].other_ns, &p);
+        squares += pow(log(pairs[i].ns / p.ns), 2);
+    }
+    assert_int_equal(onp_block_transfer_fit(&ctx, pairs, N_PAIRS, &all, NULL), ONP_OK);
+    near(all.deviation, sqrt(squares / N_PAIRS), 1e-9);
+    onp_block_transfer_predict(&all, &pairs[3].block, pairs[3].other_ns, &p);
+    near(log(p.hi_ns / p.ns), 2.262 * all.deviation, 0.04); /* nine degrees of freedom */
+    near(log(p.ns / p.lo_ns), 2.262 * all.deviation, 0.04);
+
+    assert_int_equal(onp_block_transfer_fit(&ctx, pairs, 2, &t, &err), ONP_E_MISSING);
+    onp_assert_contains(err.msg, "2 blocks are known on both devices, wanted 3 or more");
+    pairs[4].other_ns = 0;
+    assert_int_equal(onp_block_transfer_fit(&ctx, pairs, N_PAIRS, &t, &err), ONP_E_RANGE);
+    onp_assert_contains(err.msg, "pair 4 has ");
 }
 
 static void refuses(void **state)
@@ -330,6 +488,10 @@ int main(void)
                                        cmocka_unit_test(tells_its_own_error),
                                        cmocka_unit_test(lines_between_maps_and_widths),
                                        cmocka_unit_test(lines_of_one_squeeze),
+                                       cmocka_unit_test(lines_of_one_op_only),
+                                       cmocka_unit_test(interval_of_lines),
+                                       cmocka_unit_test(rows_that_repeat),
+                                       cmocka_unit_test(interval_of_a_transfer),
                                        cmocka_unit_test(refuses),
                                        cmocka_unit_test(same_bits),
                                        cmocka_unit_test(each_allocation)};

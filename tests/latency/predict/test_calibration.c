@@ -80,6 +80,22 @@ static void finds_overheads(void **state)
     assert_near(cal.half95, 0, 1e-9);
 }
 
+/* Five networks are too few for b, however well it fits. */
+static void few_have_no_b(void **state)
+{
+    (void)state;
+    double exact[N];
+    onp_context ctx;
+    onp_calibration cal;
+    onp_context_init(&ctx);
+    for (int i = 0; i < N; i++)
+        exact[i] = 1.1 * sum[i] + 4 * ops[i] + 7;
+    assert_int_equal(onp_calibration_fit(&ctx, sum, ops, exact, 6, &cal, NULL), ONP_OK);
+    assert_near(cal.b_ns, 4, 1e-6);
+    assert_int_equal(onp_calibration_fit(&ctx, sum, ops, exact, 5, &cal, NULL), ONP_OK);
+    assert_near(cal.b_ns, 0, 1e-300);
+}
+
 /* All networks of one depth: b and c cannot be told apart, c is left. */
 static void same_depth(void **state)
 {
@@ -115,6 +131,10 @@ static void refuses(void **state)
     assert_int_equal(onp_calibration_fit(&ctx, sum, ops, falling, N, &cal, &err), ONP_OK);
     assert_true(cal.a > 0);
     assert_true(cal.mape_after > 0.25);
+    for (int i = 0; i < N; i++) /* a line, but down */
+        falling[i] = 100 - 0.5 * sum[i];
+    assert_int_equal(onp_calibration_fit(&ctx, sum, ops, falling, N, &cal, &err), ONP_OK);
+    assert_true(cal.a > 0);
 }
 
 static void none_changes_nothing(void **state)
@@ -126,6 +146,10 @@ static void none_changes_nothing(void **state)
     onp_calibration_interval(&none, 12.5, &lo, &hi);
     assert_near(lo, 12.5, 1e-300);
     assert_near(hi, 12.5, 1e-300);
+    const onp_calibration wide = {.a = 1, .half95 = 1.5};
+    onp_calibration_interval(&wide, 10, &lo, &hi);
+    assert_near(lo, 0, 1e-300); /* no network takes less */
+    assert_near(hi, 25, 1e-12);
 }
 
 static onp_status fit(const onp_context *ctx, void *arg)
@@ -145,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(takes_the_form_that_predicts),
                                        cmocka_unit_test(finds_overheads),
                                        cmocka_unit_test(holds_near_its_networks),
+                                       cmocka_unit_test(few_have_no_b),
                                        cmocka_unit_test(same_depth),
                                        cmocka_unit_test(refuses),
                                        cmocka_unit_test(none_changes_nothing),

@@ -106,6 +106,15 @@ static void by_the_model(void **state)
     assert_int_equal(onp_fill(t->store, platform, blocks, N_BLOCKS, &o, &r, &t->err), ONP_OK);
     assert_int_equal(r.n_known, N_BLOCKS);
     assert_int_equal(v.n, 0);
+    assert_int_equal(onp_test_sql(t->path,
+                                  "DELETE FROM estimate WHERE block_id = (SELECT"
+                                  " max(block_id) FROM estimate WHERE source = 'modelled')"),
+                     SQLITE_OK);
+    assert_int_equal(onp_fill(t->store, platform, blocks, N_BLOCKS, &o, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n_modelled, 1);
+    assert_query(t->path, "SELECT DISTINCT method FROM estimate WHERE source = 'modelled'",
+                 "model of 32 rows");
+    assert_query(t->path, "SELECT trained_on FROM model ORDER BY id DESC", "32");
 }
 
 static void from_another_platform(void **state)
@@ -126,6 +135,42 @@ static void from_another_platform(void **state)
     assert_query(t->path,
                  "SELECT DISTINCT source || ' ' || method FROM estimate WHERE source <> 'measured'",
                  "transferred ratio to known by 10 blocks");
+}
+
+/* By the one of several whose ratio is the steadier, while there are few rows; each block once. */
+static void from_the_likest(void **state)
+{
+    onp_test_table *t = *state;
+    onp_block blocks[2 * N_BLOCKS];
+    onp_fill_result r;
+    const onp_fill_options o = {.command = NULL};
+    make_blocks(blocks);
+    make_blocks(blocks + N_BLOCKS);
+    for (int i = 0; i < 2; i++) { /* before and after the like one */
+        const int64_t other = add_rows(t->store, i == 0 ? "early" : "later", 1, 0, 1, N_BLOCKS);
+        char sql[160];
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE estimate SET median_ns = median_ns * (1 + block_id * 7 %% 4)"
+                       " WHERE platform_id = %lld",
+                       (long long)other);
+        assert_int_equal(onp_test_sql(t->path, sql), SQLITE_OK);
+        if (i == 0)
+            (void)add_rows(t->store, "like", 1, 0, 1, N_BLOCKS);
+    }
+    int64_t platform = add_rows(t->store, "new", 2, 0, 5, N_BLOCKS); /* 10 */
+    assert_int_equal(onp_fill(t->store, platform, blocks, 2 * N_BLOCKS, &o, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n_known, 10);
+    assert_int_equal(r.n_transferred, 38);
+    assert_query(t->path, "SELECT group_concat(DISTINCT method) FROM estimate",
+                 "ratio to like by 10 blocks");
+    /* from so many rows on its own are the better ground */
+    platform = add_rows(t->store, "measured", 2, 0, 1, ONP_FILL_OWN_ROWS);
+    assert_int_equal(onp_fill(t->store, platform, blocks, N_BLOCKS, &o, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n_modelled, N_BLOCKS - ONP_FILL_OWN_ROWS);
+    assert_int_equal(r.n_transferred, 0);
+    assert_int_equal(r.n_extrapolated, r.n_modelled); /* all of more channels */
+    assert_query(t->path, "SELECT DISTINCT method FROM estimate WHERE source = 'modelled'",
+                 "model of 30 rows, extrapolated");
 }
 
 static void between_maps(void **state)
@@ -209,8 +254,8 @@ static void each_allocation(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {fill_test(by_the_model), fill_test(from_another_platform),
-                                       fill_test(between_maps), fill_test(refuses),
-                                       fill_test(each_allocation)};
+    const struct CMUnitTest tests[] = {fill_test(by_the_model),    fill_test(from_another_platform),
+                                       fill_test(from_the_likest), fill_test(between_maps),
+                                       fill_test(refuses),         fill_test(each_allocation)};
     return cmocka_run_group_tests_name("table_fill", tests, NULL, NULL);
 }

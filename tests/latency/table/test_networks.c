@@ -165,6 +165,39 @@ static void stored(void **state)
     onp_networks_free(nets);
 }
 
+/* All or nothing: the last table that is written to cannot be. */
+static void a_failure_half_way_leaves_nothing(void **state)
+{
+    source *s = *state;
+    static const char text[] = "index,ops,gpu_32,phone\n" ROW_A ROW_B;
+    char db[ONP_TEST_PATH];
+    onp_context ctx;
+    onp_error err = {0};
+    onp_store *store = NULL;
+    onp_networks_result r = {.n_networks = 77};
+    sqlite3 *other = NULL;
+    int64_t platform = 0;
+    onp_context_init(&ctx);
+    onp_test_path(db, s->dir, "latency.db");
+    onp_test_write(s->path, text, sizeof text - 1);
+    onp_networks *nets = take(s->path);
+    assert_int_equal(onp_store_open(&ctx, db, ONP_SQL_CREATE, &store, &err), ONP_OK);
+    assert_int_equal(sqlite3_open(db, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other,
+                                  "ALTER TABLE import_source ADD COLUMN full INTEGER"
+                                  " CONSTRAINT 'no more room' CHECK (run_id < 2)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    assert_int_equal(onp_networks_store(nets, store, s->path, NULL, NULL, &r, &err), ONP_E_RANGE);
+    onp_assert_contains(err.msg, "no more room");
+    assert_int_equal(r.n_networks, 77);
+    assert_int_equal(onp_store_platform_find(store, "gpu_32", &platform, &err), ONP_E_MISSING);
+    onp_assert_contains(err.msg, "devices: none");
+    onp_store_close(store);
+    onp_networks_free(nets);
+}
+
 static void published_files(void **state)
 {
     (void)state;
@@ -202,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(once_for_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stored, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_half_way_leaves_nothing, set_up, tear_down),
         cmocka_unit_test(published_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,6 +323,25 @@ static void a_slower_device_becomes_usual(void **state)
     assert_true(fabs(drift.load - 1.0) < 1e-3);
 }
 
+/* The worst is the furthest off, also where all became faster; rows that were not measured are
+ * none to be checked. */
+static void the_worst_of_several(void **state)
+{
+    fixture *f = *state;
+    onp_profile_drift drift;
+    assert_int_equal(profile(f, "h", true), ONP_OK);
+    assert_int_equal(onp_test_sql(f->t->path, "UPDATE estimate SET source = 'modelled' WHERE"
+                                              " block_id = (SELECT id FROM block WHERE key LIKE"
+                                              " 'stem%')"),
+                     SQLITE_OK);
+    assert_int_equal(recheck(f, "o", 1.0, false, &drift), ONP_OK);
+    assert_int_equal(drift.n_rows, N_BLOCKS - 1);
+    assert_int_equal(drift.raw.n, N_BLOCKS - 1);
+    assert_true(fabs(drift.raw.median - (1 / 1.2 - 1)) < 1e-3);
+    assert_true(fabs(drift.raw.worst - (1 / 3.0 - 1)) < 1e-3);
+    onp_assert_contains(drift.raw.worst_key, "head ");
+}
+
 static void a_part_is_checked(void **state)
 {
     fixture *f = *state;
@@ -415,6 +434,7 @@ int main(int argc, char **argv)
         TEST(a_difference_goes_on),
         TEST(a_known_drift_is_found),
         TEST(a_slower_device_becomes_usual),
+        TEST(the_worst_of_several),
         TEST(a_part_is_checked),
         TEST(checked_without_samples),
         TEST(isolated_rows_are_checked),

@@ -5,6 +5,31 @@
 
 /* ---- a busy device ---- */
 
+/* The second pass took a tenth longer, and no sentinel tells why: what rows are known to is by
+ * Student's t and the winsorised deviation, and that is not well enough. */
+static void values_that_scatter(void **state)
+{
+    fixture *f = *state;
+    char script[SCRIPT], key[ONP_BLOCK_KEY];
+    onp_estimate e;
+    const double ns = (double)fake_ns(&f->blocks[1]);
+    script_with(script, PATH(GRAPHS) + 1, 0, 'o');
+    for (int i = N_PATHS; i < GRAPHS; i++)
+        script[PATH(i)] = 's';
+    assert_int_equal(profile(f, script, true), ONP_OK);
+    onp_block_key(&f->blocks[1], key); /* six values, of which four are averaged: t is 3.18 */
+    assert_int_equal(onp_store_estimate_get(f->t->store, f->result.platform, key, &e, NULL),
+                     ONP_OK);
+    const double half = 3.18 * 0.05 * sqrt(6.0 / 5) / (4.0 / 6 * sqrt(6));
+    assert_true(fabs((double)e.median_ns / (1.05 * ns) - 1) < 1e-4);
+    assert_true(fabs((double)(e.hi_ns - e.lo_ns) / (2 * half * ns) - 1) < 0.03);
+    assert_int_equal(e.quality, ONP_QUALITY_NOISY);
+    assert_query(f->t->path,
+                 "SELECT substr(reason, -14) FROM measurement m JOIN block b ON b.id = block_id"
+                 " WHERE key LIKE 'mbconv in=8x8x4 out=8x8x4 k=3%'",
+                 ", wanted 3.0 %");
+}
+
 /* The first six paths took twice as long, and so did the sentinel after them. Their load is known
  * by the other paths: rows of enough values come out without it. */
 static void load_is_taken_out(void **state)
@@ -22,6 +47,12 @@ static void load_is_taken_out(void **state)
     assert_true(fabs(trust->quiet - 2.0 / 3.0) < 1e-9); /* two of six times between sentinels */
     assert_true(trust->drift == 0.0);
     assert_int_equal(f->result.n_graphs, 2 * GRAPHS);
+    assert_rows(f, 1.0, 1.0);
+    /* a tenth is no quiet device either */
+    assert_int_equal(onp_test_sql(f->t->path, "DELETE FROM estimate"), SQLITE_OK);
+    replace(script, PATH(0), SENTINEL(1), 's');
+    assert_int_equal(profile(f, script, true), ONP_OK);
+    assert_true(fabs(f->result.trust.quiet - 2.0 / 3.0) < 1e-9);
     assert_rows(f, 1.0, 1.0);
 }
 
@@ -237,6 +268,7 @@ int main(int argc, char **argv)
         return onp_fake_main(argv);
     (void)signal(SIGUSR1, on_signal);
     const struct CMUnitTest tests[] = {
+        TEST(values_that_scatter),
         TEST(load_is_taken_out),
         TEST(load_hits_blocks_differently),
         TEST(a_busy_device_is_noisy),

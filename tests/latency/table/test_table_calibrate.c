@@ -112,6 +112,36 @@ static void rows_that_are_gone_or_stale(void **state)
     assert_int_equal(onp_calibrate(t->store, 99, &r, &t->err), ONP_E_MISSING);
 }
 
+/* What a block that runs takes besides; a block that is left out takes none of it. */
+static void only_blocks_that_run(void **state)
+{
+    onp_test_table *t = *state;
+    static const int counts[][4] = {{1, 0, 0, 3}, {0, 2, 0, 0}, {3, 0, 0, 4}, {0, 0, 1, 1},
+                                    {1, 1, 1, 0}, {4, 1, 0, 2}, {0, 0, 2, 5}, {2, 0, 3, 0},
+                                    {5, 0, 1, 1}, {1, 3, 0, 6}};
+    onp_calibrate_result r;
+    int64_t p = 0, run = onp_test_run(t->store, "d", &p);
+    set_rows(t, run);
+    for (size_t i = 0; i < ONP_COUNT(counts); i++) {
+        onp_block blocks[16];
+        char hash[ONP_SHA256_HEX];
+        int32_t n = 0;
+        onp_measurement m = {.n = 1, .median_ns = 400};
+        for (int k = 0; k < 4; k++)
+            for (int c = 0; c < counts[i][k]; c++) {
+                assert_int_equal(
+                    onp_block_parse(k < KEYS ? keys[k] : "zero", &blocks[n++], &t->err), ONP_OK);
+                m.median_ns += k < KEYS ? 3 * row_ns[k] / 2 + 700 : 0;
+            }
+        onp_sha256(&i, sizeof i, hash);
+        assert_int_equal(onp_store_network_add(t->store, hash, blocks, n, NULL, &t->err), ONP_OK);
+        assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+    }
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_OK);
+    assert_true(fabs(r.calibration.a - 1.5) < 1e-6 && fabs(r.calibration.b_ns - 700) < 1e-3 &&
+                fabs(r.calibration.c_ns - 400) < 1e-3);
+}
+
 #define WITH_STORE(test)                                                                           \
     cmocka_unit_test_setup_teardown(test, onp_test_table_setup, onp_test_table_teardown)
 
@@ -121,6 +151,7 @@ int main(void)
         WITH_STORE(by_the_newest_measurements),
         WITH_STORE(rows_that_are_gone_or_stale),
         WITH_STORE(each_space_by_itself),
+        WITH_STORE(only_blocks_that_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "latency/table/export.h"
 #include "latency/table/import.h"
 #include "latency/table/networks.h"
+#include "latency/table/store_evidence.h"
 #include "latency/table/whole.h"
 
 static onp_status import_text(onp_test_table *t, const char *format, const onp_strbuf *text,
@@ -196,6 +197,74 @@ static void a_network_of_several_measurements(void **state)
     assert_true(fabs(nets.list[0].cv - 100.0 / 1100) < 1e-12);
     assert_true(nets.list[1].ns == 4000 && nets.list[1].cv == 0);
     onp_whole_networks_free(&nets);
+}
+
+/* However many samples each has: what counts is the median of each, and the worst quality. */
+static void a_network_of_measurements_with_samples(void **state)
+{
+    onp_test_table *t = *state;
+    onp_whole_networks nets;
+    onp_block block;
+    onp_measurement m = {.n = 1, .median_ns = 1000, .mean_ns = 9999};
+    char hash[ONP_SHA256_HEX];
+    int64_t platform = 0, n = 0, run = onp_test_run(t->store, "phone", &platform);
+    assert_int_equal(onp_block_parse(keys[0], &block, &t->err), ONP_OK);
+    assert_int_equal(onp_block_path_hash(&t->ctx, &block, 1, hash, &t->err), ONP_OK);
+    assert_int_equal(onp_store_network_add(t->store, hash, &block, 1, NULL, &t->err), ONP_OK);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+    m = (onp_measurement){
+        .n = 99, .median_ns = 1200, .mean_ns = 9999, .quality = ONP_QUALITY_NOISY};
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+    assert_int_equal(onp_whole_networks_read(t->store, platform, &nets, &t->err), ONP_OK);
+    assert_int_equal(nets.n, 1);
+    assert_true(nets.list[0].ns == 1100 && nets.list[0].n == 2);
+    assert_int_equal(nets.list[0].quality, ONP_QUALITY_NOISY);
+    onp_whole_networks_free(&nets);
+    /* those of a profile's own paths, and failures, are none that were measured whole */
+    m.mode = "chain";
+    onp_sha256("a", 1, hash);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+    m = (onp_measurement){.quality = ONP_QUALITY_FAILED};
+    onp_sha256("b", 1, hash);
+    assert_int_equal(onp_store_measure_network(t->store, run, hash, &m, NULL, &t->err), ONP_OK);
+    assert_int_equal(onp_store_n_networks(t->store, platform, &n, &t->err), ONP_OK);
+    assert_int_equal(n, 1);
+}
+
+/* Rows of two sessions at two clocks go out at that of the newer one;
+ * and when the first and the last were measured. */
+static void one_clock_for_all(void **state)
+{
+    onp_test_table *t = *state;
+    onp_export_result r;
+    onp_strbuf out;
+    int64_t platform = 0;
+    for (int i = 0; i < 2; i++) { /* B, the first by its key, is the newer one */
+        const onp_measurement m = {.n = 1, .median_ns = 1000, .normalized_median_ns = 900};
+        const onp_estimate e = {.median_ns = 1000};
+        const int64_t run = onp_test_run(t->store, "x", &platform);
+        char sql[160];
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE run SET settings = '{\"reference_khz\": %d}' WHERE id = %lld",
+                       i == 0 ? 2000 : 3000, (long long)run);
+        assert_int_equal(onp_test_sql(t->path, sql), SQLITE_OK);
+        assert_int_equal(onp_store_measure_block(t->store, run, keys[i], &m, NULL, &t->err),
+                         ONP_OK);
+        assert_int_equal(onp_store_estimate_set(t->store, run, keys[i], &e, &t->err), ONP_OK);
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE estimate SET updated_unix_ns = %d000000000 WHERE run_id = %lld",
+                       i == 0 ? 1600000000 : 1700000000, (long long)run);
+        assert_int_equal(onp_test_sql(t->path, sql), SQLITE_OK);
+    }
+    onp_strbuf_init(&out, &t->ctx);
+    assert_int_equal(onp_table_export(t->store, platform, "jsonl", &out, NULL, &r, &t->err),
+                     ONP_OK);
+    onp_assert_contains(out.text, "\"reference_khz\": 3000,");
+    onp_assert_contains(out.text, "\"normalized_median_ns\": 600,");
+    onp_assert_contains(out.text, "\"normalized_median_ns\": 900,");
+    onp_assert_contains(out.text, "\"measured_from\": \"2020-09-13");
+    onp_assert_contains(out.text, "\"measured_until\": \"2023-11-14");
+    onp_strbuf_reset(&out);
 }
 
 /* A name of a space may be long; a text that is no network's is no row of the CSV. */
@@ -628,6 +697,7 @@ int main(void)
         WITH_STORE(networks_come_back),       WITH_STORE(a_network_of_several_measurements),
         WITH_STORE(networks_as_csv),          WITH_STORE(odd_networks),
         WITH_STORE(origins_are_handed_on),    WITH_STORE(only_its_own_clock),
+        WITH_STORE(one_clock_for_all),        WITH_STORE(a_network_of_measurements_with_samples),
         WITH_STORE(predictions_stay_known),   WITH_STORE(what_goes_out_comes_back),
         WITH_STORE(each_block_in_each_form),  WITH_STORE(values_in_each_form),
         WITH_STORE(a_head_of_two_layers),     WITH_STORE(widths_come_back),

@@ -103,6 +103,27 @@ static void repeated_blocks(void **state)
         "6 2");
 }
 
+/* Rows that had counts, intervals and words: the mean goes by the counts, the worst is as good as
+ * they are, and what was said of one row is not said of all. */
+static void repeated_blocks_with_all_they_have(void **state)
+{
+    onp_test_table *t = *state;
+    static const char text[] = HEAD_LINE
+        "{\"block\": \"" MIX "\", \"median_ns\": 1000, \"n\": 1, \"lo_ns\": 999, \"hi_ns\": 1001, "
+        "\"normalized_median_ns\": 800, \"method\": \"chain\", \"quality\": \"ok\"}\n"
+        "{\"block\": \"" MIX "\", \"median_ns\": 2000, \"n\": 3, \"quality\": \"bimodal\"}\n";
+    onp_import_result r = {0};
+    onp_estimate e;
+    assert_int_equal(import_as(t, "jsonl", text, sizeof text - 1, ONP_DUPLICATES_MEAN, &r), ONP_OK);
+    assert_int_equal(onp_store_estimate_get(t->store, r.platform, MIX, &e, &t->err), ONP_OK);
+    assert_int_equal(e.median_ns, 1750);
+    assert_int_equal(e.n, 4);
+    assert_int_equal(e.quality, ONP_QUALITY_BIMODAL);
+    assert_string_equal(e.method, "");
+    assert_query(t->path, "SELECT count(hi_ns) FROM estimate", "0");
+    assert_query(t->path, "SELECT count(normalized_median_ns) FROM measurement", "0");
+}
+
 typedef struct bad_text {
     const char *format, *text, *says;
 } bad_text;
@@ -166,6 +187,10 @@ static const bad_text bad[] = {
     {"jsonl",
      HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 5, \"n\": 1, \"quality\": \"ok\", "
                "\"lo_ns\": 6, \"hi_ns\": 7}\n",
+     "not between"},
+    {"jsonl",
+     HEAD_LINE "{\"block\": \"" MIX "\", \"median_ns\": 5, \"n\": 1, \"quality\": \"ok\", "
+               "\"lo_ns\": 3, \"hi_ns\": 4}\n",
      "not between"},
     {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"quality\": \"ok\"}\n", "one of blocks and text"},
     {"jsonl", HEAD_LINE NET "\"median_ns\": 5, \"quality\": \"ok\", \"text\": \"7\"}\n",
@@ -347,6 +372,7 @@ int main(void)
         WITH_STORE(bytes_that_are_no_text),
         WITH_STORE(a_file_cut_short),
         WITH_STORE(a_file_cut_at_a_row),
+        WITH_STORE(repeated_blocks_with_all_they_have),
         WITH_STORE(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/latency/table/table_support.h"
 
+#include "base/file.h"
+
 #include "latency/table/samples.h"
 
 static void platform_json_is_canonical(void **state)
@@ -453,6 +455,51 @@ static void rows_survive_closing(void **state)
     assert_query(t->path, "PRAGMA user_version", "3");
 }
 
+/* A page that is not what it was is found when the file is opened, not when it is read some day. */
+static void a_damaged_page(void **state)
+{
+    static const onp_sql_mode modes[] = {ONP_SQL_READ, ONP_SQL_EXISTING, ONP_SQL_CREATE};
+    onp_test_table *t = *state;
+    char text[256], *data = NULL;
+    size_t size = 0;
+    int64_t p = 0;
+    (void)onp_test_run(t->store, "d", &p);
+    const size_t page = strtoul(
+        onp_test_query(t->path, "SELECT rootpage FROM sqlite_master WHERE name = 'estimate'", text),
+        NULL, 10);
+    onp_store_close(t->store);
+    t->store = NULL;
+    assert_int_equal(onp_file_read(&t->ctx, t->path, ONP_MIB, &data, &size, NULL), ONP_OK);
+    assert_true(page > 1 && size >= page * 4096);
+    memset(data + (page - 1) * 4096, 0x5a, 4096);
+    onp_test_write(t->path, data, size);
+    onp_free(&t->ctx, data);
+    for (size_t i = 0; i < ONP_COUNT(modes); i++) {
+        assert_int_equal(onp_store_open(&t->ctx, t->path, modes[i], &t->store, &t->err),
+                         ONP_E_FORMAT);
+        onp_assert_contains(t->err.msg, "damaged or truncated database");
+        assert_null(t->store);
+    }
+}
+
+/* Who only reads sees one state, whatever others write meanwhile. */
+static void a_reader_sees_one_state(void **state)
+{
+    onp_test_table *t = *state;
+    onp_store *reader = NULL;
+    onp_estimate e = {.median_ns = 100};
+    int64_t p = 0, run = onp_test_run(t->store, "d", &p);
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_A, &e, &t->err), ONP_OK);
+    assert_int_equal(onp_store_open(&t->ctx, t->path, ONP_SQL_READ, &reader, &t->err), ONP_OK);
+    e.median_ns = 200;
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_A, &e, &t->err), ONP_OK);
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_B, &e, &t->err), ONP_OK);
+    assert_int_equal(onp_store_estimate_get(reader, p, ONP_TEST_KEY_A, &e, &t->err), ONP_OK);
+    assert_int_equal(e.median_ns, 100);
+    assert_int_equal(onp_store_estimate_get(reader, p, ONP_TEST_KEY_B, &e, &t->err), ONP_E_MISSING);
+    onp_store_close(reader);
+}
+
 static void samples_round_trip(void **state)
 {
     (void)state;
@@ -494,6 +541,8 @@ int main(void)
         WITH_STORE(resuming_asks_what_is_missing),
         WITH_STORE(batches_roll_back_and_nest),
         WITH_STORE(rows_survive_closing),
+        WITH_STORE(a_damaged_page),
+        WITH_STORE(a_reader_sees_one_state),
         cmocka_unit_test(samples_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,30 @@ static void missing_rows_are_all_listed(void **state)
     assert_int_equal(total.n_noisy, 2);
 }
 
+/* Blocks by their share, and how many of the rows are of which kind. */
+static void rows_are_counted(void **state)
+{
+    onp_test_table *t = *state;
+    onp_estimate e = {.median_ns = 1000, .quality = ONP_QUALITY_BIMODAL};
+    int64_t platform = 0, run = onp_test_run(t->store, "d", &platform);
+    const onp_weighted_key terms[] = {
+        {ONP_TEST_KEY_A, 2}, {"zero", 1}, {ONP_TEST_KEY_B, 0.25}, {ONP_TEST_KEY_C, 0.5}};
+    onp_estimate_total total;
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_A, &e, &t->err), ONP_OK);
+    assert_int_equal(onp_store_stale_set(t->store, platform, "old", NULL, &t->err), ONP_OK);
+    e.quality = ONP_QUALITY_OK, e.source = ONP_SOURCE_IMPORTED;
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_B, &e, &t->err), ONP_OK);
+    e.source = ONP_SOURCE_MODELLED;
+    assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_C, &e, &t->err), ONP_OK);
+    assert_int_equal(onp_estimate_sum(t->store, platform, terms, 4, NULL, NULL, &total, &t->err),
+                     ONP_OK);
+    assert_true(total.sum_ns == 2750 && total.n_ops == 2.75);
+    assert_int_equal(total.n_rows, 3);
+    assert_int_equal(total.n_noisy, 1);
+    assert_int_equal(total.n_predicted, 1);
+    assert_int_equal(total.n_stale, 1);
+}
+
 static void a_long_list_is_cut_not_lost(void **state)
 {
     onp_test_table *t = *state;
@@ -262,6 +286,7 @@ int main(void)
         WITH_STORE(a_network_outside_of_its_table),
         WITH_STORE(other_published_tables_are_refused),
         WITH_STORE(missing_rows_are_all_listed),
+        WITH_STORE(rows_are_counted),
         WITH_STORE(a_long_list_is_cut_not_lost),
         WITH_STORE(bad_weights),
     };

@@ -62,7 +62,7 @@ static void a_calibration_is_tested_on_others(void **state)
     onp_validation_report r;
     onp_error err = {0};
     double mape = 0, least = (double)INFINITY;
-    size_t n_fit = 0, smallest = 0;
+    size_t n_fit = 0, smallest = 0, largest = 0;
     (void)state;
     onp_context_init(&ctx);
     make(v, N);
@@ -83,9 +83,11 @@ static void a_calibration_is_tested_on_others(void **state)
             least = v[i].sum_ns;
             smallest = i;
         }
+        largest = v[i].sum_ns > v[largest].sum_ns ? i : largest;
     }
     assert_int_equal(n_fit, 10);
     assert_false(v[smallest].test);
+    assert_false(v[largest].test);
     assert_true(fabs(r.after.mape - mape) < 1e-12);
     assert_true(r.after.mape < 0.02 && r.before.mape > 0.2 && r.before.bias < -0.2);
     assert_true(r.after.n == 20 && r.before.n == 20 && r.plain.n == N);
