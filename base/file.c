@@ -274,6 +274,14 @@ bool onp_file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+bool onp_file_is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (stat(a, &x) == 0 && stat(b, &y) == 0)
+        return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    return strcmp(a, b) == 0;
+}
+
 onp_status onp_file_lock(const char *path, int *lock, onp_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);

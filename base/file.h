@@ -52,6 +52,8 @@ void onp_file_writer_free(onp_file_writer *w); /* after commit, or to give up; N
 /* Makes a folder and its parents; one that exists is fine. Errors: ONP_E_IO. */
 onp_status onp_dir_make(const char *path, onp_error *err) ONP_MUST_USE;
 bool onp_file_exists(const char *path);
+/* Whether both paths lead to one file, be it there already or not. */
+bool onp_file_is_same(const char *a, const char *b);
 
 /* Takes an exclusive lock on path (made when missing), held until onp_file_unlock or the process
  * ends. Errors: ONP_E_FAIL when another process holds it, ONP_E_IO. */

@@ -13,9 +13,11 @@ onp_status onp_json_parse(const char *text, size_t size, const char *name, json_
     json_error_t e;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &e);
     if (root == NULL) {
-        bool no_memory = json_error_code(&e) == json_error_out_of_memory;
-        return onp_fail(err, no_memory ? ONP_E_NOMEM : ONP_E_FORMAT, "%s:%d:%d: %s", name, e.line,
-                        e.column, e.text);
+        /* it does not always know that memory was what failed, but then has no line to name */
+        const bool no_memory = json_error_code(&e) == json_error_out_of_memory || e.line < 0;
+        if (no_memory)
+            return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", name);
+        return onp_fail(err, ONP_E_FORMAT, "%s:%d:%d: %s", name, e.line, e.column, e.text);
     }
     *out = root;
     return ONP_OK;

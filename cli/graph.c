@@ -81,12 +81,15 @@ static json_t *network_to_json(const network *net, json_t *drawn)
         json_pack("{s:s, s:[i,i,i], s:I, s:I, s:o}", "file", net->file, "input", first->in_h,
                   first->in_w, first->in_c, "params", (json_int_t)net->params, "macs",
                   (json_int_t)net->macs, "blocks", blocks);
-    if (json_object_update_missing(root, drawn) != 0) {
-        json_decref(root);
-        root = NULL;
-    }
+    const char *key;
+    json_t *value;
+    bool ok = root != NULL;
+    json_object_foreach(drawn, key, value) ok = ok && json_object_set(root, key, value) == 0;
     json_decref(drawn);
-    return root;
+    if (ok)
+        return root;
+    json_decref(root);
+    return NULL;
 }
 
 static void print_network(const network *net)

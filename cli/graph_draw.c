@@ -81,6 +81,25 @@ static onp_status find_block(drawing *d, onp_error *err)
 
 /* ---- files ---- */
 
+/* No output takes the place of what is read, or of another output. */
+static onp_status check_files(const onp_graph_draw_args *a, const char *input, onp_error *err)
+{
+    static const char *const names[] = {"--svg", "--dot", "--memory"};
+    const char *const files[] = {a->svg, a->dot, a->memory};
+    for (size_t i = 0; i < ONP_COUNT(files); i++) {
+        if (files[i] == NULL)
+            continue;
+        if (onp_file_is_same(files[i], input))
+            return onp_fail(err, ONP_E_USAGE, "%s: %s is the file that is read", names[i],
+                            files[i]);
+        for (size_t j = 0; j < i; j++)
+            if (files[j] != NULL && onp_file_is_same(files[i], files[j]))
+                return onp_fail(err, ONP_E_USAGE, "%s: %s is the file of %s", names[i], files[i],
+                                names[j]);
+    }
+    return ONP_OK;
+}
+
 static onp_status write_graph(drawing *d, const char *file, bool dot, onp_error *err)
 {
     onp_picture *picture = NULL;
@@ -239,12 +258,13 @@ static void set_title(drawing *d, const char *file)
                    d->a->backward ? ", forward and backward" : "");
 }
 
-onp_status onp_graph_draw(onp_app *app, const char *title, const onp_block *blocks, int32_t n,
+onp_status onp_graph_draw(onp_app *app, const char *input, const onp_block *blocks, int32_t n,
                           double bn_eps, const onp_graph_draw_args *a, json_t **json,
                           onp_error *err)
 {
     drawing d = {.app = app, .a = a, .net = {.ctx = &app->ctx}};
-    set_title(&d, title);
+    ONP_TRY(check_files(a, input, err));
+    set_title(&d, input);
     onp_status st = draw(&d, blocks, n, bn_eps, err);
     if (st == ONP_OK && json != NULL) {
         *json = words_to_json(&d);

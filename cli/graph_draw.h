@@ -17,9 +17,10 @@ typedef struct onp_graph_draw_args {
 /* The first option that wants one network, or NULL. */
 const char *onp_graph_draw_asked(const onp_graph_draw_args *a);
 
-/* json: NULL prints lines, else it gets an object (json_decref). Errors: ONP_E_USAGE (a name that
- * is not known), ONP_E_SHAPE, ONP_E_IO, ONP_E_NOMEM. */
-onp_status onp_graph_draw(onp_app *app, const char *title, const onp_block *blocks, int32_t n,
+/* input: the file that the network is of. json: NULL prints lines, else it gets an object
+ * (json_decref). Errors: ONP_E_USAGE (a name that is not known, a file that is another one),
+ * ONP_E_SHAPE, ONP_E_IO, ONP_E_NOMEM. */
+onp_status onp_graph_draw(onp_app *app, const char *input, const onp_block *blocks, int32_t n,
                           double bn_eps, const onp_graph_draw_args *a, json_t **json,
                           onp_error *err) ONP_MUST_USE;
 

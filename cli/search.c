@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onepath search CONFIG: search, derive, retrain, measure, export,
  * report. The same command resumes. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,7 +80,7 @@ static void print_result(const onp_search_result *r)
     (void)printf("expected latency: %.4f ms at the start, %.4f ms at the end, target %.4f ms\n",
                  r->initial_expected_ms, r->expected_ms, r->target_ms);
     (void)printf("entropy: %.3f at the start, %.3f at the end; %d paths pruned\n",
-                 r->initial_entropy, r->entropy, (int)r->n_pruned);
+                 r->initial_entropy, fmax(r->entropy, 0), (int)r->n_pruned); /* it may be -1e-8 */
     (void)printf("network: %lld parameters, %lld multiply-accumulates, predicted %.4f ms\n",
                  (long long)r->n_params, (long long)r->n_macs, r->predicted_ms);
     if (r->measured)

@@ -73,6 +73,10 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     onp_strbuf_init(&text, &app->ctx);
     onp_strbuf_init(&left_out, &app->ctx);
     ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_EXISTING, &store, err));
+    if (a->out != NULL && onp_file_is_same(a->out, onp_store_path(store))) {
+        st = onp_fail(err, ONP_E_USAGE, "--out: %s is the file that is read", a->out);
+        goto done;
+    }
     ONP_TRY_GOTO(onp_store_platform_find(store, a->device, &platform, err));
     ONP_TRY_GOTO(onp_table_export(store, platform, a->to != NULL ? a->to : "jsonl", &text,
                                   &left_out, &r, err));

@@ -91,19 +91,22 @@ static void measure_tile(void *arg, int64_t tile, int thread)
         *shape = (onp_image_shape){0};
 }
 
-/* Image i is read again for what is wrong with it. */
+/* Image i is read again for what is wrong with it. It may be nothing that lasts: *shape is then
+ * its. */
 static onp_status take_bad(onp_survey *s, const onp_image_tree *tree, size_t i, bool skip_bad,
-                           onp_error *err)
+                           onp_image_shape *shape, onp_error *err)
 {
-    onp_image_shape shape;
     onp_error why = {0};
-    if (s->n_bad++ >= MAX_BAD_LINES)
+    const onp_status st = measure(tree, i, shape, &why);
+    if (st == ONP_OK)
         return ONP_OK;
-    const onp_status st = measure(tree, i, &shape, &why);
+    *shape = (onp_image_shape){0};
+    if (st != ONP_E_FORMAT)
+        return onp_fail(err, st, "%s", why.msg);
     if (!skip_bad)
-        return onp_fail(err, st == ONP_E_NOMEM ? st : ONP_E_FORMAT,
-                        "%s (--skip-bad leaves such files out)", why.msg);
-    onp_strbuf_addf(&s->bad, "%s\n", why.msg);
+        return onp_fail(err, st, "%s (--skip-bad leaves such files out)", why.msg);
+    if (s->n_bad++ < MAX_BAD_LINES)
+        onp_strbuf_addf(&s->bad, "%s\n", why.msg);
     return ONP_OK;
 }
 
@@ -111,12 +114,12 @@ static onp_status count(onp_survey *s, const headers *h, bool is_test, bool skip
                         onp_error *err)
 {
     for (size_t i = 0; i < h->tree->n; i++) {
-        const onp_image_shape *shape = &h->shapes[i];
+        onp_image_shape *shape = &h->shapes[i];
         onp_survey_class *k = &s->classes[h->tree->entries[i].label];
-        if (shape->c == 0) {
-            ONP_TRY(take_bad(s, h->tree, i, skip_bad, err));
+        if (shape->c == 0)
+            ONP_TRY(take_bad(s, h->tree, i, skip_bad, shape, err));
+        if (shape->c == 0)
             continue;
-        }
         ONP_TRY(add_size(s, z, shape->h, shape->w, shape->c, err));
         *(is_test ? &k->n_test : &k->n_train) += 1;
         *(is_test ? &s->n_test : &s->n_train) += 1;

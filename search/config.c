@@ -304,6 +304,9 @@ static onp_status set_resolution(reader *r)
     onp_error e = {0};
     if (side < 1 || side > ONP_DATA_MAX_SIDE) /* absent, or said to be wrong */
         return ONP_OK;
+    if (c->data.resize.side > 0 && side > c->data.resize.side)
+        problem(r, "resolution", "%lld, wanted at most data.resize.side %lld", (long long)side,
+                (long long)c->data.resize.side);
     onp_status st = onp_space_set_input(c->space, side, side, c->space->spec.in_c, &e);
     if (st == ONP_E_RANGE)
         problem(r, "resolution", "%s", e.msg);

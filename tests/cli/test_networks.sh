@@ -20,6 +20,15 @@ says err 'did you mean "classes"?'
 exits 2 graph nowhere.yaml
 says err 'nowhere.yaml'
 
+# no output takes the place of what is read, or of another
+cp "$spaces/mbconv-28.yaml" own.yaml
+exits 2 graph own.yaml --path 1 --svg ./own.yaml
+says err 'is the file that is read'
+cmp -s own.yaml "$spaces/mbconv-28.yaml" || wrong 'a picture took the place of its space'
+exits 2 graph own.yaml --path 1 --svg new --memory new
+says err 'is the file of --svg'
+[ -e new ] && wrong 'a refused picture was written'
+
 # a path of it
 exits 0 graph "$spaces/mbconv-28.yaml" --path 1 --json
 holds '[b["name"] for b in d["blocks"]] == ["stem", "3x3e1"] + ["3x3e6"] * 6 + ["mix", "head"]'

@@ -48,6 +48,8 @@ assert {k: meta.get(k) for k in wanted} == wanted, meta
 PY
 
 # a network may take all of the stored image, or no more than there is
+exits 2 check folder.yaml --set resolution=41
+says err 'resolution: error: 41, wanted at most data.resize.side 40'
 exits 2 search folder.yaml "${table[@]}" --run small --set data.resize.side=31
 says err 'images are 31x31x3, the space tiny takes 32x32x3'
 exits 2 search folder.yaml --set data.holdout=180

@@ -159,6 +159,8 @@ if needs "$csv"; then
     python3 -c 'import json, sys; [json.loads(line) for line in open("a.jsonl")]' || wrong 'not JSON lines'
     exits 2 table export --db c.db --device small-gpu --to xml
     says err 'wanted jsonl|yaml|proxylessnas|once-for-all|csv|tfnas|networks'
+    exits 2 table export --db c.db --device small-gpu --out ./c.db
+    says err 'is the file that is read'
     exits 1 table export --db c.db --device nobody
     exits 2 table import --db c.db --device x --format csv --duplicates last "$small"
     says err 'wanted refuse|mean'
