@@ -65,15 +65,14 @@ typedef struct bench_pairs {
     const onp_context *ctx;
     double *values; /* predicted, lo, hi, measured of each */
     size_t n, capacity;
-    double min_ns; /* the smallest prediction */
+    size_t n_refused; /* rows that no other is like: not predicted, not scored */
+    double min_ns;    /* the smallest prediction */
 } bench_pairs;
 onp_status bench_pairs_add(bench_pairs *pairs, const onp_predicted *p, double measured_ns,
                            onp_error *err) ONP_MUST_USE;
-/* Adds the predictions for n rows of a model that knows n_known others. Rows of a kind that the
- * others have none of are left out, and counted in *n_refused. */
+/* Adds the predictions for n rows of a model that knows n_known others. */
 onp_status bench_pairs_predict(bench_pairs *pairs, const onp_block_row *known, size_t n_known,
-                               const onp_block_row *rows, size_t n, size_t *n_refused,
-                               onp_error *err) ONP_MUST_USE;
+                               const onp_block_row *rows, size_t n, onp_error *err) ONP_MUST_USE;
 /* Scores and empties them. */
 onp_status bench_pairs_take(bench_pairs *pairs, onp_agreement *out, onp_error *err) ONP_MUST_USE;
 

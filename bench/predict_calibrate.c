@@ -159,6 +159,10 @@ static void deal(network *nets, size_t n, uint64_t seed)
         nets[j].fold = nets[i - 1].fold;
         nets[i - 1].fold = swap;
     }
+    for (size_t i = 0; i < n; i++) /* one that stands there twice is no test of itself */
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(nets[i].name, nets[j].name) == 0)
+                nets[i].fold = nets[j].fold;
 }
 
 /* room: 5 arrays of n. */

@@ -107,16 +107,16 @@ static onp_status predict_sizes(const onp_context *ctx, const member *m, size_t 
 {
     bench_pairs pairs = {.ctx = ctx};
     onp_agreement a;
-    size_t refused = 0, left_out = 0;
+    size_t left_out = 0;
     onp_status st = ONP_OK;
     for (size_t i = 0; st == ONP_OK && i < n; i++) {
         if (m[i].size == m[0].size || m[i].size == m[n - 1].size)
             continue;
         const size_t n_known = gather(m, n, m[i].size, known);
-        st = bench_pairs_predict(&pairs, known, n_known, m[i].table->rows, m[i].table->n, &refused,
-                                 err);
+        st = bench_pairs_predict(&pairs, known, n_known, m[i].table->rows, m[i].table->n, err);
         left_out++;
     }
+    const size_t refused = pairs.n_refused;
     if (st == ONP_OK)
         st = bench_pairs_take(&pairs, &a, err);
     onp_free(ctx, pairs.values);
@@ -125,9 +125,9 @@ static onp_status predict_sizes(const onp_context *ctx, const member *m, size_t 
     char name[256];
     (void)snprintf(name, sizeof name, "%.100s .. %.100s", bench_predict_name(m[0].table->path),
                    bench_predict_name(m[n - 1].table->path));
-    json_t *more =
-        json_pack("{s:I, s:I, s:i, s:i}", "resolutions", (json_int_t)n, "left_out",
-                  (json_int_t)left_out, "smallest", (int)m[0].size, "largest", (int)m[n - 1].size);
+    json_t *more = json_pack("{s:I, s:I, s:I, s:i, s:i}", "resolutions", (json_int_t)n, "left_out",
+                             (json_int_t)left_out, "refused", (json_int_t)refused, "smallest",
+                             (int)m[0].size, "largest", (int)m[n - 1].size);
     return bench_predict_print(ctx, "resolution", name, &a, more, err);
 }
 

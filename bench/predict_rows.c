@@ -56,7 +56,7 @@ static void shuffle(deal *d, uint64_t seed, uint32_t number)
 static onp_status predict_parts(deal *d, const struct share *s, bench_pairs *pairs, onp_error *err)
 {
     for (size_t part = 0; part < s->parts; part++) {
-        size_t n_known = 0, n_left = 0, refused = 0;
+        size_t n_known = 0, n_left = 0;
         for (size_t i = 0; i < d->table->n; i++) {
             const bool mine = (i - d->n_fixed) % s->parts == part;
             if (i < d->n_fixed || mine == s->one_known)
@@ -64,7 +64,7 @@ static onp_status predict_parts(deal *d, const struct share *s, bench_pairs *pai
             else
                 d->left[n_left++] = d->dealt[i];
         }
-        ONP_TRY(bench_pairs_predict(pairs, d->known, n_known, d->left, n_left, &refused, err));
+        ONP_TRY(bench_pairs_predict(pairs, d->known, n_known, d->left, n_left, err));
     }
     return ONP_OK;
 }
@@ -87,15 +87,16 @@ static onp_status run_share(const onp_context *ctx, const bench_table *t, const 
     }
     const size_t n = t->n - d.n_fixed;
     const double min_ns = pairs.min_ns;
+    const size_t refused = pairs.n_refused;
     if (st == ONP_OK)
         st = bench_pairs_take(&pairs, out, err);
     onp_free(ctx, pairs.values);
     onp_free(ctx, d.dealt);
     if (st != ONP_OK)
         return st;
-    json_t *more =
-        json_pack("{s:s, s:f, s:I, s:I, s:f}", "share", s->name, "known", s->value, "rows",
-                  (json_int_t)n, "deals", (json_int_t)deals, "min_ms", min_ns / 1e6);
+    json_t *more = json_pack("{s:s, s:f, s:I, s:I, s:I, s:f}", "share", s->name, "known", s->value,
+                             "rows", (json_int_t)n, "deals", (json_int_t)deals, "refused",
+                             (json_int_t)refused, "min_ms", min_ns / 1e6);
     return bench_predict_print(ctx, "missing-rows", bench_predict_name(t->path), out, more, err);
 }
 

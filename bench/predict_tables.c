@@ -118,8 +118,7 @@ onp_status bench_pairs_add(bench_pairs *pairs, const onp_predicted *p, double me
 }
 
 onp_status bench_pairs_predict(bench_pairs *pairs, const onp_block_row *known, size_t n_known,
-                               const onp_block_row *rows, size_t n, size_t *n_refused,
-                               onp_error *err)
+                               const onp_block_row *rows, size_t n, onp_error *err)
 {
     onp_block_predictor *model = NULL;
     ONP_TRY(onp_block_predictor_fit(pairs->ctx, known, n_known, &model, err));
@@ -130,7 +129,7 @@ onp_status bench_pairs_predict(bench_pairs *pairs, const onp_block_row *known, s
         if (st == ONP_OK)
             st = bench_pairs_add(pairs, &p, rows[i].ns, err);
         else if (st == ONP_E_MISSING) {
-            (*n_refused)++;
+            pairs->n_refused++;
             st = ONP_OK;
         }
     }

@@ -40,7 +40,7 @@ static onp_status run_step(const onp_context *ctx, const bench_table *t, const o
 {
     bench_pairs pairs = {.ctx = ctx};
     onp_agreement a;
-    size_t n_known = 0, n_left = 0, refused = 0;
+    size_t n_known = 0, n_left = 0;
     for (size_t i = 0; i < n; i++)
         if (rows[i].block.mid % step == 0)
             split[n_known++] = rows[i];
@@ -48,17 +48,17 @@ static onp_status run_step(const onp_context *ctx, const bench_table *t, const o
             split[n - ++n_left] = rows[i];
     if (n_known < ONP_PREDICTOR_MIN_ROWS || n_left == 0)
         return ONP_OK;
-    onp_status st =
-        bench_pairs_predict(&pairs, split, n_known, split + n_known, n_left, &refused, err);
+    onp_status st = bench_pairs_predict(&pairs, split, n_known, split + n_known, n_left, err);
     const double min_ns = pairs.min_ns;
+    const size_t refused = pairs.n_refused;
     if (st == ONP_OK)
         st = bench_pairs_take(&pairs, &a, err);
     onp_free(ctx, pairs.values);
     if (st != ONP_OK)
         return st;
-    json_t *more =
-        json_pack("{s:i, s:I, s:I, s:f}", "known_every", step, "known", (json_int_t)n_known,
-                  "not_measured", (json_int_t)t->n_left_out, "min_ms", min_ns / 1e6);
+    json_t *more = json_pack("{s:i, s:I, s:I, s:I, s:f}", "known_every", step, "known",
+                             (json_int_t)n_known, "refused", (json_int_t)refused, "not_measured",
+                             (json_int_t)t->n_left_out, "min_ms", min_ns / 1e6);
     return bench_predict_print(ctx, "widths", bench_predict_name(t->path), &a, more, err);
 }
 
