@@ -51,14 +51,18 @@ static onp_status print_import(onp_app *app, const char *path, const onp_import 
     if (app->args->json)
         return onp_app_print(
             app,
-            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s*, s:s*}", "db",
+            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s*, s:s*}", "db",
                       onp_store_path(store), "file", path, "platform", label, "rows",
                       (json_int_t)r->n_rows, "networks", (json_int_t)r->n_networks, "file_rows",
-                      (json_int_t)r->n_file_rows, "averaged", (json_int_t)r->n_averaged, "left_out",
-                      (json_int_t)m.n_left_out, "unit", m.unit, "spread", m.spread, "expand",
-                      m.expand),
+                      (json_int_t)r->n_file_rows, "replaced", (json_int_t)r->n_replaced, "averaged",
+                      (json_int_t)r->n_averaged, "left_out", (json_int_t)m.n_left_out, "unit",
+                      m.unit, "spread", m.spread, "expand", m.expand),
             err);
     onp_app_line("%s: %zu rows of %s into %s", path, r->n_rows, label, onp_store_path(store));
+    if (r->n_replaced > 0)
+        (void)printf(
+            "%zu of them in place of other latencies: a calibration by those counts no more\n",
+            r->n_replaced);
     if (r->n_networks > 0)
         (void)printf("%zu networks that were measured whole\n", r->n_networks);
     if (r->n_averaged > 0)

@@ -317,8 +317,11 @@ static onp_status store_network(onp_store *s, int64_t run, const onp_import_netw
     return onp_store_measure_network(s, run, hash, &m, NULL, err);
 }
 
-static onp_status store_row(onp_store *s, int64_t run, const onp_import_row *row, onp_error *err)
+static onp_status store_row(onp_store *s, const onp_import_row *row, onp_import_result *out,
+                            onp_error *err)
 {
+    onp_estimate before;
+    onp_error why = {0};
     const onp_measurement m = take_measurement(row);
     onp_estimate e = {.median_ns = row->mean_ns,
                       .lo_ns = row->lo_ns,
@@ -326,8 +329,12 @@ static onp_status store_row(onp_store *s, int64_t run, const onp_import_row *row
                       .source = ONP_SOURCE_IMPORTED,
                       .quality = row->quality};
     (void)snprintf(e.method, sizeof e.method, "%s", row->method);
-    ONP_TRY(onp_store_measure_block(s, run, row->key, &m, NULL, err));
-    return onp_store_estimate_set(s, run, row->key, &e, err);
+    const onp_status st = onp_store_estimate_get(s, out->platform, row->key, &before, &why);
+    if (st != ONP_OK && st != ONP_E_MISSING)
+        return onp_fail(err, st, "%s", why.msg);
+    out->n_replaced += st == ONP_OK && before.median_ns != e.median_ns;
+    ONP_TRY(onp_store_measure_block(s, out->run, row->key, &m, NULL, err));
+    return onp_store_estimate_set(s, out->run, row->key, &e, err);
 }
 
 static onp_status store_rows(onp_store *s, const onp_import *import, const onp_platform *platform,
@@ -343,7 +350,7 @@ static onp_status store_rows(onp_store *s, const onp_import *import, const onp_p
     ONP_TRY(onp_store_platform_add(s, platform, &out->platform, err));
     ONP_TRY(onp_store_run_start(s, out->platform, info, &out->run, err));
     for (size_t i = 0; i < sink->n_rows; i++)
-        ONP_TRY(store_row(s, out->run, &sink->rows[i], err));
+        ONP_TRY(store_row(s, &sink->rows[i], out, err));
     for (size_t i = 0; i < sink->n_networks; i++)
         ONP_TRY(store_network(s, out->run, &sink->networks[i], err));
     ONP_TRY(onp_store_import_source_add(s, out->run, &source, err));

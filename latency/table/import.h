@@ -64,6 +64,7 @@ typedef struct onp_import_result {
     size_t n_networks;  /* measured whole, stored */
     size_t n_file_rows; /* in the file; more when some were averaged */
     size_t n_averaged;  /* of n_rows, means of several rows of the file */
+    size_t n_replaced;  /* of n_rows, in place of rows with another latency */
 } onp_import_result;
 
 /*

@@ -197,20 +197,26 @@ static onp_status read_network(void *user, sqlite3_stmt *q, onp_error *err)
     return visit_network(user, text(q, 1), &v, err);
 }
 
+/* Networks that were imported by themselves are of a device whatever form its rows came in. */
+#define SAME_DEVICE                                                                                \
+    "(SELECT o.id FROM platform p JOIN platform o ON o.id = p.id OR (o.device_id = p.device_id"    \
+    " AND p.backend LIKE 'import:%' AND o.backend = 'import:networks') WHERE p.id = ?)"
+
 onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit visit, void *user,
                               onp_error *err)
 {
     network_call call = {s, visit, user};
     const onp_sql_value value = onp_sql_int(platform);
-    return onp_sql_each(s->db,
-                        "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
-                        " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
-                        " m.quality, m.cv, m.mode IS NOT NULL,"
-                        " iif(m.median_ns IS NULL, max(m.n, 1), 1)"
-                        " FROM run r JOIN measurement m ON m.run_id = r.id"
-                        " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id = ?"
-                        " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
-                        &value, 1, read_network, &call, err);
+    return onp_sql_each(
+        s->db,
+        "SELECT m.network, n.encoding, n.space, m.run_id, m.measured_unix_ns,"
+        " ifnull(m.median_ns, m.mean_ns), m.normalized_median_ns, m.clock_khz,"
+        " m.quality, m.cv, m.mode IS NOT NULL,"
+        " iif(m.median_ns IS NULL, max(m.n, 1), 1)"
+        " FROM run r JOIN measurement m ON m.run_id = r.id"
+        " LEFT JOIN network n ON n.hash = m.network WHERE r.platform_id IN " SAME_DEVICE
+        " AND m.network IS NOT NULL AND m.quality <> 'failed' ORDER BY m.id",
+        &value, 1, read_network, &call, err);
 }
 
 onp_status onp_store_n_networks(onp_store *s, int64_t platform, int64_t *n, onp_error *err)
@@ -218,7 +224,8 @@ onp_status onp_store_n_networks(onp_store *s, int64_t platform, int64_t *n, onp_
     const onp_sql_value value = onp_sql_int(platform);
     return onp_sql_each(s->db,
                         "SELECT count(DISTINCT m.network) FROM run r JOIN measurement m"
-                        " ON m.run_id = r.id WHERE r.platform_id = ? AND m.mode IS NULL"
+                        " ON m.run_id = r.id WHERE r.platform_id IN " SAME_DEVICE
+                        " AND m.mode IS NULL"
                         " AND m.quality <> 'failed'",
                         &value, 1, read_int, n, err);
 }

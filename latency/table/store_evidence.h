@@ -76,7 +76,8 @@ typedef struct onp_measured_network {
     onp_quality quality; /* never failed */
     bool stamped;        /* the boundaries of its blocks were: it made rows */
 } onp_measured_network;
-/* Each measurement of a whole network on this platform, oldest first. Stops at, and returns, the
+/* Each measurement of a whole network on this platform, oldest first; where its rows are imported,
+ * of the device's imported networks too. Stops at, and returns, the
  * first failure. Errors: ONP_E_FORMAT (a damaged encoding). */
 typedef onp_status (*onp_network_visit)(void *user, const onp_measured_network *v, onp_error *err);
 onp_status onp_store_networks(onp_store *s, int64_t platform, onp_network_visit visit, void *user,

@@ -77,15 +77,21 @@ static inline const char *onp_test_query(const char *path, const char *sql, char
     } while (0)
 
 /* A platform of this device and a run on it. */
-static inline int64_t onp_test_run(onp_store *s, const char *device, int64_t *platform)
+static inline int64_t onp_test_run_of(onp_store *s, const char *device, const char *backend,
+                                      int64_t *platform)
 {
     onp_error err = {0};
-    const onp_platform p = {.device = device, .backend = "onepath", .threads = 1};
+    const onp_platform p = {.device = device, .backend = backend, .threads = 1};
     const onp_run_info info = {.tool_version = "test"};
     int64_t run = 0;
     assert_int_equal(onp_store_platform_add(s, &p, platform, &err), ONP_OK);
     assert_int_equal(onp_store_run_start(s, *platform, &info, &run, &err), ONP_OK);
     return run;
+}
+
+static inline int64_t onp_test_run(onp_store *s, const char *device, int64_t *platform)
+{
+    return onp_test_run_of(s, device, "onepath", platform);
 }
 
 #define ONP_TEST_KEY_A "mbconv in=56x56x24 out=28x28x40 k=5 e=3 s=2 skip=0"

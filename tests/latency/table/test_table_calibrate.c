@@ -60,6 +60,24 @@ static void each_space_by_itself(void **state)
     assert_query(t->path, "SELECT group_concat(round(c_ns)) FROM calibration", "400.0,5400.0");
 }
 
+/* Rows in one form, networks in another, both from elsewhere: of one device all the same. */
+static void imported_apart(void **state)
+{
+    onp_test_table *t = *state;
+    onp_calibrate_result r;
+    int64_t rows = 0, networks = 0, here = 0, n = 0;
+    set_rows(t, onp_test_run_of(t->store, "phone", "import:csv", &rows));
+    const int64_t run = onp_test_run_of(t->store, "phone", "import:networks", &networks);
+    for (int i = 0; i < N; i++)
+        (void)add_network(t, run, i, 0);
+    assert_int_equal(onp_store_n_networks(t->store, rows, &n, &t->err), ONP_OK);
+    assert_int_equal(n, N);
+    assert_int_equal(onp_calibrate(t->store, rows, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n, N);
+    set_rows(t, onp_test_run(t->store, "phone", &here)); /* rows of here are no such rows */
+    assert_int_equal(onp_calibrate(t->store, here, &r, &t->err), ONP_E_MISSING);
+}
+
 static void by_the_newest_measurements(void **state)
 {
     onp_test_table *t = *state;
@@ -148,9 +166,8 @@ static void only_blocks_that_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(by_the_newest_measurements),
-        WITH_STORE(rows_that_are_gone_or_stale),
-        WITH_STORE(each_space_by_itself),
+        WITH_STORE(by_the_newest_measurements), WITH_STORE(rows_that_are_gone_or_stale),
+        WITH_STORE(each_space_by_itself),       WITH_STORE(imported_apart),
         WITH_STORE(only_blocks_that_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,15 @@ static void a_csv_is_read(void **state)
     assert_query(t->path, "SELECT settings FROM run",
                  "{\"file_rows\": 3, \"averaged_blocks\": 0, \"left_out_rows\": 0, "
                  "\"unit\": \"ms\", \"expand\": \"ratio of hidden to input channels\"}");
+
+    /* others in their place, but for the last two */
+    static const char other[] = "block_name,latency(ms)\n"
+                                "Conv-input:224x224x3-output:112x112x32,3.6\n"
+                                "Logits-input:7x7x1280-output:1000,1.10951\n";
+    assert_int_equal(r.n_replaced, 0);
+    assert_int_equal(import_as(t, "csv", other, sizeof other - 1, ONP_DUPLICATES_REFUSE, &r),
+                     ONP_OK);
+    assert_int_equal(r.n_replaced, 1);
 }
 
 static void repeated_blocks(void **state)
