@@ -2,9 +2,13 @@
 #include "latency/table/sql.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
 
 static onp_status read_int(void *user, sqlite3_stmt *q, onp_error *err)
 {
@@ -158,6 +162,34 @@ static onp_status check_database(sqlite3 *db, const char *path, const onp_sql_sc
     return ONP_OK;
 }
 
+/* Nothing can be written beside the file, as SQLite would for one that was left in WAL mode, and no
+ * log waits to be read: such a file does not change under us. */
+static bool is_frozen(const char *path)
+{
+    char folder[PATH_MAX], log[PATH_MAX];
+    struct stat s;
+    const int n = snprintf(log, sizeof log, "%s-wal", path);
+    return n > 0 && (size_t)n < sizeof log &&
+           onp_path_dir(folder, sizeof folder, path, NULL) == ONP_OK && access(path, R_OK) == 0 &&
+           access(folder, W_OK) != 0 && (stat(log, &s) != 0 || s.st_size == 0);
+}
+
+/* "file:PATH?immutable=1" (https://www.sqlite.org/uri.html). */
+static void frozen_uri(const char *path, char uri[3 * PATH_MAX + 32])
+{
+    static const char hex[] = "0123456789ABCDEF", option[] = "?immutable=1";
+    size_t n = (size_t)snprintf(uri, 8, "file:");
+    for (const char *c = path; *c != '\0'; c++)
+        if (strchr("?#%", *c) != NULL) {
+            uri[n++] = '%';
+            uri[n++] = hex[(unsigned char)*c >> 4];
+            uri[n++] = hex[(unsigned char)*c & 15];
+        } else {
+            uri[n++] = *c;
+        }
+    memcpy(uri + n, option, sizeof option);
+}
+
 onp_status onp_sql_open(const char *path, const onp_sql_schema *schema, onp_sql_mode mode,
                         sqlite3 **out, onp_error *err)
 {
@@ -165,10 +197,15 @@ onp_status onp_sql_open(const char *path, const onp_sql_schema *schema, onp_sql_
     *out = NULL;
     if (path[0] == '\0') /* SQLite would take it for a private temporary file */
         return onp_fail(err, ONP_E_USAGE, "%s: the path is empty", schema->what);
-    const int flags = mode == ONP_SQL_READ     ? SQLITE_OPEN_READONLY
+    char uri[3 * PATH_MAX + 32];
+    const bool frozen = mode != ONP_SQL_CREATE && is_frozen(path);
+    if (frozen)
+        frozen_uri(path, uri);
+    const int flags = frozen                   ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                      : mode == ONP_SQL_READ   ? SQLITE_OPEN_READONLY
                       : mode == ONP_SQL_CREATE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                : SQLITE_OPEN_READWRITE;
-    int code = sqlite3_open_v2(path, &db, flags, NULL);
+    int code = sqlite3_open_v2(frozen ? uri : path, &db, flags, NULL);
     onp_status st = ONP_OK;
     if (db == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", path);

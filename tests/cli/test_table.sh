@@ -162,6 +162,24 @@ if needs "$csv"; then
     exits 2 table export --db c.db --device small-gpu --out ./c.db
     says err 'is the file that is read'
     exits 1 table export --db c.db --device nobody
+
+    # a table where nothing can be written is read all the same, as whoever is not root would
+    mkdir -p 'frozen %?#'
+    cp c.db 'frozen %?#/c.db'
+    as=()
+    [ "$(id -u)" -eq 0 ] && as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    cp "$onepath" program
+    chmod 755 . program
+    chmod 644 'frozen %?#/c.db'
+    chmod 555 'frozen %?#'
+    if "${as[@]}" ./program --version >out 2>err; then
+        "${as[@]}" ./program table list --db 'frozen %?#/c.db' >out 2>err || wrong "a table that cannot be written cannot be read: $(cat err)"
+        says out small-gpu
+        "${as[@]}" ./program table calibrate --db 'frozen %?#/c.db' --device small-gpu >out 2>err && wrong 'a table that cannot be written was'
+    else
+        echo 'SKIPPED: a table that cannot be written: no other user can run the program here'
+    fi
+    chmod 755 'frozen %?#'
     exits 2 table import --db c.db --device x --format csv --duplicates last "$small"
     says err 'wanted refuse|mean'
 fi
