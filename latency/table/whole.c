@@ -10,7 +10,8 @@
 typedef struct entry {
     onp_whole_network net;
     size_t order;
-    double squares;
+    double median_ns, normalised_ns; /* 0: not known */
+    double cv, squares;
 } entry;
 
 typedef struct collector {
@@ -56,14 +57,67 @@ static onp_status collect(void *user, const onp_measured_network *v, onp_error *
     ONP_TRY(onp_grow(c->ctx, &list, &c->capacity, c->n + 1, sizeof *c->list, err));
     c->list = list;
     entry *e = &c->list[c->n];
-    const double n = (double)v->n, ns = (double)v->median_ns, cv = v->n > 1 ? v->cv : 0;
-    *e = (entry){.order = c->n++, .squares = n * ns * ns * (1 + cv * cv)};
-    e->net = (onp_whole_network){.run = v->run, .ns = n * ns, .n = v->n, .quality = v->quality};
+    *e = (entry){.order = c->n++,
+                 .median_ns = (double)v->median_ns,
+                 .normalised_ns = (double)v->normalized_median_ns,
+                 .cv = v->n > 1 ? v->cv : 0};
+    e->net = (onp_whole_network){.run = v->run, .n = v->n, .quality = v->quality};
     (void)snprintf(e->net.hash, sizeof e->net.hash, "%s", v->hash);
     ONP_TRY(copy_text(c->ctx, v->space, &e->net.space, err));
     ONP_TRY(copy_text(c->ctx, v->text, &e->net.text, err));
     return copy_blocks(c->ctx, v, &e->net, err);
 }
+
+/* ---- the clock ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Entries e[0..n-1] are of one run: what each would have been at the clock that was usual in it. */
+static void to_usual_clock(entry *e, size_t n, double *scratch)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++)
+        if (e[i].normalised_ns > 0)
+            scratch[known++] = e[i].median_ns / e[i].normalised_ns;
+    if (known > 1)
+        qsort(scratch, known, sizeof *scratch, by_value);
+    const double usual = known > 0 ? 0.5 * (scratch[(known - 1) / 2] + scratch[known / 2]) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const double ns = e[i].normalised_ns > 0 ? usual * e[i].normalised_ns : e[i].median_ns;
+        const double weight = (double)e[i].net.n;
+        e[i].net.ns = weight * ns;
+        e[i].squares = weight * ns * ns * (1 + e[i].cv * e[i].cv);
+    }
+}
+
+static int by_run(const void *a, const void *b)
+{
+    const entry *x = a, *y = b;
+    const int order = (x->net.run > y->net.run) - (x->net.run < y->net.run);
+    return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static onp_status even_out_clocks(const collector *c, onp_error *err)
+{
+    double *scratch = onp_alloc(c->ctx, c->n + 1, sizeof *scratch);
+    if (scratch == NULL)
+        return onp_fail(err, ONP_E_NOMEM, "network: out of memory");
+    if (c->n > 1)
+        qsort(c->list, c->n, sizeof *c->list, by_run);
+    for (size_t i = 0, n; i < c->n; i += n) {
+        for (n = 1; i + n < c->n && c->list[i + n].net.run == c->list[i].net.run;)
+            n++;
+        to_usual_clock(c->list + i, n, scratch);
+    }
+    onp_free(c->ctx, scratch);
+    return ONP_OK;
+}
+
+/* ---- each network once ---- */
 
 static int by_hash(const void *a, const void *b)
 {
@@ -129,6 +183,8 @@ onp_status onp_whole_networks_read(onp_store *s, int64_t platform, onp_whole_net
     collector c = {.ctx = onp_store_context(s)};
     *out = (onp_whole_networks){.ctx = c.ctx};
     onp_status st = onp_store_networks(s, platform, collect, &c, err);
+    if (st == ONP_OK)
+        st = even_out_clocks(&c, err);
     if (st == ONP_OK) {
         out->list = onp_alloc(c.ctx, c.n + 1, sizeof *out->list);
         if (out->list == NULL)

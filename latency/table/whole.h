@@ -24,7 +24,7 @@ typedef struct onp_whole_network {
     onp_block *blocks; /* NULL, 0: unknown */
     int32_t n_blocks;
     int64_t run; /* the newest that measured it */
-    double ns;   /* mean of its n medians in that run */
+    double ns;   /* mean of its n medians in that run, at the clock that was usual in it */
     double cv;   /* their standard deviation / ns */
     int64_t n;
     onp_quality quality; /* the worst of them */

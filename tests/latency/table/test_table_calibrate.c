@@ -60,6 +60,24 @@ static void each_space_by_itself(void **state)
     assert_query(t->path, "SELECT group_concat(round(c_ns)) FROM calibration", "400.0,5400.0");
 }
 
+/* Two of them while the clock was half of what it usually was. */
+static void at_the_usual_clock(void **state)
+{
+    onp_test_table *t = *state;
+    onp_calibrate_result r;
+    int64_t p = 0, run = onp_test_run(t->store, "d", &p);
+    set_rows(t, run);
+    for (int i = 0; i < N; i++)
+        (void)add_network(t, run, i, 0);
+    assert_int_equal(onp_test_sql(t->path,
+                                  "UPDATE measurement SET normalized_median_ns = median_ns / 2,"
+                                  " median_ns = median_ns * iif(id % 3 = 0, 2, 1)"),
+                     SQLITE_OK);
+    assert_int_equal(onp_calibrate(t->store, p, &r, &t->err), ONP_OK);
+    assert_int_equal(r.n, N);
+    assert_true(fabs(r.calibration.a - 1.5) < 1e-6 && fabs(r.calibration.c_ns - 400) < 1e-3);
+}
+
 /* Rows in one form, networks in another, both from elsewhere: of one device all the same. */
 static void imported_apart(void **state)
 {
@@ -168,7 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(by_the_newest_measurements), WITH_STORE(rows_that_are_gone_or_stale),
         WITH_STORE(each_space_by_itself),       WITH_STORE(imported_apart),
-        WITH_STORE(only_blocks_that_run),
+        WITH_STORE(at_the_usual_clock),         WITH_STORE(only_blocks_that_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
