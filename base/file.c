@@ -122,15 +122,14 @@ static onp_status settle_path(onp_file_writer *w, const char *path, mode_t *mode
 {
     struct stat s;
     ONP_TRY(onp_path_join(w->path, sizeof w->path, "", path, err));
-    if (lstat(path, &s) == 0 && S_ISLNK(s.st_mode) && realpath(path, w->path) == NULL)
-        return fail_errno(err, path); /* it leads nowhere */
+    const bool is_link = lstat(path, &s) == 0 && S_ISLNK(s.st_mode);
     if (stat(path, &s) != 0)
-        return ONP_OK;
+        return is_link ? fail_errno(err, path) : ONP_OK; /* it leads nowhere */
     if (!S_ISREG(s.st_mode))
         return onp_fail(err, ONP_E_IO, "%s: is %s, wanted a regular file", path,
                         S_ISDIR(s.st_mode) ? "a folder" : "a special file");
     *mode = s.st_mode & 0777;
-    return ONP_OK;
+    return is_link && realpath(path, w->path) == NULL ? fail_errno(err, path) : ONP_OK;
 }
 
 /* mkstemp would make it private (0600) whatever the umask says, hence O_EXCL and a name of our own:

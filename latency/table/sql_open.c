@@ -78,6 +78,28 @@ static onp_status version_of(sqlite3 *db, const char *path, const onp_sql_schema
     return ONP_OK;
 }
 
+/* Where nothing can be written, a copy in memory takes the place of *db, and is only read. */
+static onp_status copy_to_memory(sqlite3 **db, const char *path, onp_error *err)
+{
+    sqlite3 *copy = NULL;
+    int code = sqlite3_open_v2(":memory:", &copy, SQLITE_OPEN_READWRITE, NULL);
+    sqlite3_backup *backup =
+        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", *db, "main") : NULL;
+    if (backup != NULL) {
+        (void)sqlite3_backup_step(backup, -1);
+        code = sqlite3_backup_finish(backup);
+    } else if (code == SQLITE_OK) {
+        code = sqlite3_errcode(copy);
+    }
+    if (code != SQLITE_OK) {
+        onp_sql_close(copy);
+        return onp_sql_fail(*db, code, path, err);
+    }
+    onp_sql_close(*db);
+    *db = copy;
+    return ONP_OK;
+}
+
 /* Asks again inside the transaction, as create does. */
 static onp_status upgrade(sqlite3 *db, const char *path, const onp_sql_schema *schema,
                           onp_error *err)
@@ -136,9 +158,10 @@ static onp_status prepare_connection(sqlite3 *db, onp_error *err)
                         err);
 }
 
-static onp_status check_database(sqlite3 *db, const char *path, const onp_sql_schema *schema,
-                                 onp_sql_mode mode, onp_error *err)
+static onp_status check_database(sqlite3 **connection, const char *path,
+                                 const onp_sql_schema *schema, onp_sql_mode mode, onp_error *err)
 {
+    sqlite3 *db = *connection;
     bool empty = false;
     int64_t version = 0;
     ONP_TRY(prepare_connection(db, err));
@@ -154,6 +177,12 @@ static onp_status check_database(sqlite3 *db, const char *path, const onp_sql_sc
     ONP_TRY(check_pages(db, path, err));
     if (mode == ONP_SQL_READ)
         return ONP_OK;
+    if (version < schema->version && sqlite3_db_readonly(db, "main") == 1) {
+        ONP_TRY(copy_to_memory(connection, path, err));
+        ONP_TRY(prepare_connection(*connection, err));
+        ONP_TRY(upgrade(*connection, path, schema, err));
+        return onp_sql_exec(*connection, "PRAGMA query_only = ON", err);
+    }
     if (version < schema->version)
         ONP_TRY(upgrade(db, path, schema, err));
     /* WAL lets readers go on while another process writes. Where it cannot be had (the other
@@ -162,8 +191,19 @@ static onp_status check_database(sqlite3 *db, const char *path, const onp_sql_sc
     return ONP_OK;
 }
 
-/* Nothing can be written beside the file, as SQLite would for one that was left in WAL mode, and no
- * log waits to be read: such a file does not change under us. */
+/* Whether the file was left in WAL mode (https://www.sqlite.org/fileformat.html, 1.3.3). */
+static bool is_wal(const char *path)
+{
+    unsigned char header[20] = {0};
+    FILE *f = fopen(path, "rb");
+    const bool whole = f != NULL && fread(header, 1, sizeof header, f) == sizeof header;
+    if (f != NULL)
+        (void)fclose(f);
+    return whole && header[19] == 2;
+}
+
+/* In WAL mode, nothing can be written beside the file as SQLite would, and nobody who can has a log
+ * there. In other modes SQLite needs no file of its own to read, and its locks are to be kept. */
 static bool is_frozen(const char *path)
 {
     char folder[PATH_MAX], log[PATH_MAX];
@@ -171,14 +211,15 @@ static bool is_frozen(const char *path)
     const int n = snprintf(log, sizeof log, "%s-wal", path);
     return n > 0 && (size_t)n < sizeof log &&
            onp_path_dir(folder, sizeof folder, path, NULL) == ONP_OK && access(path, R_OK) == 0 &&
-           access(folder, W_OK) != 0 && (stat(log, &s) != 0 || s.st_size == 0);
+           access(folder, W_OK) != 0 && is_wal(path) && (stat(log, &s) != 0 || s.st_size == 0);
 }
 
-/* "file:PATH?immutable=1" (https://www.sqlite.org/uri.html). */
+/* "file:PATH?immutable=1" (https://www.sqlite.org/uri.html); "file://" before one that begins with
+ * "/": of two slashes the second would begin the name of a host. */
 static void frozen_uri(const char *path, char uri[3 * PATH_MAX + 32])
 {
     static const char hex[] = "0123456789ABCDEF", option[] = "?immutable=1";
-    size_t n = (size_t)snprintf(uri, 8, "file:");
+    size_t n = (size_t)snprintf(uri, 8, path[0] == '/' ? "file://" : "file:");
     for (const char *c = path; *c != '\0'; c++)
         if (strchr("?#%", *c) != NULL) {
             uri[n++] = '%';
@@ -212,7 +253,7 @@ onp_status onp_sql_open(const char *path, const onp_sql_schema *schema, onp_sql_
     if (code != SQLITE_OK)
         st = onp_fail(err, ONP_E_FORMAT, "%s: %s: %s", path, schema->what, sqlite3_errmsg(db));
     else
-        st = check_database(db, path, schema, mode, err);
+        st = check_database(&db, path, schema, mode, err);
     if (st != ONP_OK) {
         onp_sql_close(db);
         return st;

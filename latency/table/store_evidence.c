@@ -267,7 +267,7 @@ onp_status onp_store_calibration_set(onp_store *s, int64_t platform, int64_t run
 }
 
 typedef struct choice {
-    bool any;
+    bool any, older; /* older: there was a newer one already */
     double sum_ns, n_ops;
     onp_calibration best;
 } choice;
@@ -291,8 +291,11 @@ static onp_status read_calibration(void *user, sqlite3_stmt *q, onp_error *err)
         .lo_ns = sqlite3_column_double(q, 11),
         .hi_ns = sqlite3_column_double(q, 12),
     };
-    if (c->best.n == 0 && (c->any || onp_calibration_holds(&cal, c->sum_ns, c->n_ops)))
+    /* of which sizes one of an older version is, is not known: it stands in for no newer one */
+    const bool stands = !c->older || cal.hi_ns > 0;
+    if (c->best.n == 0 && (c->any || (stands && onp_calibration_holds(&cal, c->sum_ns, c->n_ops))))
         c->best = cal;
+    c->older = true;
     return ONP_OK;
 }
 
@@ -306,8 +309,11 @@ static onp_status choose_calibration(onp_store *s, int64_t platform, choice *c, 
                         " within5, within10, spearman, lo_ns, hi_ns FROM calibration c"
                         " JOIN platform p ON p.id = c.platform_id WHERE p.id = ?1"
                         " AND (p.backend NOT LIKE 'import:%' OR c.created_unix_ns >="
-                        "  (SELECT ifnull(max(updated_unix_ns), 0) FROM estimate"
-                        "   WHERE platform_id = ?1 AND source = 'imported')) ORDER BY c.id DESC",
+                        "  (SELECT ifnull(max(e.updated_unix_ns), 0) FROM estimate e"
+                        "   WHERE e.platform_id = ?1 AND e.source = 'imported' AND EXISTS"
+                        "   (SELECT 1 FROM measurement m JOIN run r ON r.id = m.run_id"
+                        "    WHERE m.block_id = e.block_id AND r.platform_id = ?1"
+                        "    AND m.run_id < e.run_id))) ORDER BY c.id DESC",
                         &value, 1, read_calibration, c, err);
 }
 

@@ -170,11 +170,17 @@ if needs "$csv"; then
     [ "$(id -u)" -eq 0 ] && as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
     cp "$onepath" program
     chmod 755 . program
-    chmod 644 'frozen %?#/c.db'
+    cp c.db 'frozen %?#/old.db' # as the version before wrote it
+    sqlite3 'frozen %?#/old.db' 'ALTER TABLE calibration DROP COLUMN hi_ns; ALTER TABLE calibration DROP COLUMN lo_ns;
+        PRAGMA user_version = 2' || wrong 'no table of version 2'
+    chmod 644 'frozen %?#/'*.db
     chmod 555 'frozen %?#'
     if "${as[@]}" ./program --version >out 2>err; then
         "${as[@]}" ./program table list --db 'frozen %?#/c.db' >out 2>err || wrong "a table that cannot be written cannot be read: $(cat err)"
         says out small-gpu
+        "${as[@]}" ./program table list --db "$PWD/frozen %?#/old.db" >out 2>err || wrong "nor can one of an older version: $(cat err)"
+        says out small-gpu
+        [ "$(sqlite3 'frozen %?#/old.db' 'PRAGMA user_version')" = 2 ] || wrong 'a table that cannot be written was brought to a new version'
         "${as[@]}" ./program table calibrate --db 'frozen %?#/c.db' --device small-gpu >out 2>err && wrong 'a table that cannot be written was'
     else
         echo 'SKIPPED: a table that cannot be written: no other user can run the program here'

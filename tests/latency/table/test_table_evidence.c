@@ -292,6 +292,15 @@ static void calibrations_of_sizes(void **state)
     }
     assert_int_equal(onp_store_calibration_get(t->store, p, &seen, &t->err), ONP_OK);
     assert_memory_equal(&seen, &small, sizeof seen);
+
+    /* of one of an older version the sizes are not known: it counts while it is the newest */
+    assert_int_equal(onp_test_sql(t->path, "UPDATE calibration SET lo_ns = NULL, hi_ns = NULL"),
+                     SQLITE_OK);
+    assert_int_equal(onp_store_calibration_for(t->store, p, 1e9, 4, &seen, &t->err), ONP_OK);
+    assert_true(seen.a == 3);
+    assert_int_equal(onp_store_calibration_set(t->store, p, 0, &small, &t->err), ONP_OK);
+    assert_int_equal(onp_store_calibration_for(t->store, p, 1e9, 4, &seen, &t->err), ONP_OK);
+    assert_int_equal(seen.n, 0);
 }
 
 static onp_status collect_validation(void *user, int64_t run, int64_t started_unix_ns,

@@ -72,6 +72,11 @@ static void a_csv_is_read(void **state)
     assert_int_equal(import_as(t, "csv", other, sizeof other - 1, ONP_DUPLICATES_REFUSE, &r),
                      ONP_OK);
     assert_int_equal(r.n_replaced, 1);
+    /* the last one's estimate is the first import's: nothing about it is new */
+    assert_query(t->path,
+                 "SELECT group_concat(run_id, ' ') FROM (SELECT run_id FROM estimate"
+                 " ORDER BY run_id)",
+                 "1 1 2");
 }
 
 static void repeated_blocks(void **state)

@@ -191,11 +191,19 @@ static void an_imported_table(void **state)
     assert_int_equal(onp_store_calibration_set(t->store, id, 0, &cal, &t->err), ONP_OK);
     assert_int_equal(action(t, id, "Linux 6.6", &trust), ONP_STALE_FRESH);
     assert_int_equal(trust.calibration.n, 5);
-    /* it is of the rows that were there */
-    (void)measured(t, &p, &id);
-    assert_int_equal(onp_test_sql(t->path, "UPDATE estimate SET source = 'imported'"), SQLITE_OK);
-    assert_int_equal(action(t, id, "Linux 6.6", &trust), ONP_STALE_IMPORTED);
-    assert_int_equal(trust.calibration.n, 0);
+    /* it is of the rows that were there: others beside them change nothing, in their place all */
+    const onp_measurement m = {.n = 1, .median_ns = 100};
+    const onp_estimate e = {.median_ns = 100, .source = ONP_SOURCE_IMPORTED};
+    for (int i = 0; i < 2; i++) {
+        const int64_t run = start(t, id, NULL, NULL);
+        assert_int_equal(onp_store_measure_block(t->store, run, ONP_TEST_KEY_B, &m, NULL, &t->err),
+                         ONP_OK);
+        assert_int_equal(onp_store_estimate_set(t->store, run, ONP_TEST_KEY_B, &e, &t->err),
+                         ONP_OK);
+        assert_int_equal(action(t, id, "Linux 6.6", &trust),
+                         i == 0 ? ONP_STALE_FRESH : ONP_STALE_IMPORTED);
+        assert_int_equal(trust.calibration.n, i == 0 ? 5 : 0);
+    }
 }
 
 static void stale(onp_test_table *t, int64_t platform, bool wanted)
