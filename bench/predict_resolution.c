@@ -165,6 +165,40 @@ static void find_series(member *m, size_t n)
         qsort(m, n, sizeof *m, by_size);
 }
 
+static int compare_folders(const member *a, const member *b)
+{
+    const char *x = a->table->path, *y = b->table->path;
+    const char *const x_end = strrchr(x, '/'), *const y_end = strrchr(y, '/');
+    const size_t n = x_end != NULL ? (size_t)(x_end - x) : 0;
+    const size_t k = y_end != NULL ? (size_t)(y_end - y) : 0;
+    return n != k ? (n > k) - (n < k) : strncmp(x, y, n);
+}
+
+static int by_folder(const void *a, const void *b)
+{
+    const int order = compare_folders(a, b);
+    return order != 0 ? order : by_size(a, b);
+}
+
+/* Tables of one name, digits aside: where a resolution is there twice still, they are of devices
+ * that a number tells apart, each in its folder. */
+static onp_status run_name(const onp_context *ctx, member *m, size_t n, size_t *n_run,
+                           onp_error *err)
+{
+    const bool one = n_sizes(m, n) == n;
+    if (!one)
+        qsort(m, n, sizeof *m, by_folder);
+    for (size_t i = 0, length; i < n; i += length) {
+        for (length = 1; i + length < n && (one || compare_folders(&m[i], &m[i + length]) == 0);)
+            length++;
+        if (n_sizes(m + i, length) < MIN_TABLES)
+            continue;
+        ONP_TRY(run_series(ctx, m + i, length, err));
+        ++*n_run;
+    }
+    return ONP_OK;
+}
+
 /* A series of tables, or one for each device. */
 static onp_status run_devices(const onp_context *ctx, member *m, size_t n, size_t *n_run,
                               onp_error *err)
@@ -175,10 +209,7 @@ static onp_status run_devices(const onp_context *ctx, member *m, size_t n, size_
     for (size_t i = 0, length; i < n; i += length) {
         for (length = 1; i + length < n && (one || compare_names(&m[i], &m[i + length]) == 0);)
             length++;
-        if (n_sizes(m + i, length) < MIN_TABLES)
-            continue;
-        ONP_TRY(run_series(ctx, m + i, length, err));
-        ++*n_run;
+        ONP_TRY(run_name(ctx, m + i, length, n_run, err));
     }
     return ONP_OK;
 }
