@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/table.h"
 #include "cli/table_networks.h"
 #include "latency/table/import.h"
@@ -98,6 +99,7 @@ static onp_status import_networks(onp_app *app, const import_args *a, onp_error 
     onp_networks_result r;
     onp_status st = ONP_OK;
     ONP_TRY(onp_table_read_networks(app, a->all.operands[0], &nets, err));
+    ONP_TRY_GOTO(onp_networks_check_device(nets, a->device, err));
     ONP_TRY_GOTO(onp_table_open(app, NULL, ONP_SQL_CREATE, &store, err));
     ONP_TRY_GOTO(
         onp_networks_store(nets, store, a->all.operands[0], a->device, app->command, &r, err));
@@ -118,6 +120,8 @@ static onp_status run(onp_app *app, const void *args, onp_error *err)
     onp_status st = ONP_OK;
     if (a->format != NULL && strcmp(a->format, "networks") == 0)
         return import_networks(app, a, err);
+    if (a->device != NULL && !onp_text_is_plain(a->device))
+        return onp_fail(err, ONP_E_USAGE, "--device: wanted plain UTF-8 text without line breaks");
     if (a->format == NULL || a->device == NULL)
         return onp_fail(err, ONP_E_USAGE, "table import: --%s is missing",
                         a->format == NULL ? "format" : "device");

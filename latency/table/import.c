@@ -92,6 +92,13 @@ void onp_import_problem(onp_import_sink *sink, int line, int column, const char 
                        text);
 }
 
+size_t onp_import_size(const char *text, size_t size)
+{
+    while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+        size--;
+    return size;
+}
+
 onp_status onp_import_unreadable(onp_error *err)
 {
     if (err != NULL)

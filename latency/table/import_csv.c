@@ -108,7 +108,7 @@ static bool take_line(onp_import_sink *sink, const char *text, size_t n, int num
 static onp_status parse(onp_import_sink *sink, const char *text, size_t size, onp_error *err)
 {
     char line[MAX_LINE];
-    const char *const end = text + size;
+    const char *const end = text + onp_import_size(text, size);
     const bool short_keys = size > 0 && text[0] >= '0' && text[0] <= '9'; /* a row, no heading */
     for (int number = 1; text < end; number++) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));

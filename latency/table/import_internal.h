@@ -97,6 +97,9 @@ onp_status onp_import_read_short_key(const char *key, onp_block *out, onp_error 
 onp_status onp_import_read_width_key(const char *key, onp_block *out, onp_error *err) ONP_MUST_USE;
 /* Completes an mbconv that is given by its hidden width. */
 onp_status onp_import_complete_width(onp_block *b, int32_t hidden, onp_error *err) ONP_MUST_USE;
+/* Of lines, without the empty ones that editors leave at the end. */
+size_t onp_import_size(const char *text, size_t size);
+
 /* 95 % interval of the mean of `count` measurements of this cv, or of the rounded mean alone. */
 void onp_import_set_interval(onp_import_row *row);
 /* A finite decimal number without rest; text may be NULL. */

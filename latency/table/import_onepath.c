@@ -475,7 +475,7 @@ static onp_status read_line(reader *r, const char *text, size_t n, int number, o
 static onp_status parse_jsonl(onp_import_sink *sink, const char *text, size_t size, onp_error *err)
 {
     reader r = {.sink = sink};
-    const char *const end = text + size;
+    const char *const end = text + onp_import_size(text, size);
     onp_status st = ONP_OK;
     for (int number = 1; text < end && st == ONP_OK; number++) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));

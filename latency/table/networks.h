@@ -70,6 +70,11 @@ typedef struct onp_networks_result {
     size_t n_times, n_missing;    /* times stored, and those that are not in the file */
 } onp_networks_result;
 
+/* Whether the networks have times of this device; NULL: any. Errors: ONP_E_USAGE (the message lists
+ * the devices). */
+onp_status onp_networks_check_device(const onp_networks *nets, const char *device,
+                                     onp_error *err) ONP_MUST_USE;
+
 /*
  * Stores the times as measurements of networks, each device as a platform {device, backend
  * "import:networks"} with a run of its own, all or nothing. file: named as their source; device:

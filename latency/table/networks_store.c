@@ -111,7 +111,7 @@ static onp_status store_all(storing *c, const char *device, onp_error *err)
     return ONP_OK;
 }
 
-static onp_status check_device(const onp_networks *nets, const char *device, onp_error *err)
+onp_status onp_networks_check_device(const onp_networks *nets, const char *device, onp_error *err)
 {
     char known[400] = "";
     for (size_t d = 0; d < nets->n_devices; d++) {
@@ -130,7 +130,7 @@ onp_status onp_networks_store(const onp_networks *nets, onp_store *s, const char
 {
     onp_sql_tx tx;
     hash_text sha256;
-    ONP_TRY(check_device(nets, device, err));
+    ONP_TRY(onp_networks_check_device(nets, device, err));
     hash_text *hashes = onp_alloc(nets->ctx, nets->n, sizeof *hashes);
     if (hashes == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", file);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency/table/sql.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -231,6 +232,24 @@ static void frozen_uri(const char *path, char uri[3 * PATH_MAX + 32])
     memcpy(uri + n, option, sizeof option);
 }
 
+/* SQLite does not say why. */
+static onp_status cannot_open(const char *path, const onp_sql_schema *schema, onp_sql_mode mode,
+                              const char *says, onp_error *err)
+{
+    char folder[PATH_MAX];
+    struct stat s;
+    const bool there = stat(path, &s) == 0;
+    const char *why = there && S_ISDIR(s.st_mode)    ? "is a folder"
+                      : there && !S_ISREG(s.st_mode) ? "is no regular file"
+                                                     : says;
+    if (!there && mode != ONP_SQL_CREATE)
+        why = "there is no such file";
+    else if (!there && onp_path_dir(folder, sizeof folder, path, NULL) == ONP_OK &&
+             access(folder, W_OK | X_OK) != 0)
+        why = errno == ENOENT ? "there is no such folder" : "its folder cannot be written";
+    return onp_fail(err, ONP_E_FORMAT, "%s: %s: %s", path, schema->what, why);
+}
+
 onp_status onp_sql_open(const char *path, const onp_sql_schema *schema, onp_sql_mode mode,
                         sqlite3 **out, onp_error *err)
 {
@@ -251,7 +270,7 @@ onp_status onp_sql_open(const char *path, const onp_sql_schema *schema, onp_sql_
     if (db == NULL)
         return onp_fail(err, ONP_E_NOMEM, "%s: out of memory", path);
     if (code != SQLITE_OK)
-        st = onp_fail(err, ONP_E_FORMAT, "%s: %s: %s", path, schema->what, sqlite3_errmsg(db));
+        st = cannot_open(path, schema, mode, sqlite3_errmsg(db), err);
     else
         st = check_database(&db, path, schema, mode, err);
     if (st != ONP_OK) {

@@ -55,8 +55,10 @@ says err 'phone_lat-12ms_top1'
 cp "$ONEPATH_SOURCE/tests/fuzz/corpus/networks/once-for-all.csv" nets.csv
 exits 0 table import nets.csv --format networks --device v100_1 --db nets.db
 says out '1 times of 1 networks on 1 devices'
-exits 2 table import nets.csv --format networks --device v100 --db nets.db
+exits 2 table import nets.csv --format networks --device v100 --db none.db
 says err 'devices: v100_1'
+exits 2 table import nets.csv --format networks --device $'v100\n1' --db none.db
+[ -e none.db ] && wrong 'a refused import left a database'
 exits 3 table import "$ONEPATH_SOURCE/tests/fuzz/corpus/networks/cells.csv" --format networks --db nets.db
 says err 'NAS-Bench-201'
 finish

@@ -128,7 +128,7 @@ static void foreign_files(void **state)
     onp_test_write(t->path, text, strlen(text));
     refused(t, ONP_SQL_CREATE, "not a database");
     assert_int_equal(unlink(t->path), 0);
-    refused(t, ONP_SQL_EXISTING, "unable to open");
+    refused(t, ONP_SQL_EXISTING, "there is no such file");
     assert_false(onp_file_exists(t->path));
     assert_int_equal(onp_test_sql(t->path, "CREATE TABLE t (x)"), SQLITE_OK);
     refused(t, ONP_SQL_CREATE, "not a onepath latency table");
@@ -136,7 +136,7 @@ static void foreign_files(void **state)
     refused(t, ONP_SQL_CREATE, "not a onepath latency table");
     assert_int_equal(unlink(t->path), 0);
     assert_int_equal(mkdir(t->path, 0700), 0);
-    refused(t, ONP_SQL_CREATE, "unable to open");
+    refused(t, ONP_SQL_CREATE, "is a folder");
     assert_int_equal(rmdir(t->path), 0);
 }
 

@@ -67,7 +67,8 @@ static void a_csv_is_read(void **state)
     /* others in their place, but for the last two */
     static const char other[] = "block_name,latency(ms)\n"
                                 "Conv-input:224x224x3-output:112x112x32,3.6\n"
-                                "Logits-input:7x7x1280-output:1000,1.10951\n";
+                                "Logits-input:7x7x1280-output:1000,1.10951\n"
+                                "\r\n\n"; /* as editors leave */
     assert_int_equal(r.n_replaced, 0);
     assert_int_equal(import_as(t, "csv", other, sizeof other - 1, ONP_DUPLICATES_REFUSE, &r),
                      ONP_OK);
@@ -312,7 +313,7 @@ static void a_file_cut_at_a_row(void **state)
     onp_test_table *t = *state;
     static const char one[] = COUNTED ROW(MIX),
                       two[] = COUNTED ROW(MIX) ROW("head in=7x7x8 out=10"),
-                      all[] = COUNTED ROW(MIX) ROW("head in=7x7x8 out=10") NETWORK;
+                      all[] = COUNTED ROW(MIX) ROW("head in=7x7x8 out=10") NETWORK "\n\r\n";
     onp_import_result r = {0};
     assert_int_equal(import_as(t, "jsonl", one, sizeof one - 1, ONP_DUPLICATES_REFUSE, &r),
                      ONP_E_FORMAT);
