@@ -33,6 +33,16 @@ sqlite3 calibrated/run.db 'UPDATE calibration SET a = 1.5'
 exits 3 search tiny.yaml --db phone.db --run calibrated --allow-imported --set target.bound=upper
 says err 'run.db: its latencies are'
 
+# a calibration by networks a thousand times as large says nothing of these: their sums stand, and the search tells
+sqlite3 phone.db "INSERT INTO calibration (platform_id, a, b_ns, c_ns, residual_sd, half95, n, mape_before, mape_after,
+    within5, within10, spearman, created_unix_ns, lo_ns, hi_ns) SELECT 1, 1.1, 0, -1e6, 0.02, 0.04, 30, 0.5, 0.016, 1, 1, 0.99,
+    max(updated_unix_ns), 1000 * sum(median_ns), 5000 * sum(median_ns) FROM estimate"
+exits 0 search tiny.yaml --db phone.db --run sums --allow-imported --json
+says err 'the calibration is of networks of other sizes'
+[ "$(sqlite3 sums/run.db 'SELECT count(*) FROM calibration')" = 0 ] || wrong 'the run has a calibration of other networks'
+exits 0 table estimate --db phone.db --device phone --space space.yaml --path uniform --json
+holds "d['calibration_networks'] == 0 and d['predicted_ms'] == d['sum_ms'] > 0"
+
 # latencies of whole networks: their blocks from folders, or their text
 mkdir -p nets/phone_lat-12ms_top1 nets/board_gpu16-7ms_top1 nets/flops-3M
 for net in nets/*; do
