@@ -192,7 +192,7 @@ static void fastest_path(const onp_latency_model *m, const onp_supernet *net, in
  * long as one lowers it. */
 double onp_latency_model_least(const onp_latency_model *m, const onp_supernet *net)
 {
-    int32_t path[ONP_MAX_POSITIONS];
+    int32_t path[ONP_MAX_POSITIONS] = {0};
     fastest_path(m, net, path);
     double least = bound(m, of_path(m, path));
     for (int32_t at = 0; at >= 0;) {
