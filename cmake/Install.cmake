@@ -17,7 +17,7 @@ foreach(arch x86_64 aarch64)
 endforeach()
 install(FILES include/onepath.h TYPE INCLUDE)
 install(DIRECTORY configs/spaces configs/searches DESTINATION ${CMAKE_INSTALL_DATADIR}/onepath)
-install(DIRECTORY docs TYPE DOC) # as README.md links to them
+install(DIRECTORY docs TYPE DOC PATTERN *.png EXCLUDE) # where README.md links to; screenshots would be 1 MB
 install(DIRECTORY results TYPE DOC FILES_MATCHING PATTERN README.md)
 install(FILES README.md LICENSE TYPE DOC)
 install(DIRECTORY examples TYPE DOC)
