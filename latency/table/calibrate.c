@@ -88,21 +88,24 @@ static onp_status add(call *c, const onp_whole_network *net, onp_error *err)
 static onp_status fit_space(call *c, const char *space, onp_error *err)
 {
     points *p = &c->some;
+    onp_calibration cal;
     gather(&c->all, space, p);
-    if (c->result.n > 0)
-        c->result.n_others++;
+    ONP_TRY(onp_calibration_fit(c->ctx, p->sum, p->ops, p->measured, p->n, &cal, err));
+    ONP_TRY(onp_store_calibration_set(c->store, c->platform, 0, &cal, err));
+    c->result.n_others += c->result.n > 0;
     c->result.n = p->n;
-    ONP_TRY(onp_calibration_fit(c->ctx, p->sum, p->ops, p->measured, p->n, &c->result.calibration,
-                                err));
-    return onp_store_calibration_set(c->store, c->platform, 0, &c->result.calibration, err);
+    c->result.calibration = cal;
+    return ONP_OK;
 }
 
-/* The space of the most networks last. */
+/* The space of the most networks last; others with too few stay without. */
 static onp_status fit_spaces(call *c, onp_error *err)
 {
     const char *best = NULL;
     size_t most = ONP_CALIBRATION_MIN_NETWORKS - 1;
     for (size_t i = 0; i < c->all.n; i++) {
+        if (!is_first_of_space(&c->all, i))
+            continue;
         gather(&c->all, c->all.space[i], &c->some);
         if (c->some.n > most) {
             best = c->all.space[i];
@@ -110,11 +113,12 @@ static onp_status fit_spaces(call *c, onp_error *err)
         }
     }
     for (size_t i = 0; i < c->all.n && best != NULL; i++) {
-        const char *space = c->all.space[i];
-        gather(&c->all, space, &c->some);
-        if (c->some.n >= ONP_CALIBRATION_MIN_NETWORKS && strcmp(space, best) != 0 &&
-            is_first_of_space(&c->all, i))
-            ONP_TRY(fit_space(c, space, err));
+        onp_error why = {0};
+        if (!is_first_of_space(&c->all, i) || strcmp(c->all.space[i], best) == 0)
+            continue;
+        const onp_status st = fit_space(c, c->all.space[i], &why); /* ONP_E_RANGE: too few */
+        if (st != ONP_OK && st != ONP_E_RANGE)
+            return onp_fail(err, st, "%s", why.msg);
     }
     return fit_space(c, best, err);
 }
