@@ -180,36 +180,26 @@ static int by_folder(const void *a, const void *b)
     return order != 0 ? order : by_size(a, b);
 }
 
-/* Tables of one name, digits aside: where a resolution is there twice still, they are of devices
- * that a number tells apart, each in its folder. */
-static onp_status run_name(const onp_context *ctx, member *m, size_t n, size_t *n_run,
-                           onp_error *err)
-{
-    const bool one = n_sizes(m, n) == n;
-    if (!one)
-        qsort(m, n, sizeof *m, by_folder);
-    for (size_t i = 0, length; i < n; i += length) {
-        for (length = 1; i + length < n && (one || compare_folders(&m[i], &m[i + length]) == 0);)
-            length++;
-        if (n_sizes(m + i, length) < MIN_TABLES)
-            continue;
-        ONP_TRY(run_series(ctx, m + i, length, err));
-        ++*n_run;
-    }
-    return ONP_OK;
-}
-
-/* A series of tables, or one for each device. */
-static onp_status run_devices(const onp_context *ctx, member *m, size_t n, size_t *n_run,
+/* A series of tables, or where a resolution is there twice, one for each device: by the tables'
+ * names, digits aside, and where that does not do, by their folders too. depth: 0 to start with. */
+static onp_status run_devices(const onp_context *ctx, member *m, size_t n, int depth, size_t *n_run,
                               onp_error *err)
 {
-    const bool one = n_sizes(m, n) == n;
-    if (!one)
-        qsort(m, n, sizeof *m, by_name);
+    static int (*const order[])(const void *, const void *) = {by_name, by_folder};
+    static int (*const compare[])(const member *, const member *) = {compare_names,
+                                                                     compare_folders};
+    const size_t sizes = n_sizes(m, n);
+    if (sizes == n || depth == 2) {
+        if (sizes < MIN_TABLES)
+            return ONP_OK;
+        ++*n_run;
+        return run_series(ctx, m, n, err);
+    }
+    qsort(m, n, sizeof *m, order[depth]);
     for (size_t i = 0, length; i < n; i += length) {
-        for (length = 1; i + length < n && (one || compare_names(&m[i], &m[i + length]) == 0);)
+        for (length = 1; i + length < n && compare[depth](&m[i], &m[i + length]) == 0;)
             length++;
-        ONP_TRY(run_name(ctx, m + i, length, n_run, err));
+        ONP_TRY(run_devices(ctx, m + i, length, depth + 1, n_run, err));
     }
     return ONP_OK;
 }
@@ -221,7 +211,7 @@ static onp_status run_members(const onp_context *ctx, member *m, size_t n, onp_e
     for (size_t i = 0, length; i < n; i += length) {
         for (length = 1; i + length < n && m[i].series == m[i + length].series;)
             length++;
-        ONP_TRY(run_devices(ctx, m + i, length, &n_run, err));
+        ONP_TRY(run_devices(ctx, m + i, length, 0, &n_run, err));
     }
     return n_run > 0 ? ONP_OK
                      : onp_fail(err, ONP_E_MISSING,

@@ -238,13 +238,14 @@ static onp_status cannot_open(const char *path, const onp_sql_schema *schema, on
 {
     char folder[PATH_MAX];
     struct stat s;
-    const bool there = stat(path, &s) == 0;
-    const char *why = there && S_ISDIR(s.st_mode)    ? "is a folder"
-                      : there && !S_ISREG(s.st_mode) ? "is no regular file"
-                                                     : says;
-    if (!there && mode != ONP_SQL_CREATE)
-        why = "there is no such file";
-    else if (!there && onp_path_dir(folder, sizeof folder, path, NULL) == ONP_OK &&
+    const char *why = says;
+    if (stat(path, &s) == 0)
+        why = S_ISDIR(s.st_mode)    ? "is a folder"
+              : !S_ISREG(s.st_mode) ? "is no regular file"
+                                    : says;
+    else if (mode != ONP_SQL_CREATE)
+        why = errno == ENOENT ? "there is no such file" : strerror(errno);
+    else if (onp_path_dir(folder, sizeof folder, path, NULL) == ONP_OK &&
              access(folder, W_OK | X_OK) != 0)
         why = errno == ENOENT ? "there is no such folder" : "its folder cannot be written";
     return onp_fail(err, ONP_E_FORMAT, "%s: %s: %s", path, schema->what, why);

@@ -181,6 +181,10 @@ if needs "$csv"; then
         "${as[@]}" ./program table list --db "$PWD/frozen %?#/old.db" >out 2>err || wrong "nor can one of an older version: $(cat err)"
         says out small-gpu
         [ "$(sqlite3 'frozen %?#/old.db' 'PRAGMA user_version')" = 2 ] || wrong 'a table that cannot be written was brought to a new version'
+        mkdir closed && cp c.db closed && chmod 000 closed
+        "${as[@]}" ./program table list --db closed/c.db >out 2>err && wrong 'a table in a closed folder was read'
+        says err 'closed/c.db: latency table: Permission denied'
+        chmod 755 closed
         "${as[@]}" ./program table calibrate --db 'frozen %?#/c.db' --device small-gpu >out 2>err && wrong 'a table that cannot be written was'
     else
         echo 'SKIPPED: a table that cannot be written: no other user can run the program here'
